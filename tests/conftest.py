@@ -1,0 +1,44 @@
+"""What every test run has in common: which tests are system tests, and what they may not do without.
+
+A test's place says its kind: everything under tests/system works real Open vSwitch as root and is marked
+`system`. On a developer's machine without root or Open vSwitch those are skipped with the reason; with
+CI=true in the environment they fail instead, so that a machine that cannot run them never reports success.
+Markers and the default selection are in pyproject.toml; docs/development.md says how to run a part.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+SYSTEM_PROGRAMS = ("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl", "ip", "ethtool", "tcpdump")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(TESTS / "system"):
+            item.add_marker(pytest.mark.system)
+
+
+def missing_for_system_tests() -> str | None:
+    """What keeps this machine from running system tests, as words; None when nothing does."""
+    if os.geteuid() != 0:
+        return "system tests need root"
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    absent = [program for program in SYSTEM_PROGRAMS if shutil.which(program, path=path) is None]
+    return f"system tests need {', '.join(absent)}" if absent else None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("system") is None:
+        return
+    missing = missing_for_system_tests()
+    if missing is None:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{missing} (CI=true: never skipped)", pytrace=False)
+    pytest.skip(missing)
