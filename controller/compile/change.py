@@ -1,0 +1,264 @@
+"""From one state to the next, and what that touched: the fragments to compile again, and only those.
+
+The result must be a superset of what really changed; comparing old and new contents in `compiler.py` throws away the
+rest. The other direction, a fragment that changed and is missed, would leave a stale flow behind: the tests compare
+random changes with a compilation from nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from controller.chunks import Steps
+from controller.compile.fragments import VPORT_KINDS, Fragment, Kind, domain_fragments, segment_fragments
+from controller.compile.placement import Location
+from controller.compile.policy import DomainPolicy, Terms, build, sets_of
+from controller.compile.state import Hosts, Members, State, number_objects
+from data.configuration import Configuration
+from data.path import Path
+from data.schema.objects import Domain, Dvrs, Object, Subnet, Vport
+
+__all__ = ["Dirty", "changed"]
+
+_POLICY_KINDS = ("ingress-policy", "egress-policy", "entry")
+
+
+@dataclass(slots=True)
+class Dirty:
+    """Fragments to compile again; the value says on which hypervisors, None on all of its scope."""
+
+    fragments: dict[Fragment, set[str] | None] = field(default_factory=dict)
+
+    def everywhere(self, fragments: Iterable[Fragment]) -> None:
+        """On every hypervisor that holds it before or after."""
+        for fragment in fragments:
+            self.fragments[fragment] = None
+
+    def on(self, dvrs: Iterable[str], fragments: Iterable[Fragment]) -> None:
+        """On these alone, because they came to hold it or ceased to."""
+        names = set(dvrs)
+        for fragment in fragments:
+            if fragment not in self.fragments:
+                self.fragments[fragment] = set(names)
+                continue
+            held = self.fragments[fragment]
+            if held is not None:
+                held |= names
+
+
+def changed(
+    old: State,
+    *,
+    view: Configuration | None = None,
+    edits: Mapping[Path, Object | None] | None = None,
+    vports: Mapping[str, Location | None] | None = None,
+    hypervisors: Mapping[str, int | None] | None = None,
+) -> Steps[tuple[State, Dirty]]:
+    """The state after configuration `edits` (with `view` the configuration after them), vports appearing, moving or
+    vanishing (by UUID), and hypervisors becoming known (name -> OpenFlow port of the tunnel) or forgotten (None).
+
+    With edits the new state allocates in a fork of the numbers: persist `new.numbers.new` when the plan is committed.
+    """
+    edits, vports, hypervisors = edits or {}, vports or {}, hypervisors or {}
+    new = replace(
+        old,
+        view=old.view if view is None else view,
+        numbers=old.numbers.fork() if edits else old.numbers,
+        placement=old.placement.with_vports(vports).with_hypervisors(hypervisors),
+    )
+    for body in edits.values():
+        if body is not None:
+            number_objects(new.numbers, body)
+            yield
+    dirty = Dirty()
+    touched = set(_touched_vports(old, new, edits, vports, hypervisors))
+    new = yield from _move(old, new, touched, dirty)
+    new = yield from _policies(old, new, edits, touched, dirty)
+    for path, body in edits.items():
+        before = old.view.get(path)
+        if isinstance(body, Subnet) or isinstance(before, Subnet):
+            dirty.everywhere(Fragment(kind, path) for kind in (Kind.GATEWAY, Kind.SEGMENT))
+        if isinstance(body, Dvrs) or isinstance(before, Dvrs):
+            _hypervisor(old, new, path[1], dirty)
+            yield
+    for name in hypervisors:
+        _hypervisor(old, new, name, dirty)
+        yield
+    return new, dirty
+
+
+def _touched_vports(
+    old: State,
+    new: State,
+    edits: Mapping[Path, Object | None],
+    vports: Mapping[str, Location | None],
+    hypervisors: Mapping[str, int | None],
+) -> Iterable[Path]:
+    for uuid in vports:
+        for view in (old.view, new.view):
+            path = view.by_uuid(uuid)
+            if path is not None:
+                yield path
+    regrouped: set[str] = set(hypervisors)
+    for path, body in edits.items():
+        before = old.view.get(path)
+        if isinstance(body, Vport) or isinstance(before, Vport):
+            yield path
+        elif (isinstance(body, Subnet) or isinstance(before, Subnet)) and (body is None or before is None):
+            for view in (old.view, new.view):
+                yield from (referrer for referrer in view.referrers(path) if referrer[-2] == "vport")
+        elif path[0] == "dvrs" and (body is None or before is None):
+            regrouped.add(path[1])
+    if regrouped:
+        for state in (old, new):
+            for uuid in state.placement.vports:
+                location = state.placement.location(uuid)
+                path = state.view.by_uuid(uuid)
+                if path is not None and location is not None and location.dvrs in regrouped:
+                    yield path
+
+
+def _move(old: State, new: State, touched: Iterable[Path], dirty: Dirty) -> Steps[State]:
+    """Bring `members` and `hosts` up to date, and mark what follows from a vport being here instead of there."""
+    members: dict[Path, dict[str, dict[Path, int]]] = {}
+    counts: dict[Path, dict[str, int]] = {}
+
+    def editable(subnet: Path) -> dict[str, dict[Path, int]]:
+        if subnet not in members:
+            members[subnet] = {name: dict(here) for name, here in old.members_of(subnet).items()}
+        return members[subnet]
+
+    def count(domain: Path, dvrs: str, by: int) -> None:
+        if domain not in counts:
+            counts[domain] = dict(old.hosts_of(domain))
+        counts[domain][dvrs] = counts[domain].get(dvrs, 0) + by
+
+    for path in touched:
+        before, after = old.place(path), new.place(path)
+        dirty.everywhere(Fragment(kind, path) for kind in VPORT_KINDS)
+        yield
+        if before is not None and after is not None and before[1:] == after[1:]:
+            continue
+        if before is not None:
+            del editable(before.subnet)[before.location.dvrs][path]
+            count(path[:4], before.location.dvrs, -1)
+        if after is not None:
+            editable(after.subnet).setdefault(after.location.dvrs, {})[path] = after.location.port
+            count(path[:4], after.location.dvrs, 1)
+
+    member_changes: dict[Path, Members | None] = {}
+    for subnet, by_host in members.items():
+        member_changes[subnet] = {name: here for name, here in by_host.items() if here} or None
+    host_changes: dict[Path, Hosts | None] = {}
+    for domain, numbers in counts.items():
+        host_changes[domain] = {name: number for name, number in numbers.items() if number} or None
+    moved = replace(new, members=old.members.changed(member_changes), hosts=old.hosts.changed(host_changes))
+    for subnet in member_changes:
+        dirty.everywhere([Fragment(Kind.FLOOD, subnet)])
+        crossed = old.members_of(subnet).keys() ^ moved.members_of(subnet).keys()
+        if crossed:
+            for state in (old, moved):
+                dirty.on(crossed, segment_fragments(state, subnet))
+        yield
+    # Entering or leaving a whole domain is marked in _policies, when the new rules are known.
+    return moved
+
+
+def _policies(
+    old: State, new: State, edits: Mapping[Path, Object | None], touched: Iterable[Path], dirty: Dirty
+) -> Steps[State]:
+    rebuilt = _domains_of_policy_edits(old, new, edits)
+    members: defaultdict[Path, list[Path]] = defaultdict(list)
+    for path in touched:
+        if path in edits or path[:4] in rebuilt:
+            members[path[:4]].append(path)
+    policies: dict[Path, DomainPolicy | None] = {}
+    for domain in rebuilt | members.keys():
+        before = old.policies.get(domain)
+        if not isinstance(new.view.get(domain), Domain):
+            policies[domain] = None
+            continue
+        recounted = False
+        after = before
+        if after is None or domain in rebuilt:
+            after, recounted = build(new.view, domain, new.numbers, before)
+        yield
+        if not recounted and before is not None:
+            after = _recount(old, new, before, after, members[domain])
+        policies[domain] = after
+        yield from _mark_policy(old, new, domain, before, after, dirty)
+    result = replace(new, policies=old.policies.changed(policies))
+    for domain in {path[:4] for path in touched}:
+        crossed = old.hosts_of(domain).keys() ^ result.hosts_of(domain).keys()
+        if crossed:
+            for state in (old, result):
+                if state.policies.get(domain) is not None:
+                    dirty.on(crossed, domain_fragments(state, domain))
+        yield
+    return result
+
+
+def _domains_of_policy_edits(old: State, new: State, edits: Mapping[Path, Object | None]) -> set[Path]:
+    found: set[Path] = set()
+    for path in edits:
+        keyword = path[-2] if len(path) > 1 else ""
+        if keyword in _POLICY_KINDS or keyword in ("domain", "subnet"):
+            found.add(path[:4])
+        elif keyword == "network-macro":
+            for view in (old.view, new.view):
+                found.update(referrer[:4] for referrer in view.referrers(path))
+    return found
+
+
+def _recount(
+    old: State, new: State, before: DomainPolicy, after: DomainPolicy, members: Iterable[Path]
+) -> DomainPolicy:
+    """Move the vports that were edited between the sets they were and are in."""
+    change: Counter[Terms] = Counter()
+    for path in members:
+        change.subtract(sets_of(old.view, before, path))
+        change.update(sets_of(new.view, after, path))
+    moves = {terms: by for terms, by in change.items() if by}
+    return after.with_sets(new.view, moves, new.numbers) if moves else after
+
+
+def _mark_policy(
+    old: State, new: State, domain: Path, before: DomainPolicy | None, after: DomainPolicy, dirty: Dirty
+) -> Steps[None]:
+    if before is None:
+        return  # a new domain: its hypervisors are just entering it
+    if (before.tracked, before.directions, before.defaults) != (after.tracked, after.directions, after.defaults):
+        dirty.everywhere([Fragment(Kind.DOMAIN, domain)])
+    regrouped = before.used != after.used or before.prefixes != after.prefixes
+    if regrouped:
+        dirty.everywhere([Fragment(Kind.PREFIXES, domain)])
+        for name in new.view.children(domain, "vport"):
+            dirty.everywhere([Fragment(Kind.IDENTITY, (*domain, "vport", name))])
+            yield
+    for path in before.rules.keys() | after.rules.keys():
+        same = before.rules.get(path) == after.rules.get(path) and before.priorities.get(path) == after.priorities.get(path)
+        if not same or before.tracked != after.tracked:
+            dirty.everywhere([Fragment(Kind.RULE, path)])
+            yield
+    appeared_or_gone = before.numbers.keys() ^ after.numbers.keys()
+    if appeared_or_gone:
+        for policy in (before, after):
+            dirty.everywhere(Fragment(Kind.RULE, path) for path in policy.naming(appeared_or_gone))
+
+
+def _hypervisor(old: State, new: State, name: str, dirty: Dirty) -> None:
+    """A hypervisor came, went, or is reached at another address or by another port number."""
+    dirty.on([name], [Fragment(Kind.SKELETON, ())])
+    for state in (old, new):
+        for subnet in state.members:
+            here = state.members_of(subnet).get(name)
+            if here:
+                dirty.everywhere([Fragment(Kind.FLOOD, subnet)])
+                dirty.on([name], segment_fragments(state, subnet))
+                dirty.everywhere(Fragment(Kind.REACH, path) for path in here)
+        for domain in state.hosts:
+            if name in state.hosts_of(domain):
+                dirty.on([name], domain_fragments(state, domain))
+

@@ -1,0 +1,93 @@
+"""Numbers that never change: VNIs, domain and object numbers, identities, rule priorities.
+
+A flow is made of small numbers, the policy of names and UUIDs. Once given out, a number stays with its key for good
+(restarts, rollbacks), because a renumbering would rewrite flows under running traffic. A plan allocates in a `fork`;
+the commit writes what is `new` in the same transaction as the policy, and only then `adopt`s it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from data.errors import CommandFailed
+
+__all__ = ["POOLS", "Numbers"]
+
+POOLS: dict[str, tuple[int, int]] = {
+    "object": (1, 0xFFFFFFFF),  # cookies, metadata of a domain, conjunction ids
+    "vni": (5000, 0xFFFFFF),  # RFC 7348 section 5: 24 bits; the small ones are left to the operator's own VXLANs
+    "identity": (1, 0xFFFFFFFF),  # one pool per domain: "identity/<uuid of the domain>"
+}
+
+
+class Numbers:
+    """A register of numbers by (pool, key), with forks for plans that may be thrown away.
+
+    A pool's range is that of its name up to the first slash, see POOLS.
+    """
+
+    __slots__ = ("_base", "_held", "_next", "new")
+
+    def __init__(self, held: Mapping[tuple[str, str], int] | None = None) -> None:
+        self._base: Numbers | None = None
+        self._held: dict[tuple[str, str], int] = dict(held or {})
+        self._next: dict[str, int] = {}
+        for (pool, _), number in self._held.items():
+            if number >= self._next.get(pool, 0):
+                self._next[pool] = number + 1
+        self.new: dict[tuple[str, str], int] = {}
+
+    def fork(self) -> Numbers:
+        """A register that reads through to this one and keeps its own allocations apart in `new`."""
+        child = Numbers()
+        child._base = self
+        return child
+
+    def get(self, pool: str, key: str) -> int:
+        """The number of `key`, allocating the next free one of the pool when it has none.
+
+        Raises CommandFailed when the pool is used up.
+        """
+        found = self.find(pool, key)
+        if found is not None:
+            return found
+        low, high = POOLS[pool.partition("/")[0]]
+        number = max(low, self._following(pool))
+        if number > high:
+            raise CommandFailed(pool, f"all numbers up to {high} are taken", "remove objects that are no longer used")
+        self._next[pool] = number + 1
+        self.put(pool, key, number)
+        return number
+
+    def find(self, pool: str, key: str) -> int | None:
+        """The number of `key` if it has one."""
+        at: Numbers | None = self
+        name = (pool, key)
+        while at is not None:
+            found = at._held.get(name)
+            if found is not None:
+                return found
+            at = at._base
+        return None
+
+    def put(self, pool: str, key: str, number: int) -> None:
+        """Give `key` this number (rule priorities, which are placed between others)."""
+        self._held[pool, key] = number
+        self.new[pool, key] = number
+
+    def adopt(self, allocations: Mapping[tuple[str, str], int]) -> None:
+        """Take over the allocations of a fork whose plan was committed."""
+        self._held.update(allocations)
+        for (pool, _), number in allocations.items():
+            if number >= self._next.get(pool, 0):
+                self._next[pool] = number + 1
+
+    def keys(self, pool: str) -> dict[int, str]:
+        """number -> key of one pool, for explaining cookies."""
+        found = {} if self._base is None else self._base.keys(pool)
+        found.update({number: key for (of, key), number in self._held.items() if of == pool})
+        return found
+
+    def _following(self, pool: str) -> int:
+        own = self._next.get(pool, 0)
+        return own if self._base is None else max(own, self._base._following(pool))
