@@ -35,7 +35,9 @@ class Bundle:
 
     def __init__(self, switch: Switch, number: int) -> None:
         self._switch = switch
-        self._messages: list[bytes] = []  # what was added, until it is closed: to name the flow an error is about
+        self._messages: list[
+            bytes
+        ] = []  # what was added, until it is closed: to name the flow an error is about
         self.number = number
         self.count = 0
         self.error: RequestRefused | None = None
@@ -50,13 +52,25 @@ class Bundle:
         except RequestRefused as refusal:
             self._switch.forget(self)
             raise BundleRefused(refusal) from None
+        except BaseException:
+            self._abandon()
+            raise
 
     async def add(self, flow_mods: Iterable[bytes]) -> None:
         """Fill with flow-mods, each of them bearing FLOW_XID; may be called again.
 
         Yields to the event loop every few milliseconds and waits while the connection is full. When the
-        switch refuses a flow-mod the rest is not sent; ``close`` then raises. Raises SwitchGone.
+        switch refuses a flow-mod the rest is not sent; ``close`` then raises. Raises SwitchGone. When it is
+        cancelled, or ``flow_mods`` raises, the bundle is thrown away.
         """
+        try:
+            await self._fill(flow_mods)
+        except BaseException:
+            self._abandon()
+            raise
+        self.count = len(self._messages)
+
+    async def _fill(self, flow_mods: Iterable[bytes]) -> None:
         switch, messages, pace = self._switch, self._messages, Pace()
         tail = _CONTROL.pack(self.number, 0, _FLAGS)
         heads: dict[int, bytes] = {}
@@ -84,14 +98,16 @@ class Bundle:
                 await pace.breathe()
         if blob:
             await switch.write(b"".join(blob))
-        self.count = len(messages)
 
     async def close(self) -> None:
-        """Prepare: the switch has taken every flow-mod, or the bundle is discarded and BundleRefused raised."""
+        """Prepare: the switch takes every flow-mod, or the bundle is discarded and BundleRefused raised."""
         try:
             await self._control(CLOSE)
         except RequestRefused as refusal:
             self.error = self.error or refusal
+        except BaseException:
+            self._abandon()
+            raise
         if self.error is not None:
             problem = self._refusal(self.error)
             await self.discard()
@@ -117,14 +133,18 @@ class Bundle:
         finally:
             self._switch.forget(self)
 
+    def _abandon(self) -> None:
+        """Discard without waiting for the answer: whoever filled it was cancelled or failed."""
+        self._messages = []
+        self._switch.forget(self)
+        self._switch.tell(wire.BUNDLE_CONTROL, _CONTROL.pack(self.number, DISCARD, _FLAGS))
+
     def _refusal(self, cause: RequestRefused) -> BundleRefused:
         flow = self._find(cause.data)
         return BundleRefused(cause, flow, self._switch.describe(flow) if flow else "")
 
     def _find(self, data: bytes) -> bytes | None:
-        """The added flow-mod that the start of a refused message (64 bytes, or all of a shorter one) belongs
-        to.
-        """
+        """The added flow-mod that ``data``, the start of a refused message (64 bytes or more), belongs to."""
         if len(data) >= 8 and data[1] == wire.BUNDLE_ADD:
             data = data[16:]
         if len(data) < 32 or data[1] != wire.FLOW_MOD_TYPE:

@@ -23,7 +23,8 @@ from typing import Final, Protocol, cast
 
 from controller.openflow import readback, text, wire
 from controller.openflow.bundle import Bundle
-from controller.openflow.errors import RequestRefused, SwitchGone, hello_failed, refused
+from controller.openflow.errors import RequestRefused, SwitchGone, refused
+from controller.openflow.hello import hello, hello_failed, offered
 from controller.openflow.readback import FlowEntry, FlowEvent
 
 log = logging.getLogger(__name__)
@@ -32,9 +33,9 @@ HANDSHAKE_TIMEOUT = 5.0  # seconds from connecting to the answer to FEATURES_REQ
 MISSED_PROBES = 3
 _HELLO_LIMIT = 256  # bytes; Open vSwitch sends 16. A longer "HELLO" is another protocol's bytes
 _LAST_TYPE = 35  # highest ofp_type of OpenFlow 1.4 and of Open vSwitch's monitor extensions in it
+_PARTS_LIMIT = 8192  # messages of one answer, 64 KiB each: 3,000,000 flows
 _UNREAD_LIMIT = 4 * 1024 * 1024  # bytes of answers waiting for a peer that does not read
 _MISS_SEND_LEN = 0xFFFF  # packets for the controller come whole, nothing is buffered in the switch
-_PACKET_IN: Final = struct.Struct("!IHBBQ")
 _FEATURES: Final = struct.Struct("!QIBB")
 
 
@@ -56,7 +57,9 @@ class Switch(asyncio.Protocol):
     ``received`` and ``sent`` (bytes), ``last_error``, ``ended`` (the reason, None while connected).
     """
 
-    def __init__(self, owner: Owner, probe_interval: float, describe: Callable[[bytes], str] = text.describe) -> None:
+    def __init__(
+        self, owner: Owner, probe_interval: float, describe: Callable[[bytes], str] = text.describe
+    ) -> None:
         self._owner = owner
         self._probe_interval = probe_interval
         self.describe = describe
@@ -119,11 +122,21 @@ class Switch(asyncio.Protocol):
 
     async def flows(self, table: int = wire.ALL_TABLES) -> list[FlowEntry]:
         """Every flow of a table or of all, as raw match and instructions."""
-        return await readback.entries(await self.multipart(readback.FLOW, readback.request(table)))
+        parts = await self.multipart(readback.FLOW, readback.request(table))
+        try:
+            return await readback.entries(parts)
+        except (ValueError, IndexError, struct.error) as problem:
+            self._end(f"malformed message: {problem}")
+            raise SwitchGone(self.ended) from None
 
     async def flow_count(self, table: int = wire.ALL_TABLES) -> int:
         """Number of flows in a table or in all."""
-        return readback.flow_count(await self.multipart(readback.AGGREGATE, readback.request(table)))
+        parts = await self.multipart(readback.AGGREGATE, readback.request(table))
+        try:
+            return readback.flow_count(parts)
+        except struct.error as problem:
+            self._end(f"malformed message: {problem}")
+            raise SwitchGone(self.ended) from None
 
     async def monitor(self, callback: Callable[[FlowEvent], None]) -> None:
         """From now on tell ``callback`` each change of flows that somebody else makes (OpenFlow 1.4 flow
@@ -169,6 +182,10 @@ class Switch(asyncio.Protocol):
 
     # ---- what bundles use
 
+    def tell(self, kind: int, body: bytes) -> None:
+        """Send a small message whose answer does not matter; nothing when the connection is gone."""
+        self._send(kind, self._next_xid(), body)
+
     def forget(self, bundle: Bundle) -> None:
         """The bundle is committed or discarded."""
         self._bundles.pop(bundle.number, None)
@@ -180,8 +197,7 @@ class Switch(asyncio.Protocol):
         name = transport.get_extra_info("peername")
         self.peer = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "unix socket"
         self.since = time.time()
-        bitmap = struct.pack("!HHI", 1, 8, 1 << wire.VERSION)  # OFPHET_VERSIONBITMAP
-        self._transport.write(wire.message(wire.HELLO, self._next_xid(), bitmap))
+        self._transport.write(hello(self._next_xid()))
         self._timer = self._loop.call_later(HANDSHAKE_TIMEOUT, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -215,7 +231,11 @@ class Switch(asyncio.Protocol):
 
     def _check(self, version: int, kind: int, length: int, buffer: bytearray) -> None:
         if self.version == 0:
-            if kind not in (wire.HELLO, wire.ERROR) or not 1 <= version <= 6 or not 8 <= length <= _HELLO_LIMIT:
+            if (
+                kind not in (wire.HELLO, wire.ERROR)
+                or not 1 <= version <= 6
+                or not 8 <= length <= _HELLO_LIMIT
+            ):
                 raise ValueError(f"not OpenFlow, begins with {bytes(buffer[:16])!r}")
         elif version != self.version or length < 8 or kind > _LAST_TYPE:
             raise ValueError(f"version {version}, type {kind}, length {length}")
@@ -245,12 +265,11 @@ class Switch(asyncio.Protocol):
     def _hello(self, version: int, body: bytes) -> None:
         if self.version:
             return
-        offered = _offered(version, body)
-        if wire.VERSION not in offered:
-            names = ", ".join(f"1.{number - 1}" for number in sorted(offered))
+        versions = offered(version, body)
+        if wire.VERSION not in versions:
+            names = ", ".join(f"1.{number - 1}" for number in sorted(versions))
             why = f"the controller speaks OpenFlow 1.4, the switch offers {names}: set protocols=OpenFlow14"
-            assert self._transport is not None
-            self._transport.write(hello_failed(0, why))
+            self._send(wire.ERROR, 0, hello_failed(why))
             self._end(why)
             return
         self.version = wire.VERSION
@@ -273,6 +292,8 @@ class Switch(asyncio.Protocol):
         if xid in self._pending:
             parts = self._parts.setdefault(xid, [])
             parts.append(body[8:])
+            if len(parts) > _PARTS_LIMIT:
+                raise ValueError(f"an answer of more than {_PARTS_LIMIT} parts")
             if not flags & 1:
                 self._resolve(xid, parts)
         elif kind == readback.FLOW_MONITOR and self.on_flow_event is not None:
@@ -280,12 +301,8 @@ class Switch(asyncio.Protocol):
                 self._call(self.on_flow_event, event)
 
     def _packet_in(self, body: bytes) -> None:
-        _, _, _, table, cookie = _PACKET_IN.unpack_from(body)
-        length = int.from_bytes(body[18:20], "big")
         if self.on_packet_in is not None:
-            port = _in_port(body[20 : 16 + length])
-            data = body[16 + (length + 7 & ~7) + 2 :]
-            self._call(self.on_packet_in, cookie, table, port, data)
+            self._call(self.on_packet_in, *readback.packet_in(body))
 
     def _error(self, xid: int, error: RequestRefused) -> None:
         future = self._pending.get(xid)
@@ -331,7 +348,9 @@ class Switch(asyncio.Protocol):
         if self._heard:
             self._missed = 0
         elif self._missed == MISSED_PROBES:
-            self._end(f"no answer to {MISSED_PROBES} echo requests in {self._probe_interval * MISSED_PROBES:g} s")
+            self._end(
+                f"no answer to {MISSED_PROBES} echo requests in {self._probe_interval * MISSED_PROBES:g} s"
+            )
             return
         if not self._heard:
             self._missed += 1
@@ -358,28 +377,3 @@ class Switch(asyncio.Protocol):
         if self.on_close is not None:
             self._call(self.on_close, self)
         self._owner.ended(self, reason)
-
-
-def _offered(version: int, body: bytes) -> set[int]:
-    """Versions that a HELLO offers: its bitmap's, else all up to the one in its header (OpenFlow 1.4, 6.3.1)."""
-    at = 0
-    while at + 4 <= len(body):
-        kind, length = struct.unpack_from("!HH", body, at)
-        if length < 4:
-            break
-        if kind == 1:
-            words = struct.unpack_from(f"!{(length - 4) // 4}I", body, at + 4)
-            return {32 * n + bit for n, word in enumerate(words) for bit in range(32) if word >> bit & 1}
-        at += length + 7 & ~7
-    return set(range(1, version + 1))
-
-
-def _in_port(oxms: bytes) -> int:
-    """in_port among a packet-in's match fields; 0 when it is not there."""
-    header = wire.FIELDS["in_port"].oxm()
-    at = 0
-    while at + 8 <= len(oxms):
-        if oxms[at : at + 4] == header:
-            return int.from_bytes(oxms[at + 4 : at + 8], "big")
-        at += 4 + oxms[at + 3]
-    return 0

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import struct
 
-from controller.openflow import wire
-
 
 class OpenFlowError(Exception):
     """Anything a caller of this package has to expect."""
@@ -85,25 +83,26 @@ _ERRORS: dict[int, tuple[str, dict[int, str]]] = {
         "bad match",
         {
             0: "type not supported", 1: "wrong length", 2: "wrong tag", 3: "MAC mask not supported",
-            4: "IP mask not supported", 5: "wildcards not supported", 6: "field not supported", 7: "wrong value",
-            8: "mask not supported", 9: "prerequisite missing", 10: "field given twice", 11: "permission denied",
+            4: "IP mask not supported", 5: "wildcards not supported", 6: "field not supported",
+            7: "wrong value", 8: "mask not supported", 9: "prerequisite missing", 10: "field given twice",
+            11: "permission denied",
         },
     ),
     5: (
         "flow-mod failed",
         {
-            0: "unknown", 1: "table full", 2: "wrong table", 3: "overlaps another flow", 4: "permission denied",
-            5: "wrong timeout", 6: "command unknown", 7: "flags unknown", 8: "cannot synchronise",
-            9: "wrong priority",
+            0: "unknown", 1: "table full", 2: "wrong table", 3: "overlaps another flow",
+            4: "permission denied", 5: "wrong timeout", 6: "command unknown", 7: "flags unknown",
+            8: "cannot synchronise", 9: "wrong priority",
         },
     ),
     6: (
         "group-mod failed",
         {
-            0: "group exists", 1: "wrong group", 2: "weight not supported", 3: "groups full", 4: "buckets full",
-            5: "chaining not supported", 6: "watch not supported", 7: "loop", 8: "unknown group",
-            9: "group in use by another", 10: "wrong type", 11: "wrong command", 12: "wrong bucket",
-            13: "wrong watch", 14: "permission denied",
+            0: "group exists", 1: "wrong group", 2: "weight not supported", 3: "groups full",
+            4: "buckets full", 5: "chaining not supported", 6: "watch not supported", 7: "loop",
+            8: "unknown group", 9: "group in use by another", 10: "wrong type", 11: "wrong command",
+            12: "wrong bucket", 13: "wrong watch", 14: "permission denied",
         },
     ),
     9: ("queue operation failed", {}),
@@ -117,9 +116,9 @@ _ERRORS: dict[int, tuple[str, dict[int, str]]] = {
     17: (
         "bundle failed",
         {
-            0: "unknown", 1: "permission denied", 2: "wrong identifier", 3: "bundle exists", 4: "bundle closed",
-            5: "out of bundles", 6: "type unknown", 7: "wrong flags", 8: "wrong length", 9: "wrong xid",
-            10: "message not supported", 11: "message conflict", 12: "too many messages",
+            0: "unknown", 1: "permission denied", 2: "wrong identifier", 3: "bundle exists",
+            4: "bundle closed", 5: "out of bundles", 6: "type unknown", 7: "wrong flags", 8: "wrong length",
+            9: "wrong xid", 10: "message not supported", 11: "message conflict", 12: "too many messages",
             13: "a message failed", 14: "timed out", 15: "in progress",
         },
     ),
@@ -142,8 +141,3 @@ def refused(body: bytes) -> RequestRefused:
         return RequestRefused(1, 6)
     kind, code = struct.unpack_from("!HH", body)
     return RequestRefused(kind, code, body[4:])
-
-
-def hello_failed(xid: int, text: str) -> bytes:
-    """OFPT_ERROR that tells a peer why its HELLO is refused (OFPET_HELLO_FAILED, OFPHFC_INCOMPATIBLE)."""
-    return wire.message(wire.ERROR, xid, struct.pack("!HH", 0, 0) + text.encode("ascii", "replace"))

@@ -30,6 +30,7 @@ from controller.openflow.wire import Field, Part, Slot, Value, part
 
 _FORMAT = {1: "B", 2: "H", 4: "I", 6: "6s", 8: "Q"}
 _RANK = itemgetter(0)
+MAX_FLOW_MOD = 0xFFFF - 16  # bytes: a bundle-add puts 16 before it, and a message has at most 65,535
 _MATCH = 48  # where the match starts in a flow-mod
 _PREFIX = struct.Struct("!BBHI")
 _MIDDLE = struct.Struct("!QBBHH")  # cookie mask, table, command, idle timeout, hard timeout
@@ -51,8 +52,8 @@ def _parts(
     acts = [piece for action in actions for piece in action.parts]
     acting = 8 + wire.size(acts) if acts else 0
     length = _MATCH + wire.size(body) + acting + (8 if goto is not None else 0)
-    if length > 0xFFFF:
-        raise ValueError(f"a flow-mod of {length} bytes, at most 65535: split it over several flows")
+    if length > MAX_FLOW_MOD:
+        raise ValueError(f"a flow-mod of {length} bytes, at most {MAX_FLOW_MOD}: split it over several flows")
     if acts:
         body += [struct.pack("!HH4x", wire.APPLY_ACTIONS, acting), *acts]
     if goto is not None:
@@ -151,7 +152,7 @@ def flow(
     actions: Sequence[Action] = (),
     goto: int | None = None,
 ) -> bytes:
-    """One flow-mod of constants, at most 65,535 bytes. Raises ValueError (too long, a Field in it)."""
+    """One flow-mod of constants, at most MAX_FLOW_MOD bytes. Raises ValueError (too long, a Field in it)."""
     pieces = _parts(table, priority, cookie, match, actions, goto)
     try:
         return b"".join(pieces)  # type: ignore[arg-type]

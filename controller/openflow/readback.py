@@ -23,8 +23,12 @@ FLOW, AGGREGATE, FLOW_MONITOR = 1, 2, 16
 _STATS: Final = struct.Struct("!HBxIIHHHHH2xQQQ")  # 48 bytes up to the match
 _AGGREGATE: Final = struct.Struct("!QQI4x")
 _EVENT: Final = struct.Struct("!HHBBHHH4xQ")  # ofp_flow_update_full, 24 bytes up to the match
+_PACKET_IN: Final = struct.Struct("!IHBBQ")  # 16 bytes up to the match
+_IN_PORT: Final = wire.FIELDS["in_port"].oxm()
 _NO_MATCH: Final = struct.pack("!HH4x", 1, 4)
-_MONITOR_FLAGS = 2 | 4 | 8 | 16  # added, removed, modified, with instructions; not the flows that are there already
+_MONITOR_FLAGS = (
+    2 | 4 | 8 | 16
+)  # added, removed, modified, with instructions; not the flows that are there already
 _EVENTS = {1: "added", 2: "removed", 3: "modified"}
 
 
@@ -89,7 +93,7 @@ def request(table: int = wire.ALL_TABLES) -> bytes:
 
 
 def monitor_request(number: int) -> bytes:
-    """Body of a flow monitor request: every table, changes only, with instructions (OpenFlow 1.4, 7.3.5.18)."""
+    """Body of a flow monitor request: all tables, changes only, with instructions (7.3.5.18)."""
     fixed = struct.pack("!IIIHBB", number, wire.PORT_ANY, wire.GROUP_ANY, _MONITOR_FLAGS, wire.ALL_TABLES, 0)
     return fixed + _NO_MATCH
 
@@ -114,7 +118,9 @@ def _entries(body: bytes) -> Iterator[FlowEntry]:
         after = match + ((body[match + 2] << 8 | body[match + 3]) + 7 & ~7)
         if not after <= at + length <= end:
             raise ValueError(f"flow statistics with a wrong length, {length}")
-        yield FlowEntry(table, priority, cookie, body[match:after], body[after : at + length], packets, count, seconds)
+        yield FlowEntry(
+            table, priority, cookie, body[match:after], body[after : at + length], packets, count, seconds
+        )
         at += length
 
 
@@ -139,5 +145,20 @@ def events(body: bytes) -> Iterator[FlowEvent]:
             _, _, table, _, _, _, priority, cookie = _EVENT.unpack_from(body, at)
             match = at + 24
             after = match + ((body[match + 2] << 8 | body[match + 3]) + 7 & ~7)
-            yield FlowEvent(_EVENTS[event], table, priority, cookie, body[match:after], body[after : at + length])
+            yield FlowEvent(
+                _EVENTS[event], table, priority, cookie, body[match:after], body[after : at + length]
+            )
         at += length
+
+
+def packet_in(body: bytes) -> tuple[int, int, int, bytes]:
+    """Cookie, table, in_port (0 when it has none) and packet of an OFPT_PACKET_IN. Raises struct.error."""
+    _, _, _, table, cookie = _PACKET_IN.unpack_from(body)
+    length = int.from_bytes(body[18:20], "big")
+    at, end, port = 20, 16 + length, 0
+    while at + 8 <= end:
+        if body[at : at + 4] == _IN_PORT:
+            port = int.from_bytes(body[at + 4 : at + 8], "big")
+            break
+        at += 4 + body[at + 3]
+    return cookie, table, port, body[16 + (length + 7 & ~7) + 2 :]

@@ -41,11 +41,11 @@ _BY_HEADER = {spec.header: spec for spec in FIELDS.values()} | {spec.nxm: spec f
 
 # How ovs-ofctl names fields in matches and in set_field, where it differs from OpenFlow.
 _IN_MATCH = {
-    "eth_src": "dl_src", "eth_dst": "dl_dst", "eth_type": "dl_type", "ipv4_src": "nw_src", "ipv4_dst": "nw_dst",
-    "ip_frag": "nw_frag", "ip_dscp": "nw_tos", "ip_proto": "nw_proto", "tunnel_id": "tun_id",
-    "tun_ipv4_src": "tun_src", "tun_ipv4_dst": "tun_dst", "icmpv4_type": "icmp_type", "icmpv4_code": "icmp_code",
-    "tcp_src": "tp_src", "tcp_dst": "tp_dst", "udp_src": "tp_src", "udp_dst": "tp_dst", "sctp_src": "tp_src",
-    "sctp_dst": "tp_dst",
+    "eth_src": "dl_src", "eth_dst": "dl_dst", "eth_type": "dl_type", "ipv4_src": "nw_src",
+    "ipv4_dst": "nw_dst", "ip_frag": "nw_frag", "ip_dscp": "nw_tos", "ip_proto": "nw_proto",
+    "tunnel_id": "tun_id", "tun_ipv4_src": "tun_src", "tun_ipv4_dst": "tun_dst", "icmpv4_type": "icmp_type",
+    "icmpv4_code": "icmp_code", "tcp_src": "tp_src", "tcp_dst": "tp_dst", "udp_src": "tp_src",
+    "udp_dst": "tp_dst", "sctp_src": "tp_src", "sctp_dst": "tp_dst",
 }  # fmt: skip
 _IN_SET = {
     "ipv4_src": "ip_src", "ipv4_dst": "ip_dst", "tunnel_id": "tun_id", "tun_ipv4_src": "tun_src",
@@ -58,18 +58,18 @@ _IN_MOVE = {
     "udp_src": "NXM_OF_UDP_SRC", "udp_dst": "NXM_OF_UDP_DST", "icmpv4_type": "NXM_OF_ICMP_TYPE",
     "icmpv4_code": "NXM_OF_ICMP_CODE", "arp_op": "NXM_OF_ARP_OP", "arp_spa": "NXM_OF_ARP_SPA",
     "arp_tpa": "NXM_OF_ARP_TPA", "arp_sha": "NXM_NX_ARP_SHA", "arp_tha": "NXM_NX_ARP_THA",
-    "tunnel_id": "NXM_NX_TUN_ID", "tun_ipv4_src": "NXM_NX_TUN_IPV4_SRC", "tun_ipv4_dst": "NXM_NX_TUN_IPV4_DST",
-    "metadata": "OXM_OF_METADATA", "ip_frag": "NXM_NX_IP_FRAG", "conj_id": "NXM_NX_CONJ_ID",
-    "ct_state": "NXM_NX_CT_STATE", "ct_zone": "NXM_NX_CT_ZONE", "ct_mark": "NXM_NX_CT_MARK",
-    **{f"reg{n}": f"NXM_NX_REG{n}" for n in range(16)},
+    "tunnel_id": "NXM_NX_TUN_ID", "tun_ipv4_src": "NXM_NX_TUN_IPV4_SRC",
+    "tun_ipv4_dst": "NXM_NX_TUN_IPV4_DST", "metadata": "OXM_OF_METADATA", "ip_frag": "NXM_NX_IP_FRAG",
+    "conj_id": "NXM_NX_CONJ_ID", "ct_state": "NXM_NX_CT_STATE", "ct_zone": "NXM_NX_CT_ZONE",
+    "ct_mark": "NXM_NX_CT_MARK", **{f"reg{n}": f"NXM_NX_REG{n}" for n in range(16)},
 }  # fmt: skip
 
 # The order of ovs-ofctl; the protocol's own word (ip, tcp, arp) stands where "protocol" does.
 _ORDER = (
     "conj_id", "ct_state", "ct_zone", "ct_mark", "protocol", *(f"reg{n}" for n in range(16)), "tunnel_id",
-    "tun_ipv4_src", "tun_ipv4_dst", "metadata", "in_port", "eth_src", "eth_dst", "eth_type", "ipv4_src", "ipv4_dst",
-    "arp_spa", "arp_tpa", "ip_proto", "arp_op", "arp_sha", "arp_tha", "ip_dscp", "ip_frag", "icmpv4_type",
-    "icmpv4_code", "tcp_src", "tcp_dst", "udp_src", "udp_dst", "sctp_src", "sctp_dst",
+    "tun_ipv4_src", "tun_ipv4_dst", "metadata", "in_port", "eth_src", "eth_dst", "eth_type", "ipv4_src",
+    "ipv4_dst", "arp_spa", "arp_tpa", "ip_proto", "arp_op", "arp_sha", "arp_tha", "ip_dscp", "ip_frag",
+    "icmpv4_type", "icmpv4_code", "tcp_src", "tcp_dst", "udp_src", "udp_dst", "sctp_src", "sctp_dst",
 )  # fmt: skip
 _PLACE = {name: place for place, name in enumerate(_ORDER)}
 _ETHER_TYPES = {wire.ETH_IPV4: "ip", wire.ETH_ARP: "arp", 0x86DD: "ipv6", 0x8847: "mpls"}
@@ -185,7 +185,10 @@ def _actions(data: bytes, names: Names) -> list[str]:
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         if length < 8:
             break
-        out.append(_action(data[at : at + length], names))
+        try:
+            out.append(_action(data[at : at + length], names))
+        except (struct.error, IndexError):
+            out.append(f"action({data[at : at + length].hex()})")
         at += length
     return out
 

@@ -32,8 +32,8 @@ _ONE, _OPTIONAL, _SET, _MAP = Shape.ONE, Shape.OPTIONAL, Shape.SET, Shape.MAP
 # ovs-vswitchd.conf.db(5). Columns that tick by themselves (statistics, Controller status) are left out.
 COLUMNS: Final[dict[str, dict[str, Shape]]] = {
     "Open_vSwitch": {
-        "bridges": _SET, "external_ids": _MAP, "other_config": _MAP, "ovs_version": _OPTIONAL, "next_cfg": _ONE,
-        "cur_cfg": _ONE, "manager_options": _SET,
+        "bridges": _SET, "external_ids": _MAP, "other_config": _MAP, "ovs_version": _OPTIONAL,
+        "next_cfg": _ONE, "cur_cfg": _ONE, "manager_options": _SET,
     },
     "Bridge": {
         "name": _ONE, "ports": _SET, "controller": _SET, "fail_mode": _OPTIONAL, "protocols": _SET,

@@ -18,7 +18,9 @@ from controller.ovsdb.model import BRIDGE, TUNNEL_OFPORT, TUNNEL_PORT, Row, Tabl
 Operation = dict[str, Any]
 
 VXLAN_UDP_PORT = 4789
-DATAPATH_KEY = "nshell-datapath"  # Open_vSwitch external_ids: the datapath type that `nshell agent join` chose
+DATAPATH_KEY = (
+    "nshell-datapath"  # Open_vSwitch external_ids: the datapath type that `nshell agent join` chose
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def setup_for(
     openflow_port: int,
     inactivity_probe: int = 5000,
 ) -> BridgeSetup:
-    """The setup that fits this hypervisor: OpenFlow at the address that it dialled for OVSDB, its own datapath type."""
+    """The setup for this hypervisor: OpenFlow at the address it dialled for OVSDB, its own datapath type."""
     external_ids: Mapping[str, str] = connection.tables.root.get("external_ids", {})
     host = connection.local_address
     target = f"tcp:[{host}]:{openflow_port}" if ":" in host else f"tcp:{host}:{openflow_port}"
@@ -200,13 +202,20 @@ def _controllers(
 
 
 def _tunnel_columns(setup: BridgeSetup) -> dict[str, Any]:
-    options = {"remote_ip": "flow", "key": "flow", "local_ip": setup.local_ip, "dst_port": str(VXLAN_UDP_PORT)}
+    options = {
+        "remote_ip": "flow",
+        "key": "flow",
+        "local_ip": setup.local_ip,
+        "dst_port": str(VXLAN_UDP_PORT),
+    }
     return {"type": "vxlan", "ofport_request": setup.tunnel_ofport, "options": options}
 
 
 def _tunnel(tables: Tables, setup: BridgeSetup, bridge: Row) -> list[Operation]:
     """Operations on the tunnel port of a bridge that exists."""
-    port = next((row for _, row in tables.rows("Port", bridge["ports"]) if row["name"] == setup.tunnel_port), None)
+    port = next(
+        (row for _, row in tables.rows("Port", bridge["ports"]) if row["name"] == setup.tunnel_port), None
+    )
     if port is None:
         return _new_tunnel(tables, setup)
     operations: list[Operation] = []

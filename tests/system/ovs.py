@@ -1,7 +1,7 @@
-"""A real Open vSwitch for tests: its own ovsdb-server and ovs-vswitchd in a temporary directory, dummy datapath.
+"""A real Open vSwitch for tests: ovsdb-server and ovs-vswitchd of its own in a temporary directory.
 
-The dummy datapath needs no namespaces and no privileges beyond root's, and treats OpenFlow and OVSDB exactly as any
-other. Everything it starts ends with ``stop``: processes by their own pid, files with the directory.
+The dummy datapath needs no namespaces and no privileges beyond root's, and treats OpenFlow and OVSDB exactly
+as any other. Everything it starts ends with ``stop``: processes by their own pid, files with the directory.
 """
 
 from __future__ import annotations
@@ -43,10 +43,18 @@ class RealOvs:
         """Start both daemons with an empty database."""
         try:
             self.run("ovsdb-tool", "create", str(self.directory / "conf.db"), SCHEMA)
-            self._spawn("ovsdb-server", f"--remote=punix:{self._socket}", str(self.directory / "conf.db"))
+            managers = "--remote=db:Open_vSwitch,Open_vSwitch,manager_options"
+            database = str(self.directory / "conf.db")
+            self._spawn("ovsdb-server", f"--remote=punix:{self._socket}", managers, database)
             self._wait_for(self.directory / "db.sock")
             self.vsctl(
-                "--no-wait", "init", "--", "set", "Open_vSwitch", ".", f"external-ids:system-id={self.system_id}"
+                "--no-wait",
+                "init",
+                "--",
+                "set",
+                "Open_vSwitch",
+                ".",
+                f"external-ids:system-id={self.system_id}",
             )
             self.start_vswitchd()
         except BaseException:
@@ -93,7 +101,9 @@ class RealOvs:
 
     def appctl(self, *words: str) -> str:
         """Run ovs-appctl against the switch daemon."""
-        return self.run("ovs-appctl", f"--target={self.directory / 'ovs-vswitchd.ctl'}", "--timeout=10", *words)
+        return self.run(
+            "ovs-appctl", f"--target={self.directory / 'ovs-vswitchd.ctl'}", "--timeout=10", *words
+        )
 
     def dump(self, bridge: str = "br-nsh") -> list[str]:
         """The flows as ovs-ofctl prints them, without counters, highest priority first."""
@@ -106,12 +116,16 @@ class RealOvs:
         return self._processes["ovs-vswitchd"].pid
 
     def run(self, *argv: str, stdin: str | None = None) -> str:
-        """Run a program in this Open vSwitch's environment. Raises CalledProcessError with its standard error."""
+        """Run a program in this Open vSwitch's environment. Raises CalledProcessError with its standard
+        error.
+        """
         done = subprocess.run(
             argv, env=self._environment, input=stdin, capture_output=True, text=True, timeout=60, check=False
         )
         if done.returncode:
-            raise subprocess.CalledProcessError(done.returncode, f"{argv}: {done.stderr}", done.stdout, done.stderr)
+            raise subprocess.CalledProcessError(
+                done.returncode, f"{argv}: {done.stderr}", done.stdout, done.stderr
+            )
         return done.stdout
 
     @property

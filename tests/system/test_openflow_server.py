@@ -1,4 +1,4 @@
-"""The southbound against real Open vSwitch: flows come back as sent, bundles are atomic, others' changes are seen."""
+"""OpenFlow with a real Open vSwitch: flows come back as sent, bundles are atomic, drift is seen."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ async def push(switch: Switch, messages: list[bytes]) -> None:
 
 
 async def test_a_switch_says_who_it_is(ovs: RealOvs, switch: Switch) -> None:
-    assert f"{switch.datapath_id:016x}" == ovs.vsctl("get", "bridge", "br-nsh", "datapath_id").strip().strip('"')
+    assert f"{switch.datapath_id:016x}" == ovs.vsctl("get", "bridge", "br-nsh", "datapath_id").strip().strip(
+        '"'
+    )
     assert switch.version == 5
     assert switch.peer.startswith("127.0.0.1:")
     assert switch.connected
@@ -154,7 +156,9 @@ async def test_several_bundles_are_filled_side_by_side_and_only_the_bad_one_fail
     for bundle in (good, bad, late):
         await bundle.open()
     await asyncio.gather(
-        good.add(routes(3000)), bad.add([*routes(100, 5000), PREREQUISITE_MISSING]), late.add(routes(10, 9000))
+        good.add(routes(3000)),
+        bad.add([*routes(100, 5000), PREREQUISITE_MISSING]),
+        late.add(routes(10, 9000)),
     )
     results = await asyncio.gather(good.close(), bad.close(), late.close(), return_exceptions=True)
     assert [type(result) for result in results] == [type(None), BundleRefused, type(None)]
@@ -205,7 +209,9 @@ async def test_changes_by_others_are_reported_and_own_ones_are_not(ovs: RealOvs,
 async def test_a_packet_for_the_controller_arrives_with_its_cookie(ovs: RealOvs, switch: Switch) -> None:
     arrived: asyncio.Queue[tuple[int, int, int, bytes]] = asyncio.Queue()
     switch.on_packet_in = lambda *packet: arrived.put_nowait(packet)
-    await push(switch, [flow(0, 1, 7, [], [], goto=3), flow(3, 1, 0xABCDEF0123, [m.in_port(1)], [a.controller()])])
+    await push(
+        switch, [flow(0, 1, 7, [], [], goto=3), flow(3, 1, 0xABCDEF0123, [m.in_port(1)], [a.controller()])]
+    )
     frame = "ffffffffffff0200000000010806000108000604000102000000000a0a0101010000000000000a010102"
     ovs.appctl("netdev-dummy/receive", "p1", frame)
     cookie, table, port, data = await asyncio.wait_for(arrived.get(), 5)
@@ -236,7 +242,9 @@ async def test_an_error_answer_reaches_the_request_that_caused_it(switch: Switch
     await switch.barrier()
 
 
-async def test_a_hundred_thousand_flows_are_pushed_and_read_back_without_stalling_the_loop(switch: Switch) -> None:
+async def test_a_hundred_thousand_flows_are_pushed_and_read_back_without_stalling_the_loop(
+    switch: Switch,
+) -> None:
     messages = routes(100_000)
     worst, beating = 0.0, True
 

@@ -22,7 +22,7 @@ from tests.system.ovs import RealOvs
 @pytest.fixture
 def ovs() -> Iterator[RealOvs]:
     with RealOvs(system_id="hv7") as running:
-        running.vsctl("set", "Open_vSwitch", ".", "external-ids:nshell-datapath=dummy")
+        running.vsctl("set", "Open_vSwitch", ".", "external-ids:nshell-datapath=dummy", "ovs_version=3.1.0")
         running.vsctl("add-br", "br-phy", "--", "set", "Bridge", "br-phy", "datapath_type=dummy")
         yield running
 
@@ -58,7 +58,7 @@ async def test_the_bridge_is_set_up_once_and_its_switch_dials_in(ovs: RealOvs) -
     port = await openflow.start("127.0.0.1", 0)
     async with dialled(ovs) as hypervisor:
         assert hypervisor.system_id == "hv7"
-        assert hypervisor.ovs_version
+        assert hypervisor.ovs_version == "3.1.0"
         wanted = setup(hypervisor, port)
         assert wanted.datapath_type == "dummy"
         assert wanted.controllers == (f"tcp:127.0.0.1:{port}",)
@@ -87,8 +87,9 @@ async def test_what_somebody_changed_is_put_right_and_the_rest_is_left_alone(ovs
     async with dialled(ovs) as hypervisor:
         wanted = setup(hypervisor)
         await ensure(hypervisor, wanted)
-        ovs.vsctl("--no-wait", "add-port", "br-nsh", "tap1", "--", "set", "Bridge", "br-nsh", "fail_mode=standalone",
-                  "other_config:mac-table-size=99", "--", "remove", "Bridge", "br-nsh", "other_config", "datapath-id",
+        ovs.vsctl("--no-wait", "add-port", "br-nsh", "tap1",
+                  "--", "set", "Bridge", "br-nsh", "fail_mode=standalone", "other_config:mac-table-size=99",
+                  "--", "remove", "Bridge", "br-nsh", "other_config", "datapath-id",
                   "--", "set-controller", "br-nsh", "tcp:127.0.0.1:1", "tcp:127.0.0.1:2",
                   "--", "set", "Interface", "nsh-vxlan", "options:local_ip=9.9.9.9")  # fmt: skip
         await until(lambda: len(hypervisor.tables.tables["Controller"]) == 2)
@@ -115,7 +116,7 @@ async def test_a_workload_that_appears_moves_and_vanishes_is_seen(ovs: RealOvs) 
         await until(lambda: hypervisor.attached() == {"vm1": ("acme/prod/web-1", 7)})
         ovs.vsctl("set", "Interface", "vm1", "external-ids:iface-id=acme/prod/web-2")
         await until(lambda: hypervisor.attached() == {"vm1": ("acme/prod/web-2", 7)})
-        ovs.vsctl("add-port", "br-nsh", "nothere")
+        ovs.vsctl("add-port", "br-nsh", "broken", "--", "set", "Interface", "broken", "type=patch")
         await until(lambda: any(each.error for each in hypervisor.tables.interfaces("br-nsh")))
         ovs.vsctl("del-port", "br-nsh", "vm1")
         await until(lambda: hypervisor.attached() == {})
@@ -125,8 +126,13 @@ async def test_a_workload_that_appears_moves_and_vanishes_is_seen(ovs: RealOvs) 
 
 async def test_a_transaction_that_is_refused_says_why_and_changes_nothing(ovs: RealOvs) -> None:
     async with dialled(ovs) as hypervisor:
-        rename = {"op": "update", "table": "Bridge", "where": [["name", "==", "br-phy"]], "row": {"fail_mode": "no"}}
-        with pytest.raises(OvsdbRefused, match="constraint violation: .*no"):
+        rename = {
+            "op": "update",
+            "table": "Bridge",
+            "where": [["name", "==", "br-phy"]],
+            "row": {"fail_mode": "no"},
+        }
+        with pytest.raises(OvsdbRefused, match=r"constraint violation: .*no"):
             await hypervisor.transact([rename])
         with pytest.raises(OvsdbRefused, match="No table named Nothing"):
             await hypervisor.transact([{"op": "select", "table": "Nothing", "where": []}])

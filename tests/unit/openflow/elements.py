@@ -1,7 +1,8 @@
 """Every element of controller.openflow.match and .actions, once with constants: what the tests walk through.
 
-Each flow stands in the same table with its own priority, and meets the prerequisites Open vSwitch asks for, so that the
-same list serves the comparison with os-ken, the round trip through text.py, and the read-back from a real switch.
+Each flow stands in the same table with its own priority, and meets the prerequisites Open vSwitch asks for,
+so that the same list serves the comparison with os-ken, the round trip through text.py, and the read-back
+from a real switch.
 """
 
 from __future__ import annotations
@@ -66,11 +67,14 @@ MATCHES: dict[str, list[Match]] = {
     "ct_mark": [IP, m.ct_mark(5)],
     "ct_mark masked": [IP, m.ct_mark(4, 6)],
     "conj_id": [m.conj_id(4711)],
-    "arp whole": [m.metadata(9), m.reg(1, 3), ARP, m.arp_tpa("10.1.1.1"), m.arp_op(1), m.in_port(3), m.eth_dst(MAC)],
+    "arp whole": [
+        m.metadata(9), m.reg(1, 3), ARP, m.arp_tpa("10.1.1.1"), m.arp_op(1), m.in_port(3), m.eth_dst(MAC),
+    ],
     "policy whole": [
-        m.metadata(9), m.ct_state(0x21, 0x2F), m.reg(8, 4), m.reg(4, 7), m.reg(3, 1, 1), m.tunnel_id(4), IP, TCP,
-        m.tcp_dst(0x1F40, 0xFFC0), m.ip_dscp(10), m.ipv4_dst("10.0.0.0", "255.0.0.0"), m.ipv4_src("10.1.1.1"),
-        m.eth_dst(MAC), m.eth_src(MAC), m.in_port(3), m.ip_frag(0), m.tun_ipv4_src("172.31.0.1"), m.ct_zone(7),
+        m.metadata(9), m.ct_state(0x21, 0x2F), m.reg(8, 4), m.reg(4, 7), m.reg(3, 1, 1), m.tunnel_id(4), IP,
+        TCP, m.tcp_dst(0x1F40, 0xFFC0), m.ip_dscp(10), m.ipv4_dst("10.0.0.0", "255.0.0.0"),
+        m.ipv4_src("10.1.1.1"), m.eth_dst(MAC), m.eth_src(MAC), m.in_port(3), m.ip_frag(0),
+        m.tun_ipv4_src("172.31.0.1"), m.ct_zone(7),
     ],
 }  # fmt: skip
 
@@ -135,7 +139,9 @@ ACTIONS: dict[str, tuple[list[Match], list[Action]]] = {
         [
             piece
             for n in range(1, 41)
-            for piece in (a.set_field("tun_ipv4_dst", 0xAC1F0000 + n), a.output(65000), a.set_reg(5, n), a.resubmit(9))
+            for piece in (
+                a.set_field("tun_ipv4_dst", 0xAC1F0000 + n), a.output(65000), a.set_reg(5, n), a.resubmit(9),
+            )
         ],
     ),
 }  # fmt: skip

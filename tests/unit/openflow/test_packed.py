@@ -18,9 +18,10 @@ from tests.unit.openflow import oracle
 from tests.unit.openflow.elements import ACTIONS, MAC, MATCHES
 from tests.unit.openflow.oracle import OF, PARSER
 
-MASKABLE = ["eth_src", "eth_dst", "ipv4_src", "ipv4_dst", "ip_frag", "tcp_src", "tcp_dst", "udp_src", "udp_dst",
-            "sctp_src", "sctp_dst", "arp_spa", "arp_tpa", "ct_state", "ct_mark",
-            *(f"reg{n}" for n in range(16))]  # fmt: skip
+MASKABLE = [
+    "eth_src", "eth_dst", "ipv4_src", "ipv4_dst", "ip_frag", "tcp_src", "tcp_dst", "udp_src", "udp_dst",
+    "sctp_src", "sctp_dst", "arp_spa", "arp_tpa", "ct_state", "ct_mark", *(f"reg{n}" for n in range(16)),
+]  # fmt: skip
 
 
 def values(width: int) -> st.SearchStrategy[bytes]:
@@ -58,7 +59,9 @@ def test_a_masked_field_packs_as_os_ken_packs_it(name: str, data: st.DataObject)
     assert template.pack(value, ones) == want
 
 
-@pytest.mark.parametrize("name", [name for name in FIELDS if name not in ("in_port", "conj_id", "ct_state", "ip_frag")])
+@pytest.mark.parametrize(
+    "name", [name for name in FIELDS if name not in ("in_port", "conj_id", "ct_state", "ip_frag")]
+)
 @given(data=st.data())
 def test_set_field_packs_as_os_ken_packs_it(name: str, data: st.DataObject) -> None:
     spec = FIELDS[name]
@@ -78,7 +81,9 @@ u16 = st.integers(0, 2**16 - 1)
 u8 = st.integers(0, 255)
 
 
-@given(port=u32, number=u32, ttl=u8, table=u8, zone=u16, clause=st.integers(1, 64), big=st.integers(0, 2**64 - 1))
+@given(
+    port=u32, number=u32, ttl=u8, table=u8, zone=u16, clause=st.integers(1, 64), big=st.integers(0, 2**64 - 1)
+)
 def test_every_other_action_packs_as_os_ken_packs_it(
     port: int, number: int, ttl: int, table: int, zone: int, clause: int, big: int
 ) -> None:
@@ -116,23 +121,25 @@ def test_every_other_action_packs_as_os_ken_packs_it(
 
 
 @given(cookie=st.integers(0, 2**64 - 1), priority=u16, port=u32, clause=st.integers(1, 64), table=u8)
-def test_action_arguments_may_be_left_open(cookie: int, priority: int, port: int, clause: int, table: int) -> None:
+def test_action_arguments_may_be_left_open(
+    cookie: int, priority: int, port: int, clause: int, table: int
+) -> None:
     template = Template(
         table=6,
         priority=Field("priority"),
         cookie=Field("cookie", 8),
         actions=[
-            a.output(Field("port")), a.group(Field("port")), a.resubmit(Field("table")), a.set_ttl(Field("table")),
-            a.conjunction(Field("port"), Field("clause"), Field("table")), a.ct(zone=Field("priority"), table=3),
-            a.load("reg1", 0, 32, Field("port")),
+            a.output(Field("port")), a.group(Field("port")), a.resubmit(Field("table")),
+            a.set_ttl(Field("table")), a.conjunction(Field("port"), Field("clause"), Field("table")),
+            a.ct(zone=Field("priority"), table=3), a.load("reg1", 0, 32, Field("port")),
         ],
     )  # fmt: skip
     assert template.fields == ("priority", "cookie", "port", "table", "clause")
     constant = flow(
         6, priority, cookie,
         actions=[
-            a.output(port), a.group(port), a.resubmit(table), a.set_ttl(table), a.conjunction(port, clause, table),
-            a.ct(zone=priority, table=3), a.load("reg1", 0, 32, port),
+            a.output(port), a.group(port), a.resubmit(table), a.set_ttl(table),
+            a.conjunction(port, clause, table), a.ct(zone=priority, table=3), a.load("reg1", 0, 32, port),
         ],
     )  # fmt: skip
     assert template.pack(priority, cookie, port, table, clause) == constant
@@ -159,7 +166,9 @@ def test_the_example_of_the_docstring_packs_as_os_ken_packs_it() -> None:
 
 
 def test_fields_come_in_the_order_asked_for() -> None:
-    template = Template(table=0, priority=1, cookie=Field("c"), match=[m.in_port(Field("p"))], fields=("p", "c"))
+    template = Template(
+        table=0, priority=1, cookie=Field("c"), match=[m.in_port(Field("p"))], fields=("p", "c")
+    )
     assert packed.cookie(template.pack(7, 99)) == 99
     with pytest.raises(ValueError, match="are not those of the flow"):
         Template(table=0, priority=1, match=[m.in_port(Field("p"))], fields=("p", "c"))
@@ -219,5 +228,8 @@ def test_what_cannot_be_packed_is_refused_when_it_is_declared() -> None:
         flow(0, 1, match=[m.in_port(Field("p"))])
     with pytest.raises(ValueError, match="split it"):
         flow(0, 1, actions=[a.set_field("eth_src", MAC)] * 4096)
+    with pytest.raises(ValueError, match="split it"):
+        flow(0, 1, actions=[a.output(1)] * 4092)
+    assert len(flow(0, 1, actions=[a.output(1)] * 4090)) <= 0xFFFF - 16
     with pytest.raises(struct.error):
         Template(table=0, priority=1, match=[m.in_port(Field("p"))]).pack(1 << 32)

@@ -5,6 +5,7 @@ That the lines equal ovs-ofctl's is checked against the real one in tests/system
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address
 
 import pytest
@@ -31,8 +32,7 @@ def test_every_match_is_decoded(name: str) -> None:
     line = describe(flow(4, 9, 1, MATCHES[name]))
     assert line.startswith("table=4, cookie=0x1, priority=9")
     assert line.endswith(" actions=drop")
-    assert "=0x8000" not in line
-    assert "0x0001" not in line
+    assert not re.search(r"0x(8000|0001)[0-9a-f]{4}=", line)
 
 
 @pytest.mark.parametrize("name", ACTIONS)
@@ -47,8 +47,8 @@ def test_names_of_the_pipeline_replace_numbers() -> None:
     msg = flow(
         0, 7, 0x12,
         [m.in_port(65000), m.reg(0, 5001), m.metadata(9)],
-        [a.set_reg(0, 3), a.load("reg0", 0, 8, 1), a.move("metadata", "reg1", 32), a.resubmit(9), a.output(65000),
-         a.ct(zone_reg=0, table=9), a.output(wire.PORT_LOCAL)],
+        [a.set_reg(0, 3), a.load("reg0", 0, 8, 1), a.move("metadata", "reg1", 32), a.resubmit(9),
+         a.output(65000), a.ct(zone_reg=0, table=9), a.output(wire.PORT_LOCAL)],
         goto=9,
     )  # fmt: skip
     assert describe(msg, NAMES) == (
@@ -91,9 +91,9 @@ def test_the_line_contains_every_value(
     match, actions = line.split(" actions=")
     words = match.split(",")
     for word in (
-        f" cookie=0x{cookie:x}", f" priority={priority}", "udp", f"in_port={port}", f"metadata=0x{metadata:x}",
-        f"reg{number}=0x{value:x}", f"dl_src={mac.hex(':')}", f"nw_dst={IPv4Address(address & mask)}/{prefix}",
-        f"tp_dst={port}",
+        f" cookie=0x{cookie:x}", f" priority={priority}", "udp", f"in_port={port}",
+        f"metadata=0x{metadata:x}", f"reg{number}=0x{value:x}", f"dl_src={mac.hex(':')}",
+        f"nw_dst={IPv4Address(address & mask)}/{prefix}", f"tp_dst={port}",
     ):  # fmt: skip
         assert word in words
     assert actions == (

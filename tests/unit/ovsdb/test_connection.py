@@ -70,7 +70,10 @@ class Place:
         self.arrived: asyncio.Queue[Hypervisor] = asyncio.Queue()
         self.left: list[str] = []
         self.server = OvsdbServer(
-            self.arrived.put, lambda _, reason: self.left.append(reason), probe_interval, max_connections=limit
+            self.arrived.put,
+            lambda _, reason: self.left.append(reason),
+            probe_interval,
+            max_connections=limit,
         )
         self.port = 0
 
@@ -96,7 +99,11 @@ async def serving(probe_interval: float = 5.0, limit: int = 10) -> AsyncIterator
 async def test_a_database_is_announced_with_its_tables() -> None:
     async with serving() as place:
         _, hypervisor = await place.greeted()
-        assert (hypervisor.system_id, hypervisor.ovs_version, hypervisor.tunnel_port) == ("hv1", "3.1.0", 65000)
+        assert (hypervisor.system_id, hypervisor.ovs_version, hypervisor.tunnel_port) == (
+            "hv1",
+            "3.1.0",
+            65000,
+        )
         assert hypervisor.local_address == "127.0.0.1"
         assert hypervisor.attached() == {}
         assert place.server.connections == [hypervisor]
@@ -151,7 +158,7 @@ async def test_calls_get_their_answers_errors_and_timeouts() -> None:
         call = asyncio.create_task(hypervisor.transact([{}]))
         await asyncio.sleep(0)
         peer.writer.close()
-        with pytest.raises(OvsdbGone, match="closed by the hypervisor|connection lost"):
+        with pytest.raises(OvsdbGone, match=r"closed by the hypervisor|connection lost"):
             await call
         with pytest.raises(OvsdbGone):
             await hypervisor.echo()
@@ -192,7 +199,9 @@ async def test_garbage_ends_the_connection_with_one_line_in_the_log(
         assert not [record for record in caplog.records if record.exc_info]
 
 
-@pytest.mark.parametrize("tables", [7, {"Bridge": 7}, {"Bridge": {"b": {"new": {"name": ["map", []]}}}}, {"X": {}}])
+@pytest.mark.parametrize(
+    "tables", [7, {"Bridge": 7}, {"Bridge": {"b": {"new": {"name": ["map", []]}}}}, {"X": {}}]
+)
 async def test_malformed_tables_end_the_connection(tables: Any, caplog: pytest.LogCaptureFixture) -> None:
     async with serving() as place:
         peer = await place.dial()

@@ -1,0 +1,21 @@
+"""The network: topology, compiler, OpenFlow, OVSDB, commits. Hypervisors dial in, sessions ask the Fabric.
+
+Why it exists: to keep every hypervisor's switch equal to the committed configuration, whatever happens in between, and
+to change all of them or none. How it hangs together:
+
+    sessions ─────────────> fabric.py ──────────── commits.py ── planning.py ── compile/, data.rules   check, plan
+                               │                       │
+                               │                       └──────── transaction.py ── channel.py          apply, revert
+    hypervisors ── listeners.py ── hypervisors.py                                       │
+       OVSDB         ovsdb/        admission, identity                               openflow/
+       OpenFlow      openflow/         │                                                │
+       agents        agents.py     topology.py ─────── upkeep.py ── reconcile.py ───────┘
+                                   who, what, where    moves, drift, returns
+                               network.py: what is committed and compiled now, and the turn to change it
+
+Every change of a switch goes through a Channel under the one turn of `network.py`; a switch that is not known to be
+right is read back and sent only the difference. Nothing but `fabric.py` touches the store, through one writer thread.
+
+Read next: `fabric.py`, `transaction.py`, `reconcile.py`, `topology.py`; then `compile/__init__.py` and `pipeline.py`.
+Imports `data` alone.
+"""

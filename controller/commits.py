@@ -1,0 +1,263 @@
+"""Commits from beginning to end: the four phases in order, the journal around them, and what was left open by a crash.
+
+    commit ──> [turn] check ─> plan ─> apply ──────────────> running, state, participants
+                                        │ journal row        meanwhile bundles are filled
+                                        │ bundles            transaction.py
+                                        └ store.commit       the decision point: policy, numbers and receipts in one
+
+A commit runs as a task of its own: a session that is dropped in the middle does not leave a commit in the middle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import ParamSpec, Protocol, TypeVar
+
+from controller.channel import Channel
+from controller.confirm import RETURNER, Confirmation, Waiting
+from controller.events import Kind
+from controller.network import Network
+from controller.planning import Plan, backward, check, describe, draft, told, work
+from controller.transaction import Kept, Receipt, Report, apply, silent
+from data.configuration import Edits
+from data.errors import CommandFailed, NshellError
+from data.store import Receipt as StoredReceipt
+from data.store import Revision, Store
+from data.store.records import COMMITTED, FAILED
+
+__all__ = ["Commits", "Outcome", "Participant"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A commit that was applied; `deadline` (seconds since the epoch) when it waits for confirmation.
+
+    `confirmed` is the earlier revision that it confirmed by the way.
+    """
+
+    revision: int
+    receipts: tuple[Receipt, ...]
+    deadline: float | None = None
+    confirmed: int | None = None
+
+
+class Submit(Protocol):
+    """Runs a store call in the writer thread, after those submitted before."""
+
+    def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]: ...
+
+
+class Participant(Protocol):
+    """What else changes with a commit (listeners, admission): prepared before, carried out or dropped after."""
+
+    async def prepare(self, edits: Edits) -> None:
+        """Raises ApplyFailed when the commit must not go on."""
+
+    async def drop(self) -> None:
+        """The commit failed."""
+
+    async def changed(self, edits: Edits) -> None:
+        """The edits are the running configuration now."""
+
+
+class Commits:
+    """The commits of one controller. `store` is touched only through `submit`, in the writer thread."""
+
+    def __init__(
+        self,
+        network: Network,
+        store: Store,
+        submit: Submit,
+        stranded: Callable[[Channel, str], None],
+        participants: tuple[Participant, ...],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._network = network
+        self._store = store
+        self._submit = submit
+        self._stranded = stranded
+        self._participants = participants
+        self._clock = clock
+        self._open: set[asyncio.Task[object]] = set()
+        self._pending: dict[str, set[int]] = {}  # hypervisor -> revisions that it has not confirmed yet
+        self.confirmation = Confirmation(network.events, self._give_back, clock)
+
+    # What callers use ---------------------------------------------------------------------------------------
+
+    async def plan(self, edits: Edits) -> Plan:
+        """The check and plan phases. Raises CheckFailed."""
+        network = self._network
+        async with network.turn:
+            await check(network.running, edits)
+            made = await draft(network.running, edits, network.state, network.topology)
+            return await describe(made, network.running, network.running.revision + 1, network.topology)
+
+    async def commit(
+        self,
+        edits: Edits,
+        author: str,
+        comment: str,
+        *,
+        confirmed: int | None = None,
+        strict: bool = False,
+        report: Report = silent,
+                returning: Waiting | None = None,
+    ) -> Outcome:
+        """All four phases; see `Fabric.commit`. `returning` is the commit that this one takes back, if any."""
+        task = asyncio.create_task(
+            self._commit(dict(edits), author, comment, confirmed, strict, report, returning)
+        )
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+        return await asyncio.shield(task)
+
+    async def confirm(self, author: str) -> int:
+        """Confirms the waiting commit; its revision. Raises CommandFailed when none waits."""
+        async with self._network.turn:
+            waiting = self.confirmation.waiting
+            if waiting is None:
+                raise CommandFailed("commit", "no commit waits for confirmation", "see 'show system commit'")
+            await self._submit(self._store.confirm)
+            self.confirmation.end()
+        self._network.events.add(Kind.CONFIRM, f"revision {waiting.revision} confirmed by {author}")
+        return waiting.revision
+
+    async def settled(self, dvrs: str, added: int, removed: int, milliseconds: float) -> None:
+        """A hypervisor was reconciled: what it owed is verified."""
+        revisions = self._pending.pop(dvrs, set())
+        for revision in sorted(revisions):
+            receipt = StoredReceipt(dvrs, Kept.VERIFIED, added, removed, milliseconds, self._clock())
+            await self._submit(self._store.add_receipts, revision, [receipt])
+            self._network.events.add(Kind.COMMIT, f"revision {revision} verified on {dvrs}")
+
+    async def recover(self) -> None:
+        """At start: closes what a crash left open, and returns from a commit that nobody confirmed in time."""
+        running = self._network.running.revision
+        for entry in await self._submit(self._store.open_journals):
+            if entry.revision <= running:
+                await self._submit(self._store.close_journal, entry.id, COMMITTED)
+                continue
+            reason = f"interrupted, returned to revision {running}"
+            await self._submit(self._store.close_journal, entry.id, FAILED, reason)
+            self._network.events.add(Kind.COMMIT, f"revision {entry.revision} by {entry.author}: {reason}")
+        owed = await self._submit(self._store.pending_receipts)
+        self._pending = {dvrs: set(revisions) for dvrs, revisions in owed.items()}
+        pending = await self._submit(self._store.pending_confirm)
+        if pending is not None:
+            self.confirmation.begin(Waiting(pending.revision, pending.deadline, pending.back_to))
+
+    async def stop(self) -> None:
+        """Lets commits that are under way end, and stops the timer."""
+        self.confirmation.end()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    # The phases ---------------------------------------------------------------------------------------------
+
+    async def _commit(
+        self,
+        edits: Edits,
+        author: str,
+        comment: str,
+        confirmed: int | None,
+        strict: bool,
+        report: Report,
+        returning: Waiting | None,
+    ) -> Outcome:
+        network = self._network
+        async with network.turn:
+            if returning is not None and self.confirmation.waiting is not returning:
+                raise CommandFailed("commit", "it was confirmed meanwhile", "")
+            await check(network.running, edits)
+            made = await draft(network.running, edits, network.state, network.topology)
+            number = network.running.revision + 1
+            revision = Revision(number=number, author=author, time=self._clock(), comment=comment)
+            numbers = {**network.numbers.new, **made.new.numbers.new}
+            items = await work(made, network.channels)
+            waiting = self.confirmation.waiting
+            deadline = None if confirmed is None else revision.time + confirmed * 60
+            journal: list[int] = []
+
+            async def write_journal() -> None:
+                names = [item.channel.name for item in items]
+                journal.append(await self._submit(self._store.begin_journal, revision, names))
+                if deadline is not None:
+                    await self._submit(self._store.set_confirm, number, deadline, number - 1)
+
+            async def decide(receipts: tuple[Receipt, ...]) -> None:
+                stored = [_stored(receipt, revision.time) for receipt in receipts]
+                await self._submit(self._store.commit, edits, revision, numbers, stored)
+
+            report(f"revision {number}")
+            try:
+                for participant in self._participants:
+                    await participant.prepare(edits)
+                receipts = await apply(
+                    items, lambda: backward(made), decide,
+                    journal=write_journal, strict=strict, report=report, stranded=self._stranded,
+                )  # fmt: skip
+            except BaseException as failure:
+                for participant in self._participants:
+                    await participant.drop()
+                await self._failed(number, author, journal, failure)
+                raise
+            moves = list(told(made))
+            network.commit(made, number)
+            for receipt in receipts:
+                if receipt.state is Kept.PENDING:
+                    self._pending.setdefault(receipt.dvrs, set()).add(number)
+            for participant in self._participants:
+                await participant.changed(edits)
+            self.confirmation.end()
+            if deadline is not None:
+                self.confirmation.begin(Waiting(number, deadline, number - 1))
+            self._aside(self._closed(number, journal[0]))
+        for text in moves:
+            network.events.add(Kind.VPORT, text)
+        network.events.add(Kind.COMMIT, f"revision {number} by {author}" + (f": {comment}" if comment else ""))
+        if waiting is not None and returning is None:
+            network.events.add(Kind.CONFIRM, f"revision {waiting.revision} confirmed by revision {number}")
+            report(f"revision {waiting.revision} is confirmed by this commit")
+        return Outcome(
+            number, receipts, deadline, waiting.revision if waiting is not None and returning is None else None
+        )
+
+    async def _failed(self, number: int, author: str, journal: list[int], failure: BaseException) -> None:
+        """Notes a commit that failed; the candidate and the running configuration are untouched."""
+        cause = failure.cause if isinstance(failure, NshellError) else repr(failure)
+        self._network.events.add(Kind.COMMIT, f"revision {number} by {author} failed: {cause}")
+        if not journal:
+            return
+        try:
+            await self._submit(self._store.close_journal, journal[0], FAILED, cause)
+        except NshellError as again:
+            self._network.events.add(Kind.FAULT, f"the failure of revision {number} could not be noted: {again.cause}")
+
+    async def _closed(self, number: int, journal: int) -> None:
+        """After the answer: the writer thread keeps the order, and `recover` does it after a crash."""
+        try:
+            await self._submit(self._store.close_journal, journal, COMMITTED)
+        except NshellError as problem:
+            text = f"the journal of revision {number} could not be closed: {problem.cause}"
+            self._network.events.add(Kind.FAULT, text)
+
+    def _aside(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    async def _give_back(self, waiting: Waiting) -> None:
+        difference = await self._submit(self._store.difference, waiting.revision, waiting.back_to)
+        edits = {path: new for path, (_, new) in difference.items()}
+        self._network.events.add(Kind.CONFIRM, waiting.comment)
+        await self.commit(edits, RETURNER, waiting.comment, returning=waiting)
+
+
+def _stored(receipt: Receipt, time: float) -> StoredReceipt:
+    return StoredReceipt(receipt.dvrs, receipt.state, receipt.added, receipt.removed, receipt.milliseconds, time)

@@ -1,0 +1,70 @@
+"""What happened in the network, newest last: the list behind `show events` and the same lines in the log.
+
+Events are facts for people, not a message bus: nothing in the controller reacts to one. A kind is one word a person can
+filter on; the text names the object first. The list is bounded (LIMIT), the log keeps everything.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["LIMIT", "Event", "Events", "Kind"]
+
+LIMIT = 1000  # events kept in memory, about 200 KB
+log = logging.getLogger("nshell.controller")
+
+
+class Kind(StrEnum):
+    """What an event is about."""
+
+    HYPERVISOR = "hypervisor"  # came, went, was refused
+    IDENTITY = "identity"  # two connections claim one system-id or one vport
+    VPORT = "vport"  # an interface of a vport appeared, moved, vanished
+    COMMIT = "commit"
+    CONFIRM = "confirm"
+    RECONCILE = "reconcile"
+    DRIFT = "drift"  # somebody else changed a flow
+    POLICY = "policy"  # a packet met an entry with `log`
+    FAULT = "fault"  # the controller could not do what it should
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened; `time` is seconds since the epoch."""
+
+    time: float
+    kind: Kind
+    text: str
+
+
+class Events:
+    """The last LIMIT events, oldest first. `watch` gives later ones to a dashboard or `monitor`."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._events: deque[Event] = deque(maxlen=LIMIT)
+        self._watchers: set[Callable[[Event], None]] = set()
+
+    def add(self, kind: Kind, text: str) -> None:
+        """Records and logs one event; a FAULT is logged as a warning."""
+        event = Event(self._clock(), kind, text)
+        self._events.append(event)
+        log.log(logging.WARNING if kind is Kind.FAULT else logging.INFO, "%s: %s", kind, text)
+        for watcher in tuple(self._watchers):
+            watcher(event)
+
+    def watch(self, watcher: Callable[[Event], None]) -> Callable[[], None]:
+        """Calls `watcher` with every later event, on the loop; returns what ends it."""
+        self._watchers.add(watcher)
+        return lambda: self._watchers.discard(watcher)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(tuple(self._events))
+
+    def __len__(self) -> int:
+        return len(self._events)

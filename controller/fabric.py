@@ -1,0 +1,195 @@
+"""The running network as sessions see it: one object that starts, commits, answers and stops.
+
+    sessions ──> Fabric ── commits.py      check, plan, apply, revert; confirmed commits
+                   │   ├── upkeep.py       workloads that move, reconcile, drift
+                   │   ├── hypervisors.py  contact: admission, set-up, identity
+                   │   ├── listeners.py    where hypervisors dial in
+                   │   └── network.py      what is committed and compiled now
+                   └── store, through ONE writer thread
+
+All methods belong to the event loop; `submit` is the only way to the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from controller.agents import AgentServer
+from controller.commits import Commits, Outcome
+from controller.events import Events, Kind
+from controller.hypervisors import Hypervisors
+from controller.listeners import Listeners
+from controller.neighbours import Neighbours
+from controller.network import Network
+from controller.numbers import Numbers
+from controller.openflow.errors import OpenFlowError
+from controller.openflow.readback import FlowEntry
+from controller.pipeline import split_cookie
+from controller.planning import Plan
+from controller.reconcile import Reconciled
+from controller.remembered import Remembered
+from controller.topology import Interface, Topology
+from controller.transaction import silent
+from controller.upkeep import Upkeep
+from data.configuration import Edits, Running
+from data.errors import CommandFailed
+from data.path import Path
+from data.schema.objects import Controller
+from data.store import HistoryEntry, Store
+
+__all__ = ["Fabric", "Outcome", "Plan"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Fabric:
+    """The network of one controller. `clock` gives seconds since the epoch."""
+
+    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
+        self.store = store
+        self.events = Events(clock)
+        self._clock = clock
+        self._writer = ThreadPoolExecutor(1, "store")
+        self._remembered = Remembered(store.file.parent)
+        self._network: Network | None = None
+
+    # Life ---------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Loads, compiles, closes what a crash left open, then listens.
+
+        Raises StoreUnavailable, or CommandFailed when a listener cannot be opened.
+        """
+        running = await self.submit(self.store.load)
+        numbers = Numbers(await self.submit(self.store.numbers))
+        interfaces = await self.submit(self._remembered.load)
+        self._network = network = Network(running, numbers, interfaces, self.events, self._clock)
+        self._upkeep = Upkeep(network, self._remember, self._returned)
+        self._hypervisors = Hypervisors(network, self._upkeep)
+        self._listeners = Listeners(self._hypervisors, network)
+        neighbours = Neighbours(network, lambda system_id, peers: self.agents.set_peers(system_id, peers))
+        self._listeners.renewed = neighbours.all
+        self._commits = Commits(
+            network, self.store, self.submit, self._upkeep.stranded, (self._listeners, self._hypervisors), self._clock
+        )
+        await self._commits.recover()
+        await self._listeners.open(running.settings(Controller))
+        self._upkeep.start()
+        gc.collect()
+        gc.freeze()  # the configuration is not looked at again by every collection
+
+    async def stop(self) -> None:
+        """Ends commits that are under way, listeners and tasks; switches keep their flows."""
+        if self._network is not None:
+            await self._commits.stop()
+            await self._listeners.close()
+            await self._upkeep.stop()
+        await asyncio.to_thread(self._writer.shutdown)
+
+    async def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a store call in the one writer thread, after those submitted before."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, lambda: work(*args, **kwargs))
+
+    # What is ------------------------------------------------------------------------------------------------
+
+    @property
+    def network(self) -> Network:
+        """What is committed, compiled and connected."""
+        assert self._network is not None, "start() first"
+        return self._network
+
+    @property
+    def running(self) -> Running:
+        """The committed configuration; changed in place by commits."""
+        return self.network.running
+
+    @property
+    def numbers(self) -> Numbers:
+        return self.network.numbers
+
+    @property
+    def agents(self) -> AgentServer:
+        """The hypervisors' agents that are connected, for diagnostics."""
+        return self._listeners.agents
+
+    @property
+    def topology(self) -> Topology:
+        return self.network.topology
+
+    async def flows(self, dvrs: str) -> list[FlowEntry]:
+        """The flows of a hypervisor, read from its switch now. Raises CommandFailed when it is not there."""
+        channel = self.network.channels.get(dvrs)
+        where = f"dvrs {dvrs}"
+        if channel is None:
+            raise CommandFailed(where, "there is no such hypervisor", "see 'show dvrs'")
+        if channel.switch is None:
+            raise CommandFailed(where, f"it is away: {self.topology.hypervisors[dvrs].reason}", "see 'show dvrs'")
+        try:
+            return await channel.switch.flows()
+        except OpenFlowError as problem:
+            raise CommandFailed(where, f"its flows could not be read: {problem}", "try again") from problem
+
+    def explain(self, cookie: int) -> Path | None:
+        """The object that a flow with this cookie belongs to; None for the fabric itself and for foreign flows."""
+        parts = split_cookie(cookie)
+        uuid = None if parts is None else self.network.objects.get(parts[2])
+        return None if uuid is None else self.running.by_uuid(uuid)
+
+    async def history(self, limit: int) -> list[HistoryEntry]:
+        """Revisions and failed commits with their receipts, the newest first."""
+        return await self.submit(self.store.history, limit)
+
+    # Change -------------------------------------------------------------------------------------------------
+
+    async def plan(self, edits: Edits) -> Plan:
+        """The check and plan phases: what a commit would change. Touches nothing. Raises CheckFailed."""
+        return await self._commits.plan(edits)
+
+    async def commit(
+        self,
+        edits: Edits,
+        *,
+        author: str,
+        comment: str = "",
+        confirmed: int | None = None,
+        strict: bool = False,
+        progress: Callable[[str], None] | None = None,
+    ) -> Outcome:
+        """Makes the edits the next revision, on every hypervisor and in the store, or changes nothing.
+
+        `confirmed`: minutes after which the former revision returns unless somebody confirms. `strict`: an absent
+        hypervisor is a failure. `progress` is told how far it is. Raises CheckFailed, ApplyFailed (everything is
+        back as it was), StoreUnavailable (the same).
+        """
+        return await self._commits.commit(
+            edits, author, comment,
+            confirmed=confirmed, strict=strict, report=progress or silent,
+        )  # fmt: skip
+
+    async def confirm(self, author: str) -> int:
+        """Confirms the commit that waits for it; its revision. Raises CommandFailed when none does."""
+        return await self._commits.confirm(author)
+
+    @property
+    def waiting(self) -> tuple[int, float] | None:
+        """Revision and deadline of the commit that waits for confirmation."""
+        waiting = self._commits.confirmation.waiting
+        return None if waiting is None else (waiting.revision, waiting.deadline)
+
+    # What the parts tell ------------------------------------------------------------------------------------
+
+    async def _remember(self, changed: Mapping[tuple[str, str], Interface | None]) -> None:
+        try:
+            await self.submit(self._remembered.note, changed)
+        except OSError as problem:
+            self.events.add(Kind.FAULT, f"interfaces are not remembered over a restart: {problem}")
+
+    async def _returned(self, dvrs: str, done: Reconciled) -> None:
+        await self._commits.settled(dvrs, done.added, done.removed, done.milliseconds)

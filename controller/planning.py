@@ -1,0 +1,276 @@
+"""The check and plan phases: from edits to the flow-mods of every hypervisor, without any I/O.
+
+    edits ──check──> problems, or none           data.rules
+      └──draft──> new State, numbers, flow-mods  controller.compile, topology   O(edits)
+            └──describe──> Plan                  what `commit check` prints
+
+A draft is made of immutable things and a fork of the numbers, so throwing it away costs nothing. All of this gives way
+to the loop every few milliseconds, so the caller holds the turn (`network.py`) while it runs. Read next:
+`transaction.py`, which carries its flow-mods out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from controller.channel import Channel
+from controller.chunks import Steps, spread
+from controller.compile import Dirty, Location, Placement, State, changed, compile_change
+from controller.openflow.packed import is_delete, table_of
+from controller.pipeline import TABLE_NAMES
+from controller.topology import TUNNEL_PORT, Standing, Topology
+from controller.transaction import Rank, Work
+from data.configuration import Configuration, Edits, Overlay
+from data.errors import CheckFailed
+from data.path import Path, path_text, vport_name, vport_path
+from data.rules import check as problems
+from data.schema.objects import Dvrs, Object, Vport
+
+__all__ = ["Draft", "DvrsPlan", "Plan", "backward", "check", "describe", "draft", "dvrs_of", "located", "moves",
+           "ranks", "relocation", "told", "vport_of", "work"]  # fmt: skip
+
+_LINES = 50  # vports of one change that are told one by one
+_MANY = 200  # edits; checking one costs about 30 µs
+T = TypeVar("T")
+_TOGETHER = 256  # flow-mods counted between two looks at the clock, about 100 µs
+
+
+@dataclass(frozen=True, slots=True)
+class DvrsPlan:
+    """What a plan does to one hypervisor; `by_table` is table name -> (added, removed)."""
+
+    name: str
+    state: str
+    messages: tuple[bytes, ...]
+    added: int
+    removed: int
+    by_table: Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a commit would do: the revision it would make, one line per object, and each hypervisor it changes."""
+
+    revision: int
+    summary: tuple[str, ...]
+    dvrs: tuple[DvrsPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A change, compiled and not yet carried out; `new.numbers.new` are the numbers it allocated."""
+
+    edits: Edits
+    old: State
+    new: State
+    dirty: Dirty
+    moved: Mapping[str, Location | None]  # vport UUID -> where it is from now on
+    messages: Mapping[str, Sequence[bytes]]  # hypervisor -> flow-mods, in order
+
+
+async def check(running: Configuration, edits: Edits) -> None:
+    """The check phase. Raises CheckFailed with every problem that the edits cause or leave."""
+    found = await _aside(len(edits), lambda: problems(Overlay(running, edits), edits, running))
+    if found:
+        raise CheckFailed(found)
+
+
+async def draft(running: Configuration, edits: Edits, state: State, topology: Topology) -> Draft:
+    """The plan phase: what the edits change on every hypervisor. O(edits)."""
+    view = await _aside(len(edits), lambda: Overlay(running, edits))
+    moved = await _aside(len(edits), lambda: moves(view, running, edits, topology, state.placement))
+    known = tunnels(running, edits, topology)
+    new, dirty = await spread(changed(state, view=view, edits=edits, vports=moved, hypervisors=known))
+    return Draft(edits, state, new, dirty, moved, await spread(compile_change(state, new, dirty)))
+
+
+async def _aside(size: int, work: Callable[[], T]) -> T:
+    """Pure work that does not come in steps: in a thread when there are many edits, where it stalls the loop by the
+    interpreter's switch interval (5 ms) at most. The turn keeps what it reads as it is."""
+    return await asyncio.to_thread(work) if size > _MANY else work()
+
+
+async def relocation(
+    state: State, moved: Mapping[str, Location | None], tunnel_ports: Mapping[str, int | None]
+) -> Draft:
+    """The same for a change of the topology alone: vports that are somewhere else now, other tunnel ports."""
+    new, dirty = await spread(changed(state, vports=moved, hypervisors=tunnel_ports))
+    return Draft({}, state, new, dirty, moved, await spread(compile_change(state, new, dirty)))
+
+
+async def backward(made: Draft) -> Mapping[str, Sequence[bytes]]:
+    """The flow-mods that undo a draft, hypervisor by hypervisor."""
+    return await spread(compile_change(made.new, made.old, made.dirty))
+
+
+def moves(
+    view: Configuration, running: Configuration, edits: Edits, topology: Topology, placement: Placement
+) -> dict[str, Location | None]:
+    """The vports that are resolved elsewhere, or not any more, once the edits are in force."""
+    leaving = frozenset(path[1] for path, item in edits.items() if item is None and path[0] == "dvrs")
+    touched: dict[str, Path | None] = {}
+    for path, item in edits.items():
+        if isinstance(item, Vport):
+            touched[item.uuid] = path
+        elif item is None and len(path) == 6 and path[4] == "vport":
+            gone = running.get(path)
+            if gone is not None:
+                touched.setdefault(gone.uuid, None)
+    for name in leaving:
+        for claim in topology.claims_of(name):
+            named = vport_of(view, claim.iface_id)
+            if named is not None:
+                touched[named[0]] = named[1]
+    moved: dict[str, Location | None] = {}
+    for uuid, place in touched.items():
+        now = None if place is None else located(topology, uuid, place, leaving)
+        if now != placement.location(uuid):
+            moved[uuid] = now
+    return moved
+
+
+def vport_of(view: Configuration, iface_id: str) -> tuple[str, Path] | None:
+    """UUID and path of the vport that an iface-id names by UUID or by full name."""
+    path = view.by_uuid(iface_id) or vport_path(iface_id)
+    vport = None if path is None else view.get(path)
+    if path is None or not isinstance(vport, Vport):
+        return None
+    return vport.uuid, path
+
+
+def located(topology: Topology, uuid: str, path: Path, without: frozenset[str] = frozenset()) -> Location | None:
+    """Where the interfaces say that the vport is, those of the hypervisors `without` left out."""
+    claim = topology.claim(uuid, vport_name(path), without)
+    return None if claim is None else Location(claim.dvrs, claim.ofport)
+
+
+def tunnels(running: Configuration, edits: Edits, topology: Topology) -> dict[str, int | None]:
+    """Hypervisors that the edits add or remove: name -> OpenFlow port of the tunnel, None when removed."""
+    changed: dict[str, int | None] = {}
+    for path, item in edits.items():
+        if len(path) != 2 or path[0] != "dvrs":
+            continue
+        if item is None:
+            changed[path[1]] = None
+        elif running.get(path) is None:
+            known = topology.hypervisors.get(path[1])
+            changed[path[1]] = TUNNEL_PORT if known is None else known.vxlan_port
+    return changed
+
+
+def ranks(made: Draft) -> dict[str, Rank]:
+    """The order among the hypervisors: where a vport arrives first, where vports only leave last."""
+    found: dict[str, Rank] = {}
+    for uuid, now in made.moved.items():
+        before = made.old.placement.location(uuid)
+        if before is not None:
+            found.setdefault(before.dvrs, Rank.RELEASES)
+        if now is not None:
+            found[now.dvrs] = Rank.RECEIVES
+    return found
+
+
+async def work(made: Draft, channels: Mapping[str, Channel]) -> list[Work]:
+    """The draft as work for `transaction.apply`: one item per hypervisor that it changes."""
+    order = ranks(made)
+    items: list[Work] = []
+    for name, messages in sorted(made.messages.items()):
+        channel = channels.get(name)
+        if channel is None or not messages:
+            continue
+        if not channel.ready and made.edits.get(("dvrs", name), made) is None:
+            continue  # away and deleted: nobody will settle what it owes
+        added, removed = await _count(messages)
+        items.append(Work(channel, messages, added, removed, order.get(name, Rank.BETWEEN)))
+    return items
+
+
+async def _count(messages: Sequence[bytes]) -> tuple[int, int]:
+    counts = await spread(_by_table(messages))
+    removed = sum(number for (_, delete), number in counts.items() if delete)
+    return len(messages) - removed, removed
+
+
+def _by_table(messages: Sequence[bytes]) -> Steps[Counter[tuple[int, bool]]]:
+    counts: Counter[tuple[int, bool]] = Counter()
+    for start in range(0, len(messages), _TOGETHER):
+        counts.update((table_of(item), is_delete(item)) for item in messages[start : start + _TOGETHER])
+        yield
+    return counts
+
+
+async def describe(made: Draft, running: Configuration, revision: int, topology: Topology) -> Plan:
+    """The draft for people: a line per object, and per hypervisor what each table gains and loses."""
+    plans: list[DvrsPlan] = []
+    for name in sorted(made.messages):
+        messages = made.messages[name]
+        counts = await spread(_by_table(messages))
+        known = topology.hypervisors.get(name)
+        by_table = {
+            TABLE_NAMES.get(table, str(table)): (counts[table, False], counts[table, True])
+            for table in sorted({table for table, _ in counts})
+        }
+        added = sum(added for added, _ in by_table.values())
+        state = Standing.AWAY if known is None else known.state
+        plans.append(DvrsPlan(name, state, tuple(messages), added, len(messages) - added, by_table))
+    return Plan(revision, tuple(summary(running, made.edits)), tuple(plans))
+
+
+def summary(running: Configuration, edits: Edits) -> Iterator[str]:
+    """One line per object: 'egress-policy db: entry 20 added'. What lies below a removed object is not listed."""
+    for path, item in edits.items():
+        if item is None and any(edits.get(path[:end], item) is None and path[:end] in edits for end in _above(path)):
+            continue
+        before = running.get(path)
+        if item is None:
+            what = "removed"
+        elif before is None:
+            what = "added"
+        else:
+            what = f"changed ({', '.join(_changed(before, item))})"
+        yield f"{_named(path)} {what}"
+
+
+def _above(path: Path) -> Iterable[int]:
+    return range(2, len(path) - 1, 2)
+
+
+def _named(path: Path) -> str:
+    if path[-2:-1] == ("entry",):
+        return f"{path[-4]} {path[-3]}: entry {path[-1]}"
+    return path_text(path[-2:])
+
+
+def _changed(before: Object, after: Object) -> list[str]:
+    names = [name for name in after.__struct_fields__ if getattr(before, name) != getattr(after, name)]
+    return [name.rstrip("_").replace("_", "-") for name in names] or ["nothing"]
+
+
+def told(made: Draft) -> Iterator[str]:
+    """One line for each vport that appears, moves or leaves; one for all when they are more than _LINES."""
+    if len(made.moved) > _LINES:
+        resolved = sum(1 for now in made.moved.values() if now is not None)
+        yield f"{resolved} vports up, {len(made.moved) - resolved} left"
+        return
+    for uuid, now in made.moved.items():
+        path = made.new.view.by_uuid(uuid) or made.old.view.by_uuid(uuid)
+        before = made.old.placement.location(uuid)
+        name = uuid if path is None else vport_name(path)
+        if now is None:
+            yield f"{name} left {before.dvrs if before else 'nowhere'}"
+        elif before is None:
+            yield f"{name} up on {now.dvrs}, port {now.port}"
+        elif before.dvrs == now.dvrs:
+            yield f"{name} changed its port on {now.dvrs} from {before.port} to {now.port}"
+        else:
+            yield f"{name} moved {before.dvrs} -> {now.dvrs}"
+
+
+def dvrs_of(view: Configuration) -> Iterator[tuple[str, Dvrs]]:
+    """The configured hypervisors by name."""
+    for path, item in view.objects(Dvrs):
+        yield path[-1], item

@@ -1,0 +1,153 @@
+"""Making a switch equal to the committed configuration by sending only what differs.
+
+On every (re)connect the flows are read back and compared with a fresh compile by key (table, priority, match), cookie
+and instruction bytes; Open vSwitch returns them byte for byte as they were sent. Nothing is flushed: a controller that
+was restarted, or away, sends nothing to a switch that still has the right flows, and traffic does not notice.
+
+    read back ──> [turn: compile, start noting what commits owe] ──> compare, one bundle ──> [turn: pay, ready]
+
+Only the bracketed parts hold the turn that serialises changes, so 500 switches can come at once while commits go on.
+`repair` is the same for a switch that is ready and where somebody else changed a flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from controller.channel import Channel
+from controller.chunks import Steps, spread
+from controller.openflow.packed import as_delete_strict, cookie, instructions
+from controller.openflow.readback import FlowEntry
+
+__all__ = ["Difference", "Reconciled", "compare", "reconcile", "repair"]
+
+ATTEMPTS = 3  # reads of a ready switch that a commit may spoil before the turn is taken for the whole of the read
+
+_TOGETHER = 64  # flows between two looks at the clock, about 100 µs
+
+Contents = Mapping[bytes, bytes]  # flow key -> flow-mod
+Compile = Callable[[str], Awaitable[Contents]]  # hypervisor -> everything that it must hold
+
+
+@dataclass(slots=True)
+class Difference:
+    """What has to be sent to make a switch right: flow-mods, removals last."""
+
+    messages: list[bytes] = field(default_factory=list)
+    missing: int = 0  # flows it did not have
+    wrong: int = 0  # flows with another cookie or other instructions
+    alien: int = 0  # flows that it should not have
+    equal: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.messages)
+
+    def __str__(self) -> str:
+        return f"{self.missing} missing, {self.wrong} wrong, {self.alien} too many"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """The end of a reconcile: flows it holds now, what was sent and how long the whole took."""
+
+    flows: int
+    added: int
+    removed: int
+    milliseconds: float
+    difference: Difference
+
+
+def compare(held: Iterable[FlowEntry], desired: Contents) -> Steps[Difference]:
+    """What makes `held` equal to `desired`. O(both)."""
+    has: dict[bytes, FlowEntry] = {}
+    for number, entry in enumerate(held):
+        has[entry.key] = entry
+        if number % _TOGETHER == 0:
+            yield
+    found = Difference()
+    for number, (key, message) in enumerate(desired.items()):
+        if number % _TOGETHER == 0:
+            yield
+        there = has.pop(key, None)
+        if there is None:
+            found.missing += 1
+        elif there.instructions == instructions(message) and there.cookie == cookie(message):
+            found.equal += 1
+            continue
+        else:
+            found.wrong += 1
+        found.messages.append(message)
+    found.alien = len(has)
+    found.messages.extend(as_delete_strict(entry.flow_mod()) for entry in has.values())
+    return found
+
+
+async def reconcile(channel: Channel, compile_all: Compile, turn: asyncio.Lock) -> Reconciled:
+    """Reads a newly connected switch back, sends the difference and what commits owe, and makes the channel ready.
+
+    Raises BundleRefused or SwitchGone; the channel is then not ready. Raises LookupError when the channel got another
+    connection meanwhile.
+    """
+    started = time.perf_counter()
+    switch = channel.switch
+    if switch is None:
+        raise LookupError(channel.name)
+    held = await switch.flows()
+    async with turn:
+        channel.owed = []
+        desired = await compile_all(channel.name)
+    difference = await spread(compare(held, desired))
+    _same(channel, switch)
+    await channel.push(difference.messages)
+    async with turn:
+        _same(channel, switch)
+        owed, channel.owed = channel.owed, []
+        await channel.push(owed)
+        _same(channel, switch)
+        channel.ready = True
+    return Reconciled(
+        flows=len(desired),
+        added=difference.missing + difference.wrong,
+        removed=difference.alien,
+        milliseconds=(time.perf_counter() - started) * 1000,
+        difference=difference,
+    )
+
+
+async def repair(
+    channel: Channel, compile_all: Compile, turn: asyncio.Lock, tables: frozenset[int] | None = None
+) -> Difference | None:
+    """Compares a ready switch, or some of its tables, and sends what differs; None when it is not ready (any more).
+
+    The switch is read outside the turn; a read during which we changed flows ourselves is thrown away.
+    Raises BundleRefused or SwitchGone.
+    """
+    for attempt in range(ATTEMPTS):
+        before = channel.pushes
+        switch = channel.switch
+        if switch is None or not channel.ready:
+            return None
+        held: Sequence[FlowEntry] = await switch.flows() if attempt < ATTEMPTS - 1 else ()
+        async with turn:
+            if channel.switch is not switch or not channel.ready:
+                return None
+            if attempt == ATTEMPTS - 1:
+                held = await switch.flows()
+            elif channel.pushes != before:
+                continue
+            desired = await compile_all(channel.name)
+            if tables is not None:
+                held = [entry for entry in held if entry.table in tables]
+                desired = {key: message for key, message in desired.items() if key[0] in tables}
+            difference = await spread(compare(held, desired))
+            await channel.push(difference.messages)
+            return difference
+    return None
+
+
+def _same(channel: Channel, switch: object) -> None:
+    if channel.switch is not switch:
+        raise LookupError(channel.name)

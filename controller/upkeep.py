@@ -1,0 +1,236 @@
+"""Keeping switches right between commits: workloads that come, move and go, hypervisors that return, and drift.
+
+    interface appeared, moved, vanished ──> settle   recompile what it touches, new place before old
+    OpenFlow connected, revert failed   ──> program  reconcile the whole switch
+    a flow changed by somebody else     ──> suspect  read that table again after DRIFT_PAUSE, repair
+    every AUDIT_INTERVAL                ──> audit    the same for everything, one switch after the other
+
+Every one of them is a task of its own that nobody waits for, so what fails is told as an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+
+from controller.channel import Channel
+from controller.events import Kind
+from controller.network import Network
+from controller.openflow.errors import OpenFlowError, RequestRefused, SwitchGone
+from controller.planning import Draft, located, relocation, told, vport_of, work
+from controller.reconcile import Reconciled, reconcile, repair
+from controller.topology import Interface, Standing
+from controller.transaction import Rank, Work
+
+__all__ = ["AUDIT_INTERVAL", "DRIFT_PAUSE", "Upkeep"]
+
+DRIFT_PAUSE = 0.2  # seconds between a foreign change and the look at it: one look for a burst of changes
+AUDIT_INTERVAL = 300.0  # seconds between two comparisons of everything; the flow monitor sees changes at once
+_AGAIN = 5.0  # seconds until a refused reconcile is tried again
+
+Lost = (SwitchGone, LookupError)
+
+
+class Upkeep:
+    """The tasks that follow the topology. `remember` keeps interfaces over a restart, `returned` is told of each
+    hypervisor that is ready (again)."""
+
+    def __init__(
+        self,
+        network: Network,
+        remember: Callable[[Mapping[tuple[str, str], Interface | None]], Awaitable[None]],
+        returned: Callable[[str, Reconciled], Awaitable[None]],
+    ) -> None:
+        self._network = network
+        self._remember = remember
+        self._returned = returned
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._audit_task: asyncio.Task[None] | None = None
+        self._settling = False
+        self._suspects: dict[str, set[int] | None] = {}  # hypervisor -> tables, None: all
+        self._repairing: set[str] = set()
+
+    def start(self) -> None:
+        """Begins the periodic comparison."""
+        self._audit_task = self.spawn(self._audit(), "audit of flows")
+
+    async def stop(self) -> None:
+        """Ends all tasks."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def idle(self) -> None:
+        """Returns when nothing is under way any more but the periodic comparison."""
+        while tasks := [task for task in self._tasks if task is not self._audit_task]:
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def settle(self) -> None:
+        """Interfaces changed: recompiles what they touch. Calls within one loop tick, or during a commit, are one."""
+        if not self._settling:
+            self._settling = True
+            self.spawn(self._settle(), "settle")
+
+    def program(self, dvrs: str) -> None:
+        """Reconciles a hypervisor whose connection is new or whose flows are in doubt."""
+        self.spawn(self._program(dvrs), f"reconcile {dvrs}")
+
+    def stranded(self, channel: Channel, reason: str) -> None:
+        """A change could neither be carried out nor be taken back there: reconciles it."""
+        channel.ready = False
+        self._network.topology.stand(channel.name, Standing.CONNECTED, f"its flows are in doubt: {reason}")
+        self.program(channel.name)
+
+    def suspect(self, dvrs: str, table: int | None) -> None:
+        """Somebody else changed a flow of this table, or None: events were lost and any flow may have changed."""
+        known = self._suspects.setdefault(dvrs, set())
+        if table is None:
+            self._suspects[dvrs] = None
+        elif known is not None:
+            known.add(table)
+        if dvrs not in self._repairing:
+            self._repairing.add(dvrs)
+            self.spawn(self._repair(dvrs), f"drift on {dvrs}")
+
+    def spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        """Runs work that nobody waits for; what it raises is told as an event."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._network.events.add(Kind.FAULT, f"{task.get_name()}: {task.exception()!r}")
+
+    # Workloads that come, move and go -----------------------------------------------------------------------
+
+    async def _settle(self) -> None:
+        network = self._network
+        async with network.turn:
+            self._settling = False
+            started = time.perf_counter()
+            changed = network.topology.take_changed()
+            touched = network.topology.take_touched()
+            released = network.topology.take_released()
+            if changed:
+                await self._remember(changed)
+            moved = {}
+            for iface_id in touched:
+                named = vport_of(network.running, iface_id)
+                if named is None:
+                    continue
+                now = located(network.topology, *named)
+                if now != network.state.placement.location(named[0]):
+                    moved[named[0]] = now
+            tunnels = {
+                name: known.vxlan_port
+                for name, known in network.topology.hypervisors.items()
+                if network.state.placement.tunnel_ports.get(name) != known.vxlan_port
+            }
+            if moved or tunnels:
+                made = await relocation(network.state, moved, tunnels)
+                await self.carry(made)
+                self._tell(made, (time.perf_counter() - started) * 1000)
+            for dvrs, port in released:
+                await self._forget_connections(dvrs, port)
+
+    async def carry(self, made: Draft) -> None:
+        """Pushes a change that cannot be refused, because the world has changed already, and makes it the state.
+
+        Needs the turn. Who refuses it is reconciled, who is lost will be.
+        """
+        network = self._network
+        items = await work(made, network.channels)
+        for rank in Rank:
+            ready = [item for item in items if item.rank == rank and item.channel.ready]
+            results = await asyncio.gather(
+                *(item.channel.push(item.messages) for item in ready), return_exceptions=True
+            )
+            self._strand(ready, results)
+        network.install(made)
+
+    def _strand(self, items: Sequence[Work], results: Sequence[object]) -> None:
+        for item, result in zip(items, results, strict=True):
+            if isinstance(result, RequestRefused):
+                self._network.events.add(Kind.FAULT, f"{item.channel.name} refused a change of the topology: {result}")
+                self.stranded(item.channel, str(result))
+            elif isinstance(result, BaseException) and not isinstance(result, SwitchGone):
+                raise result
+
+    def _tell(self, made: Draft, milliseconds: float) -> None:
+        for text in told(made):
+            self._network.events.add(Kind.VPORT, f"{text}, {milliseconds:.0f} ms")
+
+    async def _forget_connections(self, dvrs: str, port: int) -> None:
+        """Empties the conntrack zone of a port that is free again, before another workload gets it."""
+        channel = self._network.channels.get(dvrs)
+        if channel is not None and channel.switch is not None and 0 < port < 0xFFFF:
+            try:
+                await channel.switch.flush_conntrack(port)
+            except OpenFlowError as problem:
+                self._network.events.add(Kind.FAULT, f"{dvrs} keeps the connections of port {port}: {problem}")
+
+    # Hypervisors that return --------------------------------------------------------------------------------
+
+    async def _program(self, dvrs: str) -> None:
+        network = self._network
+        channel = network.channels.get(dvrs)
+        while channel is not None and channel.switch is not None and not channel.ready:
+            switch = channel.switch
+            try:
+                done = await reconcile(channel, network.compile_all, network.turn)
+            except Lost:
+                if channel.switch is switch:
+                    return  # the loss is told by the connection itself
+                continue
+            except RequestRefused as refusal:
+                reason = f"refuses its flows: {refusal}"
+                network.events.add(Kind.FAULT, f"{dvrs} {reason}")
+                network.topology.stand(dvrs, Standing.CONNECTED, reason)
+                await asyncio.sleep(_AGAIN)
+                continue
+            network.topology.stand(dvrs, Standing.READY, "")
+            if done.difference:
+                text = f"+{done.added} -{done.removed} of {done.flows} flows in {done.milliseconds:.0f} ms"
+            else:
+                text = f"in agreement, {done.flows} flows"
+            network.events.add(Kind.RECONCILE, f"{dvrs} {text}")
+            await self._returned(dvrs, done)
+            return
+
+    # Drift --------------------------------------------------------------------------------------------------
+
+    async def _repair(self, dvrs: str) -> None:
+        try:
+            while dvrs in self._suspects:
+                await asyncio.sleep(DRIFT_PAUSE)
+                tables = self._suspects.pop(dvrs)
+                await self._compare(dvrs, None if tables is None else frozenset(tables))
+        finally:
+            self._repairing.discard(dvrs)
+
+    async def _audit(self) -> None:
+        while True:
+            await asyncio.sleep(AUDIT_INTERVAL)
+            for dvrs in tuple(self._network.channels):
+                await self._compare(dvrs, None)
+
+    async def _compare(self, dvrs: str, tables: frozenset[int] | None) -> None:
+        network = self._network
+        channel = network.channels.get(dvrs)
+        if channel is None:
+            return
+        try:
+            difference = await repair(channel, network.compile_all, network.turn, tables)
+        except Lost:
+            return
+        except RequestRefused as refusal:
+            network.events.add(Kind.FAULT, f"{dvrs} refuses the repair of its flows: {refusal}")
+            self.stranded(channel, str(refusal))
+            return
+        if difference:
+            network.events.add(Kind.DRIFT, f"{dvrs} repaired: {difference}")

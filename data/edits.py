@@ -1,0 +1,165 @@
+"""The edits of one user over the running configuration, following it as others commit.
+
+For each edited path there is the committed object that the edit was made from and the object wanted. When the
+running configuration moves on, each edit moves along by a three-way merge per leaf; what cannot be merged
+stays as the user wanted it and becomes a clash. Costs the edits, never the configuration. `candidate.py` has
+the commands, `merge.py` the merge of one object.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+
+from data.configuration import Configuration, Edits, Overlay, Running
+from data.merge import Clash, Edit, merge, settled
+from data.path import Path
+from data.schema.nodes import node_of, parent_of
+from data.schema.objects import Object
+
+
+class FollowingEdits:
+    """Edits that follow the running configuration. Not thread-safe: they belong to the event loop."""
+
+    def __init__(self, running: Running, user: str, rows: Mapping[Path, Edit] | None = None) -> None:
+        """`rows` are the edits that the store kept."""
+        self.user = user
+        self._running = running
+        self._edits: dict[Path, Edit] = dict(rows or {})
+        self._view = Overlay(running, {path: edit.new for path, edit in self._edits.items()})
+        self._revision = -1
+        self._clashes: list[Clash] = []
+        self._unsaved: set[Path] = set()
+        self._former_uuids: dict[Path, str] = {}
+        self._undo: list[tuple[Path, Edit | None]] | None = None
+        self._rebase()
+
+    @property
+    def view(self) -> Configuration:
+        """The configuration as a commit would make it: one object for life, which follows the edits."""
+        self._rebase()
+        return self._view
+
+    @property
+    def differs(self) -> bool:
+        self._rebase()
+        return bool(self._edits)
+
+    def edits(self) -> Edits:
+        """New object by path, None for deleted; a copy."""
+        self._rebase()
+        return {path: edit.new for path, edit in self._edits.items()}
+
+    # Keeping
+
+    def unsaved(self) -> dict[Path, Edit | None]:
+        """What changed since the last `saved`: the row of each path, None where the store should drop it."""
+        self._rebase()
+        return {path: self._edits.get(path) for path in self._unsaved}
+
+    def saved(self, rows: Iterable[Path]) -> None:
+        """The store has kept these rows."""
+        self._unsaved.difference_update(rows)
+
+    # Following the running configuration
+
+    def _rebase(self) -> None:
+        if self._revision == self._running.revision:
+            return
+        self._revision = self._running.revision
+        self._clashes = []
+        for path, edit in list(self._edits.items()):
+            theirs = self._running.get(path)
+            if theirs is edit.base:
+                continue
+            merged, clashes = merge(path, edit, theirs)
+            if clashes:
+                self._clashes += clashes
+                self._view.put(path, merged)
+            elif merged == theirs:
+                self._forget(path)
+            else:
+                if edit != (theirs, merged):
+                    self._unsaved.add(path)
+                self._edits[path] = Edit(theirs, merged)
+                self._view.put(path, merged)
+
+    def _torn(self) -> Iterator[Clash]:
+        """Objects left without the object above them, because one side deleted what the other added to."""
+        for path, edit in self._edits.items():
+            if edit.new is None:
+                for keyword in node_of(path).children:
+                    for name in self._running.children(path, keyword):
+                        if (*path, keyword, name) not in self._edits:
+                            yield Clash((*path, keyword, name), None, "deleted", "added")
+            elif (
+                parent_of(path)
+                and self._view.get(parent_of(path)) is None
+                and parent_of(path) not in self._edits
+            ):
+                yield Clash(parent_of(path), None, "in use", "deleted")
+
+    # Writing
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        undo: list[tuple[Path, Edit | None]] = []
+        unsaved = set(self._unsaved)
+        self._undo = undo
+        try:
+            yield
+        except BaseException:
+            self._undo = None
+            for path, edit in reversed(undo):
+                if edit is None:
+                    self._edits.pop(path, None)
+                    self._view.withdraw(path)
+                else:
+                    self._edits[path] = edit
+                    self._view.put(path, edit.new)
+            self._unsaved = unsaved
+            self._revision = -1
+            raise
+        finally:
+            self._undo = None
+
+    def _note(self, path: Path) -> None:
+        if self._undo is not None:
+            self._undo.append((path, self._edits.get(path)))
+        self._unsaved.add(path)
+
+    def _forget(self, path: Path) -> None:
+        self._note(path)
+        self._edits.pop(path, None)
+        self._view.withdraw(path)
+
+    def _write(self, path: Path, new: Object | None, fields: AbstractSet[str] | None = None) -> None:
+        """Want `new` at `path`. `fields` are the leaves that the user named, None when all of the object was
+        meant."""
+        if new is not None and len(path) == 1 and new == node_of(path).kind(uuid=new.uuid):
+            new = None
+        now = self._running.get(path)
+        edit = self._edits.get(path)
+        if new is None and now is None and edit is not None and edit.new is not None:
+            self._former_uuids[path] = edit.new.uuid
+        wanted = Edit(edit.base if edit else now, new)
+        if wanted.base is not now and wanted.base != now:
+            wanted = Edit(now, new) if fields is None else settled(path, wanted, now, fields)
+            merged, clashes = merge(path, wanted, now)
+            self._clashes = [clash for clash in self._clashes if clash.path != path] + clashes
+            if not clashes:
+                wanted, new = Edit(now, merged), merged
+        if new == now or new == wanted.base:
+            self._forget(path)
+            return
+        self._note(path)
+        self._edits[path] = wanted
+        self._view.put(path, new)
+
+    def _uuid(self, path: Path) -> str:
+        """The UUID of an object about to be made: the one it had before, if it was ever there."""
+        edit = self._edits.get(path)
+        known = (edit.base if edit else None) or self._running.get(path)
+        return known.uuid if known else self._former_uuids.get(path) or str(uuid.uuid4())

@@ -1,0 +1,226 @@
+"""What is looked up by something other than a path: unique values, prefixes, references, UUIDs, names.
+
+`Index` holds what a set of objects contributes; `Running` keeps one of everything, `Overlay` one of its edits
+only. Adding and removing an object costs the number of its own values.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+
+from data.path import Path, natural_key
+from data.schema.nodes import FACTS, node_of
+from data.schema.objects import Endpoint, Object
+from data.schema.types import ipv4_range
+
+Reference = tuple[str, str]
+"""What is referred to: (kind, name)."""
+
+
+class Names:
+    """The names in one list, sorted in natural order when somebody asks."""
+
+    __slots__ = ("_names", "_sorted")
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+        self._sorted: list[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def add(self, name: str) -> None:
+        if name not in self._names:
+            self._names.add(name)
+            if self._sorted is not None:
+                insort(self._sorted, name, key=natural_key)
+
+    def remove(self, name: str) -> None:
+        self._names.discard(name)
+        if self._sorted is not None:
+            at = bisect_left(self._sorted, natural_key(name), key=natural_key)
+            if at < len(self._sorted) and self._sorted[at] == name:
+                del self._sorted[at]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def matching(self, prefix: str) -> Iterator[str]:
+        """Those that begin with `prefix`, in natural order."""
+        return (name for name in self.in_order() if name.startswith(prefix))
+
+    def forget_order(self) -> None:
+        """Call before many changes: sorting once costs less than keeping order each time."""
+        self._sorted = None
+
+    def in_order(self) -> list[str]:
+        """The names in natural order; the list itself, not a copy."""
+        if self._sorted is None:
+            self._sorted = sorted(self._names, key=natural_key)
+        return self._sorted
+
+
+class Prefixes:
+    """The prefixes of one scope, so that those that overlap another are found without looking at all."""
+
+    __slots__ = ("_exact", "_starts")
+
+    def __init__(self) -> None:
+        self._starts: list[tuple[int, int, Path]] = []
+        self._exact: dict[tuple[int, int], list[Path]] = {}
+
+    def add(self, prefix: str, path: Path) -> None:
+        first, last = ipv4_range(prefix)
+        insort(self._starts, (first, last, path))
+        self._exact.setdefault((first, last), []).append(path)
+
+    def remove(self, prefix: str, path: Path) -> None:
+        first, last = ipv4_range(prefix)
+        at = bisect_left(self._starts, (first, last, path))
+        del self._starts[at]
+        holders = self._exact[first, last]
+        holders.remove(path)
+        if not holders:
+            del self._exact[first, last]
+
+    def overlapping(self, prefix: str) -> Iterator[Path]:
+        """Every holder of a prefix that contains this one, equals it, or lies inside it."""
+        first, last = ipv4_range(prefix)
+        length = 32 - (last - first).bit_length()
+        for bits in range(length):
+            mask = 0xFFFFFFFF >> bits
+            yield from self._exact.get((first & ~mask, first | mask), ())
+        at = bisect_left(self._starts, (first, 0, ()))
+        while at < len(self._starts) and self._starts[at][0] <= last:
+            if self._starts[at][1] <= last:
+                yield self._starts[at][2]
+            at += 1
+
+
+def references_of(path: Path, item: Object) -> Iterator[Reference]:
+    """(kind, name) of everything the object refers to."""
+    for reference in node_of(path).references:
+        value = getattr(item, reference.leaf.field)
+        if isinstance(value, Endpoint):
+            if value.name:
+                yield value.kind, value.name
+        elif reference.target and value:
+            for name in value if reference.leaf.many else (value,):
+                yield reference.target, name
+
+
+def reference_scope(path: Path, kind: str) -> Path | None:
+    """The ancestor of `path` inside which names of `kind` are looked up; None when nothing of that kind can
+    be named here."""
+    facts = FACTS.get(kind)
+    length = node_of(path).scopes.get(facts.reference_scope) if facts else None
+    return path[:length] if length else None
+
+
+class Index:
+    """Unique values, prefixes, references and UUIDs of a set of objects."""
+
+    __slots__ = ("_holders", "_prefixes", "_referrers", "_uuids")
+
+    def __init__(self) -> None:
+        # A value has one holder except in a configuration that was not checked yet, so the path itself is
+        # stored, and a list of paths only where there are several: 200,000 one-element lists would cost 11
+        # MB.
+        self._holders: dict[tuple[str, str, Path], dict[object, Path | list[Path]]] = {}
+        self._prefixes: dict[tuple[str, str, Path], Prefixes] = {}
+        self._referrers: dict[tuple[str, Path], dict[str, set[Path]]] = {}
+        self._uuids: dict[str, Path] = {}
+
+    def add(self, path: Path, item: Object) -> None:
+        node = node_of(path)
+        self._uuids[item.uuid] = path
+        for unique in node.unique:
+            table = self._holders.setdefault((node.keyword, unique.field, path[: unique.scope_length]), {})
+            for value in _values(path, item, unique.field, unique.many, unique.named_by_default):
+                held = table.get(value)
+                if held is None:
+                    table[value] = path
+                elif isinstance(held, list):
+                    held.append(path)
+                else:
+                    table[value] = [held, path]
+        for disjoint in node.disjoint:
+            prefix = getattr(item, disjoint.field)
+            if prefix:
+                key = (node.keyword, disjoint.field, path[: disjoint.scope_length])
+                self._prefixes.setdefault(key, Prefixes()).add(prefix, path)
+        for kind, name in references_of(path, item):
+            scope = reference_scope(path, kind)
+            if scope is not None:
+                self._referrers.setdefault((kind, scope), {}).setdefault(name, set()).add(path)
+
+    def remove(self, path: Path, item: Object) -> None:
+        node = node_of(path)
+        if self._uuids.get(item.uuid) == path:
+            del self._uuids[item.uuid]
+        for unique in node.unique:
+            values = _values(path, item, unique.field, unique.many, unique.named_by_default)
+            if not values:
+                continue
+            key = (node.keyword, unique.field, path[: unique.scope_length])
+            table = self._holders[key]
+            for value in values:
+                held = table[value]
+                if isinstance(held, list):
+                    held.remove(path)
+                    if len(held) == 1:
+                        table[value] = held[0]
+                else:
+                    del table[value]
+            if not table:
+                del self._holders[key]
+        for disjoint in node.disjoint:
+            prefix = getattr(item, disjoint.field)
+            if prefix:
+                self._prefixes[node.keyword, disjoint.field, path[: disjoint.scope_length]].remove(
+                    prefix, path
+                )
+        for kind, name in set(references_of(path, item)):
+            scope = reference_scope(path, kind)
+            if scope is not None:
+                names = self._referrers[kind, scope]
+                names[name].discard(path)
+                if not names[name]:
+                    del names[name]
+
+    def holders(self, kind: str, field: str, scope: Path, value: object) -> tuple[Path, ...]:
+        table = self._holders.get((kind, field, scope))
+        held = table.get(value) if table else None
+        if held is None:
+            return ()
+        return tuple(held) if isinstance(held, list) else (held,)
+
+    def overlapping(self, kind: str, field: str, scope: Path, prefix: str) -> Iterable[Path]:
+        prefixes = self._prefixes.get((kind, field, scope))
+        return prefixes.overlapping(prefix) if prefixes else ()
+
+    def referrers(self, kind: str, scope: Path, name: str) -> set[Path]:
+        """Paths of the objects that name (kind, name) inside the scope; the set itself, not a copy."""
+        names = self._referrers.get((kind, scope))
+        return names.get(name, _NOBODY) if names else _NOBODY
+
+    def by_uuid(self, uuid: str) -> Path | None:
+        return self._uuids.get(uuid)
+
+
+_NOBODY: set[Path] = set()
+
+
+def _values(path: Path, item: Object, field: str, many: bool, named_by_default: bool) -> tuple[object, ...]:
+    if field == "name":
+        return (path[-1],)
+    value = getattr(item, field)
+    if many:
+        return tuple(dict.fromkeys(value))
+    if not value and named_by_default:
+        return (path[-1],)
+    return (value,) if value else ()

@@ -1,0 +1,50 @@
+"""Paths: where an object lives in the configuration, as a tuple of words.
+
+Keyword and name alternate for list entries, a container is one keyword:
+`("enterprise", "acme", "domain", "prod")`, `("system",)`. Names never need quotes; values may.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+Path = tuple[str, ...]
+
+_DIGITS = re.compile(r"(\d+)")
+_PLAIN = re.compile(r"[^\s\"'\\\[\]{};#|]+")
+
+
+def natural_key(name: str) -> tuple[list[Any], str]:
+    """Sort key that puts web-2 before web-10, and numbers before letters."""
+    # Splitting at digits leaves text at even and numbers at odd places, so keys always compare like with
+    # like.
+    parts: list[Any] = _DIGITS.split(name)
+    parts[1::2] = map(int, parts[1::2])
+    return parts, name
+
+
+def quoted(word: str) -> str:
+    """The word as it must be typed: in double quotes when it is empty or holds a space or a special
+    character."""
+    if _PLAIN.fullmatch(word):
+        return word
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def path_text(path: Path) -> str:
+    """The words of a path, as errors and set lines show them."""
+    return " ".join(path)
+
+
+def vport_path(full_name: str) -> Path | None:
+    """The path that a vport's full name (`acme/prod/web-1`) means, or None when it is not one."""
+    parts = full_name.split("/")
+    if len(parts) != 3 or not all(parts):
+        return None
+    return ("enterprise", parts[0], "domain", parts[1], "vport", parts[2])
+
+
+def vport_name(path: Path) -> str:
+    """The full name (`acme/prod/web-1`) of the vport at `path`."""
+    return f"{path[1]}/{path[3]}/{path[5]}"

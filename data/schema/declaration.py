@@ -1,0 +1,51 @@
+"""What `objects.py` can say about a leaf or a kind of object.
+
+These facts are all there is: parsing, completion, `?`, validation, indexes, set lines, JSON, diffs and the
+manual read them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from data.schema.types import ValueType
+
+EVERYWHERE = "configuration"
+"""Uniqueness scope: the whole configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """Facts about one leaf, carried by `Annotated[...]`.
+
+    `unique` names the kind inside which no two objects may hold the same value (or EVERYWHERE), `disjoint`
+    the kind inside which no two prefixes may overlap, `reference` the kind whose name the value is,
+    `named_by_default` says that the value is the object's own name while it is not set, and `default_text`
+    describes a default that is computed.
+    """
+
+    help: str
+    type: ValueType
+    mandatory: bool = False
+    unique: str = ""
+    disjoint: str = ""
+    reference: str = ""
+    named_by_default: bool = False
+    default_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Facts about one kind of object: keyword, help, the kinds it lives under ("" is the top) and its name.
+
+    `key` is None for a container, which exists once and has no name. `unique_name` names the kind inside
+    which the name must be unique when that is wider than the parent; `reference_scope` the kind inside which
+    other objects may refer to it by name.
+    """
+
+    keyword: str
+    help: str
+    under: tuple[str, ...] = ("",)
+    key: ValueType | None = None
+    unique_name: str = ""
+    reference_scope: str = ""

@@ -1,0 +1,295 @@
+"""Value types: one word as typed in, one canonical plain value out, or a BadValue that says what is wrong.
+
+A type is a small frozen object: `parse` makes the canonical value, `text` the word that gives it back, `hint`
+is what completion shows, `choices` the words it can list. Canonical means that equal values are equal Python
+objects.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from data.path import natural_key
+
+NAME_LENGTH = 63
+TEXT_LENGTH = 255
+
+
+class BadValue(ValueError):
+    """A word that the type does not accept: `cause` says why, `remedy` what would do."""
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.remedy = remedy
+
+
+def _as_typed(value: object) -> str:
+    return str(value)
+
+
+def _natural(value: object) -> object:
+    return natural_key(str(value))
+
+
+@dataclass(frozen=True, slots=True)
+class ValueType:
+    """A type of one-word values. `order` is the sort key of values in a multi-valued leaf."""
+
+    name: str
+    hint: str
+    parse: Callable[[str], object]
+    help: str
+    choices: tuple[tuple[str, str], ...] = ()
+    units: str = ""
+    json_type: str = "string"
+    text: Callable[[object], str] = field(default=_as_typed)
+    order: Callable[[object], object] = field(default=_natural)
+
+
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LENGTH - 1}}}")
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_MAC_LOOSE = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}")
+_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
+
+
+def parse_name(word: str) -> str:
+    if _NAME.fullmatch(word):
+        return sys.intern(word)
+    if len(word) > NAME_LENGTH:
+        raise BadValue(f"the name has {len(word)} characters", f"use at most {NAME_LENGTH}")
+    raise BadValue(
+        f"'{word}' is not a name", "use letters, digits, '.', '_' and '-', starting with a letter or a digit"
+    )
+
+
+def parse_text(word: str) -> str:
+    if len(word) > TEXT_LENGTH:
+        raise BadValue(f"the text has {len(word)} characters", f"use at most {TEXT_LENGTH}")
+    if not word or not word.isprintable():
+        raise BadValue(
+            "the text is empty or holds control characters",
+            "use printable characters, in quotes when there are spaces",
+        )
+    return word
+
+
+def parse_hostname(word: str) -> str:
+    if len(word) <= 253 and all(_LABEL.fullmatch(label) for label in word.split(".")):
+        return word.lower()
+    raise BadValue(
+        f"'{word}' is not a host name",
+        "use labels of letters, digits and '-' joined by dots (RFC 1123 section 2.1)",
+    )
+
+
+def ipv4_number(address: str) -> int:
+    """The address as an integer; raises OSError for anything but four decimal numbers."""
+    return int.from_bytes(socket.inet_pton(socket.AF_INET, address), "big")
+
+
+def ipv4_text(number: int) -> str:
+    return socket.inet_ntop(socket.AF_INET, number.to_bytes(4, "big"))
+
+
+def ipv4_range(prefix: str) -> tuple[int, int]:
+    """First (network) and last (broadcast) address of a canonical prefix, as integers."""
+    address, _, length = prefix.partition("/")
+    first = ipv4_number(address)
+    return first, first | (0xFFFFFFFF >> int(length))
+
+
+def _ipv4(word: str) -> int:
+    try:
+        return ipv4_number(word)
+    except (OSError, ValueError):
+        raise BadValue(
+            f"'{word}' is not an IPv4 address", "use four numbers from 0 to 255, for example 10.1.1.11"
+        ) from None
+
+
+def parse_address(word: str) -> str:
+    number = _ipv4(word)
+    if number >> 28 == 0xE or number >> 28 == 0xF or number >> 24 == 127 or number >> 24 == 0:
+        raise BadValue(
+            f"{word} is not the address of one host", "use a unicast address, for example 10.1.1.11"
+        )
+    return sys.intern(word)
+
+
+def parse_listen_address(word: str) -> str:
+    number = _ipv4(word)
+    if number >> 28 in (0xE, 0xF):
+        raise BadValue(
+            f"{word} is not an address to listen on", "use an address of this machine, or 0.0.0.0 for all"
+        )
+    return word
+
+
+def parse_prefix(word: str) -> str:
+    address, slash, length = word.partition("/")
+    if not slash or not length.isdecimal() or len(length) > 2 or int(length) > 32:
+        raise BadValue(f"'{word}' is not an IPv4 prefix", "write address and length, for example 10.1.1.0/24")
+    number = _ipv4(address)
+    bits = int(length)
+    network = number & (0xFFFFFFFF << (32 - bits)) & 0xFFFFFFFF
+    if network != number:
+        raise BadValue(
+            f"{word} has bits set behind the prefix length", f"did you mean {ipv4_text(network)}/{bits}?"
+        )
+    return f"{address}/{bits}"
+
+
+def parse_subnet_prefix(word: str) -> str:
+    prefix = parse_prefix(word)
+    bits = int(prefix.partition("/")[2])
+    if not 1 <= bits <= 30:
+        raise BadValue(
+            f"{prefix} leaves no room for a gateway and a vport", "use a prefix length from 1 to 30"
+        )
+    first, _ = ipv4_range(prefix)
+    if first >> 24 in (0, 127) or first >> 28 in (0xE, 0xF):
+        raise BadValue(
+            f"{prefix} is not unicast address space", "use a unicast prefix, for example 10.1.1.0/24"
+        )
+    return prefix
+
+
+def parse_mac(word: str) -> str:
+    mac = word.lower()
+    if not _MAC.fullmatch(mac):
+        if not _MAC_LOOSE.fullmatch(mac):
+            raise BadValue(
+                f"'{word}' is not a MAC address",
+                "write six pairs of hexadecimal digits, for example 02:00:0a:01:01:0b",
+            )
+        mac = mac.replace("-", ":")
+    if int(mac[1], 16) & 1:
+        unicast = f"{mac[0]}{int(mac[1], 16) & 0xE | 0x2:x}{mac[2:]}"
+        raise BadValue(
+            f"{mac} is a group address (multicast or broadcast)",
+            f"use a unicast address, for example {unicast}",
+        )
+    if mac == "00:00:00:00:00:00":
+        raise BadValue(f"{mac} is no address of an interface", "use for example 02:00:0a:01:01:0b")
+    return mac
+
+
+def parse_ports(word: str) -> str:
+    match = _PORTS.fullmatch(word)
+    if not match:
+        raise BadValue(
+            f"'{word}' is neither a port nor a range of ports", "write for example 443 or 8000-8010"
+        )
+    low = int(match[1])
+    high = int(match[2] or low)
+    if not 1 <= low <= 65535 or not 1 <= high <= 65535:
+        raise BadValue(f"{word} is outside 1-65535", "write for example 443 or 8000-8010")
+    if low > high:
+        raise BadValue(f"the range {word} runs backwards", f"did you mean {high}-{low}?")
+    return str(low) if low == high else f"{low}-{high}"
+
+
+PROTOCOL_NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "sctp": 132}
+"""IANA protocol numbers of the protocols that policy knows by name."""
+_PROTOCOL_NAMES = {str(number): name for name, number in PROTOCOL_NUMBERS.items()}
+
+
+def parse_protocol(word: str) -> str:
+    name = word.lower()
+    if name in PROTOCOL_NUMBERS:
+        return name
+    if word.isdecimal() and len(word) <= 3 and int(word) <= 255:
+        number = str(int(word))
+        return _PROTOCOL_NAMES.get(number, number)
+    raise BadValue(
+        f"'{word}' is not a protocol", f"use {', '.join(PROTOCOL_NUMBERS)} or a protocol number from 0 to 255"
+    )
+
+
+def integer(low: int, high: int, help: str, units: str = "") -> ValueType:
+    """Whole numbers from `low` to `high`."""
+
+    def parse(word: str) -> int:
+        if word.isascii() and word.isdecimal() and len(word) < 12 and low <= int(word) <= high:
+            return int(word)
+        raise BadValue(
+            f"'{word}' is not a whole number from {low} to {high}", f"use a number from {low} to {high}"
+        )
+
+    return ValueType(
+        "integer", f"<{low}-{high}>", parse, help, units=units, json_type="integer", order=lambda value: value
+    )
+
+
+def numbered(low: int, high: int, help: str) -> ValueType:
+    """Names that are whole numbers, kept as text without leading zeros."""
+    number = integer(low, high, help)
+    return ValueType("number", number.hint, lambda word: sys.intern(str(number.parse(word))), help)
+
+
+def choice(*words: tuple[str, str]) -> ValueType:
+    """One of a few words, each with its help."""
+    names = [word for word, _ in words]
+
+    def parse(word: str) -> str:
+        if word in names:
+            return sys.intern(word)
+        raise BadValue(f"'{word}' is not one of {', '.join(names)}", f"use {' or '.join(names)}")
+
+    return ValueType("choice", "|".join(names), parse, "one of " + ", ".join(names), choices=words)
+
+
+def _port_order(value: object) -> object:
+    low, _, high = str(value).partition("-")
+    return int(low), int(high or low)
+
+
+def _address_order(value: object) -> object:
+    return ipv4_number(str(value))
+
+
+def _parse_flag(word: str) -> bool:
+    raise BadValue(f"'{word}' is more than the word needs", "this word stands alone; it takes no value")
+
+
+NAME = ValueType(
+    "name", "<name>", parse_name, f"letters, digits, '.', '_', '-'; at most {NAME_LENGTH} characters"
+)
+TEXT = ValueType(
+    "text", "<text>", parse_text, f"text of at most {TEXT_LENGTH} characters, in quotes when it has spaces"
+)
+HOSTNAME = ValueType("host-name", "<host-name>", parse_hostname, "a host name (RFC 1123)")
+ADDRESS = ValueType(
+    "address", "<a.b.c.d>", parse_address, "the IPv4 address of one host", order=_address_order
+)
+LISTEN_ADDRESS = ValueType(
+    "listen-address", "<a.b.c.d>", parse_listen_address, "an IPv4 address of this machine, or 0.0.0.0 for all"
+)
+PREFIX = ValueType("prefix", "<a.b.c.d/len>", parse_prefix, "an IPv4 prefix")
+SUBNET_PREFIX = ValueType(
+    "subnet-prefix", "<a.b.c.d/len>", parse_subnet_prefix, "an IPv4 prefix with a length from 1 to 30"
+)
+MAC = ValueType("mac", "<xx:xx:xx:xx:xx:xx>", parse_mac, "a unicast MAC address")
+PORTS = ValueType(
+    "ports", "<port|port-port>", parse_ports, "a port or a range of ports, 1-65535", order=_port_order
+)
+PROTOCOL = ValueType(
+    "protocol",
+    "<protocol>",
+    parse_protocol,
+    "a protocol by name or IANA number",
+    choices=(
+        ("tcp", "TCP"),
+        ("udp", "UDP"),
+        ("icmp", "ICMP for IPv4"),
+        ("sctp", "SCTP"),
+        ("<0-255>", "any other, by its number"),
+    ),
+)
+FLAG = ValueType("flag", "", _parse_flag, "present or absent", json_type="boolean")

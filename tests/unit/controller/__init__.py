@@ -1,0 +1,1 @@
+"""The controller without hypervisors: pretended switches, a real store where one is needed."""

@@ -1,0 +1,94 @@
+"""A switch that is a dictionary, with a fault on demand at any step of a bundle: what the transaction's tests break."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from controller.openflow.errors import BundleRefused, RequestRefused, SwitchGone
+from controller.openflow.packed import cookie, flow_key, instructions, is_delete, priority_of, table_of
+from controller.openflow.readback import FlowEntry
+
+STEPS = ("open", "add", "close", "commit", "barrier")
+
+
+class PretendSwitch:
+    """Flows by key. `fail[step]` is what that step of the next bundle raises, "refuse" or "lose"."""
+
+    def __init__(self, name: str, log: list[str] | None = None) -> None:
+        self.name = name
+        self.held: dict[bytes, bytes] = {}
+        self.fail: dict[str, str] = {}
+        self.log = [] if log is None else log
+        self.open_bundles = 0
+        self.gone = False
+        self.flushed: list[int] = []
+
+    def bundle(self) -> PretendBundle:
+        return PretendBundle(self)
+
+    async def barrier(self) -> None:
+        await self.step("barrier")
+
+    async def flows(self) -> list[FlowEntry]:
+        await asyncio.sleep(0)
+        return [
+            FlowEntry(table_of(msg), priority_of(msg), cookie(msg), key[3:], instructions(msg), 0, 0, 0)
+            for key, msg in self.held.items()
+        ]
+
+    async def flush_conntrack(self, zone: int) -> None:
+        self.flushed.append(zone)
+
+    async def step(self, step: str) -> None:
+        await asyncio.sleep(0)
+        if self.gone:
+            raise SwitchGone("connection lost")
+        what = self.fail.pop(step, None)
+        if what == "refuse":
+            raise BundleRefused(RequestRefused(4, 9))
+        if what == "lose":
+            self.gone = True
+            raise SwitchGone("connection lost")
+        self.log.append(f"{self.name} {step}")
+
+
+class PretendBundle:
+    """All or nothing on a PretendSwitch."""
+
+    def __init__(self, switch: PretendSwitch) -> None:
+        self.switch = switch
+        self.messages: list[bytes] = []
+
+    async def open(self) -> None:
+        await self.switch.step("open")
+        self.switch.open_bundles += 1
+
+    async def add(self, flow_mods: Iterable[bytes]) -> None:
+        try:
+            await self.switch.step("add")
+        except BundleRefused:
+            self.switch.fail["close"] = "refuse"  # as Open vSwitch: errors while filling come out when it is closed
+        self.messages += flow_mods
+
+    async def close(self) -> None:
+        try:
+            await self.switch.step("close")
+        except BundleRefused:
+            await self.discard()
+            raise
+
+    async def commit(self) -> None:
+        try:
+            await self.switch.step("commit")
+        finally:
+            self.switch.open_bundles -= 1
+        for message in self.messages:
+            if is_delete(message):
+                self.switch.held.pop(flow_key(message), None)
+            else:
+                self.switch.held[flow_key(message)] = message
+
+    async def discard(self) -> None:
+        self.switch.open_bundles -= 1
+        self.switch.log.append(f"{self.switch.name} discard")

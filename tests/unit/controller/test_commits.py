@@ -1,0 +1,228 @@
+"""Commits with a real store and pretended switches: what is true afterwards, also when something breaks in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path as FilePath
+
+import msgspec
+import pytest
+
+from controller.commits import Commits
+from controller.events import Kind
+from controller.network import Network
+from controller.numbers import Numbers
+from controller.reconcile import Reconciled
+from controller.transaction import Kept
+from data.errors import ApplyFailed, CheckFailed, CommandFailed, StoreUnavailable
+from data.store import Revision, Store
+from tests.unit.controller.model import Model, configuration, vport, vport_path
+
+
+class Bench(Model):
+    """A model whose commits go to a store on disk."""
+
+    def __init__(self, directory: FilePath) -> None:
+        super().__init__()
+        self.store = Store.open(directory)
+        if self.store.last_revision() == 0:
+            self.store.commit(configuration(), Revision(1, "test", 1.0), {}, [])
+        self.commits = Commits(self.network, self.store, self.submit, self.upkeep.stranded, ())
+
+    async def submit(self, work: Callable[..., object], *args: object, **kwargs: object) -> object:
+        await asyncio.sleep(0)
+        return work(*args, **kwargs)
+
+    async def _returned(self, dvrs: str, done: Reconciled) -> None:
+        await super()._returned(dvrs, done)
+        await self.commits.settled(dvrs, done.added, done.removed, done.milliseconds)
+
+    async def begin(self) -> None:
+        """Two hypervisors with a workload each."""
+        await self.connect("hv1", "hv2")
+        self.attach("hv1", 2, 4)
+        self.attach("hv2", 3, 5)
+        await self.upkeep.idle()
+
+    @property
+    def states(self) -> list[tuple[int, str]]:
+        return [(entry.number, entry.state) for entry in self.store.history(10)]
+
+
+@pytest.fixture
+def bench(tmp_path: FilePath) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.store.close()
+
+
+ADDED = {vport_path(2): vport(2), vport_path(3): vport(3)}
+
+
+async def test_a_commit_is_in_the_store_and_on_the_switches_with_its_receipts_and_numbers(bench: Bench) -> None:
+    await bench.begin()
+    outcome = await bench.commits.commit(ADDED, "ops", "two machines")
+    assert outcome.revision == 2 and bench.network.running.revision == 2
+    assert {receipt.dvrs: receipt.state for receipt in outcome.receipts} == {"hv1": Kept.VERIFIED, "hv2": Kept.VERIFIED}
+    assert await bench.agreed()
+    await bench.commits.stop()
+    newest = bench.store.history(1)[0]
+    assert (newest.author, newest.comment, newest.state) == ("ops", "two machines", "applied")
+    assert [receipt.state for receipt in newest.receipts] == ["verified", "verified"]
+    assert bench.store.load().get(vport_path(2)) == vport(2)
+    assert bench.store.numbers()["object", vport(2).uuid] in bench.network.objects
+    assert not bench.store.open_journals()
+
+
+async def test_a_plan_touches_nothing_and_tells_every_hypervisor_and_object(bench: Bench) -> None:
+    await bench.begin()
+    bench.log.clear()
+    plan = await bench.commits.plan(ADDED)
+    assert plan.revision == 2 and plan.summary == ("vport vm-2 added", "vport vm-3 added")
+    assert [(one.name, one.state, one.removed) for one in plan.dvrs] == [("hv1", "ready", 0), ("hv2", "ready", 0)]
+    assert plan.dvrs[0].added == len(plan.dvrs[0].messages) == sum(added for added, _ in plan.dvrs[0].by_table.values())
+    assert bench.log == [] and bench.network.running.revision == 1
+    assert await bench.agreed()
+
+
+async def test_a_configuration_that_is_not_valid_is_refused_before_anything_happens(bench: Bench) -> None:
+    await bench.begin()
+    bad = msgspec.structs.replace(vport(2), address=("10.9.9.9",))
+    with pytest.raises(CheckFailed):
+        await bench.commits.commit({vport_path(2): bad}, "ops", "")
+    with pytest.raises(CheckFailed):
+        await bench.commits.plan({vport_path(2): bad})
+    assert bench.states == [(1, "applied")]
+
+
+async def test_a_refusal_leaves_the_running_configuration_and_its_reason_in_the_history(bench: Bench) -> None:
+    await bench.begin()
+    bench.switches["hv2"].fail["add"] = "refuse"
+    with pytest.raises(ApplyFailed):
+        await bench.commits.commit(ADDED, "ops", "")
+    assert bench.network.running.revision == 1 and await bench.agreed()
+    newest = bench.store.history(1)[0]
+    assert newest.state == "failed" and "hv2 refused the change" in newest.reason
+    assert (await bench.commits.commit(ADDED, "ops", "")).revision == 2
+    assert await bench.agreed()
+
+
+async def test_a_full_disk_takes_the_switches_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    await bench.begin()
+
+    def full(*_: object) -> None:
+        raise StoreUnavailable("nshell.db", "the disk is full", "make room")
+
+    monkeypatch.setattr(bench.store, "commit", full)
+    with pytest.raises(StoreUnavailable):
+        await bench.commits.commit(ADDED, "ops", "")
+    assert bench.network.running.revision == 1 and await bench.agreed()
+    assert "hv1 commit" in bench.log, "it had been carried out and was taken back"
+
+
+async def test_a_session_that_is_dropped_in_the_middle_does_not_leave_half_a_commit(bench: Bench) -> None:
+    await bench.begin()
+    bench.log.clear()
+    session = asyncio.create_task(bench.commits.commit(ADDED, "ops", ""))
+    while "hv1 close" not in bench.log:
+        await asyncio.sleep(0)
+    session.cancel()
+    await bench.commits.stop()
+    assert bench.network.running.revision == 2 and await bench.agreed()
+
+
+async def test_commits_at_the_same_time_go_one_after_the_other(bench: Bench) -> None:
+    await bench.begin()
+    one_each = ({vport_path(n): vport(n)} for n in range(2, 12))
+    outcomes = await asyncio.gather(*(bench.commits.commit(edits, "ops", "") for edits in one_each))
+    assert [outcome.revision for outcome in outcomes] == [*range(2, 12)]
+    assert await bench.agreed()
+
+
+async def test_a_hypervisor_that_was_away_settles_its_receipt_when_it_returns(bench: Bench) -> None:
+    await bench.begin()
+    bench.network.channels["hv2"].lost()
+    outcome = await bench.commits.commit(ADDED, "ops", "")
+    assert outcome.receipts[-1].state is Kept.PENDING
+    await bench.connect("hv2")
+    assert await bench.agreed()
+    assert [receipt.state for receipt in bench.store.receipts(2)] == ["verified", "verified"]
+
+
+async def test_a_receipt_that_was_pending_is_settled_also_after_a_restart(bench: Bench, tmp_path: FilePath) -> None:
+    await bench.begin()
+    bench.network.channels["hv2"].lost()
+    await bench.commits.commit(ADDED, "ops", "")
+    await bench.commits.stop()
+    after = Bench(tmp_path)
+    await after.commits.recover()
+    await after.connect("hv2")
+    assert [receipt.state for receipt in after.store.receipts(2)] == ["verified", "verified"]
+    after.store.close()
+
+
+async def test_a_commit_that_was_interrupted_is_told_and_the_former_revision_stands(bench: Bench) -> None:
+    bench.store.begin_journal(Revision(2, "ops", 5.0), ["hv1"])
+    await bench.commits.recover()
+    assert not bench.store.open_journals()
+    assert bench.store.history(1)[0].reason == "interrupted, returned to revision 1"
+    assert any("interrupted" in text for text in bench.told(Kind.COMMIT))
+
+
+async def test_a_commit_that_is_not_confirmed_returns_by_itself(bench: Bench) -> None:
+    await bench.begin()
+    outcome = await bench.commits.commit(ADDED, "ops", "", confirmed=0)
+    assert outcome.deadline is not None
+    while bench.network.running.revision < 3:
+        await asyncio.sleep(0.01)
+    await bench.commits.stop()
+    assert bench.network.running.get(vport_path(2)) is None and await bench.agreed()
+    newest = bench.store.history(1)[0]
+    assert newest.author == "system"
+    assert newest.comment == "revision 2 was not confirmed in time: returned to revision 1"
+    assert bench.states == [(3, "applied"), (2, "reverted"), (1, "applied")]
+
+
+async def test_a_confirmed_commit_stays_and_confirming_again_says_that_nothing_waits(bench: Bench) -> None:
+    await bench.begin()
+    await bench.commits.commit(ADDED, "ops", "", confirmed=5)
+    assert bench.states[0] == (2, "confirmed-pending")
+    assert await bench.commits.confirm("ops") == 2
+    assert bench.states[0] == (2, "applied") and bench.commits.confirmation.waiting is None
+    with pytest.raises(CommandFailed):
+        await bench.commits.confirm("ops")
+
+
+async def test_a_further_commit_confirms_the_one_that_waits_and_says_so(bench: Bench) -> None:
+    await bench.begin()
+    said: list[str] = []
+    await bench.commits.commit(ADDED, "ops", "", confirmed=5)
+    outcome = await bench.commits.commit({vport_path(4): vport(4)}, "ops", "", report=said.append)
+    assert outcome.confirmed == 2 and "revision 2 is confirmed by this commit" in said
+    await bench.commits.stop()
+    assert bench.states[:2] == [(3, "applied"), (2, "applied")]
+    assert bench.store.pending_confirm() is None
+
+
+async def test_a_deadline_that_passed_while_the_controller_was_dead_is_kept_at_its_start(
+    bench: Bench, tmp_path: FilePath
+) -> None:
+    await bench.begin()
+    await bench.commits.commit(ADDED, "ops", "", confirmed=5)
+    await bench.commits.stop()
+    bench.store.set_confirm(2, 1.0, 1)
+    after = restarted(tmp_path)
+    await after.commits.recover()
+    while after.network.running.revision < 3:
+        await asyncio.sleep(0.01)
+    assert after.network.running.get(vport_path(2)) is None
+    after.store.close()
+
+
+def restarted(directory: FilePath) -> Bench:
+    """A new process on the same state directory."""
+    bench = Bench(directory)
+    bench.network = Network(bench.store.load(), Numbers(bench.store.numbers()), (), bench.events)
+    bench.commits = Commits(bench.network, bench.store, bench.submit, bench.upkeep.stranded, ())
+    return bench

@@ -1,0 +1,92 @@
+"""A bundle against a scripted peer: refused while filled, a peer that does not read, a cancelled task."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from controller.openflow import wire
+from controller.openflow.errors import BundleRefused, SwitchGone
+from controller.openflow.wire import message
+from tests.unit.openflow.peer import FLOW, serving
+
+
+async def test_an_error_while_filling_discards_the_bundle() -> None:
+    async with serving() as place:
+        peer, switch = await place.greeted()
+        bundle = switch.bundle()
+
+        async def fill() -> None:
+            await bundle.open()
+            await bundle.add([FLOW])
+            await bundle.close()
+
+        task = asyncio.create_task(fill())
+        xid, body = await peer.expect(wire.BUNDLE_CONTROL)
+        assert body == struct.pack("!IHH", 1, 0, 3)
+        peer.send(wire.BUNDLE_CONTROL, xid, struct.pack("!IHH", 1, 1, 3))
+        xid, body = await peer.expect(wire.BUNDLE_ADD)
+        assert (xid, body) == (wire.FLOW_XID, struct.pack("!IHH", 1, 0, 3) + FLOW)
+        refused = message(wire.BUNDLE_ADD, xid, body)[:64]  # the specification's minimum
+        peer.send(wire.ERROR, xid, struct.pack("!HH", 4, 9) + refused)
+        xid, body = await peer.expect(wire.BUNDLE_CONTROL)
+        assert body == struct.pack("!IHH", 1, 2, 3)
+        peer.send(wire.BUNDLE_CONTROL, xid, struct.pack("!IHH", 1, 3, 3))
+        xid, body = await peer.expect(wire.BUNDLE_CONTROL)
+        assert body == struct.pack("!IHH", 1, 6, 3)
+        peer.send(wire.BUNDLE_CONTROL, xid, struct.pack("!IHH", 1, 7, 3))
+        with pytest.raises(BundleRefused) as refusal:
+            await task
+        assert refusal.value.flow == FLOW
+        assert refusal.value.reason == "bad match: prerequisite missing"
+        assert "in_port=1 actions=goto_table:4" in str(refusal.value)
+
+
+async def test_filling_waits_for_a_switch_that_does_not_read() -> None:
+    async with serving() as place:
+        peer, switch = await place.greeted()
+        bundle = switch.bundle()
+        opening = asyncio.create_task(bundle.open())
+        xid, _ = await peer.expect(wire.BUNDLE_CONTROL)
+        peer.send(wire.BUNDLE_CONTROL, xid, struct.pack("!IHH", 1, 1, 3))
+        await opening
+        filling = asyncio.create_task(bundle.add([FLOW] * 200_000))
+        await asyncio.sleep(0.3)
+        before = switch.sent
+        await asyncio.sleep(0.1)
+        assert not filling.done()
+        assert switch.sent == before
+        switch.close("enough")
+        with pytest.raises(SwitchGone, match="enough"):
+            await filling
+
+
+async def test_a_fill_that_is_cancelled_leaves_no_bundle_open() -> None:
+    async with serving() as place:
+        peer, switch = await place.greeted()
+
+        def failing() -> Iterator[bytes]:
+            yield FLOW
+            raise LookupError("a mistake of the compiler")
+
+        for number, flows, wanted in (
+            (1, failing(), LookupError),
+            (2, (FLOW for _ in itertools.count()), asyncio.CancelledError),
+        ):
+            bundle = switch.bundle()
+            opening = asyncio.create_task(bundle.open())
+            xid, _ = await peer.expect(wire.BUNDLE_CONTROL)
+            peer.send(wire.BUNDLE_CONTROL, xid, struct.pack("!IHH", number, 1, 3))
+            await opening
+            filling = asyncio.create_task(bundle.add(flows))
+            await asyncio.sleep(0.05)
+            filling.cancel()
+            with pytest.raises(wanted):
+                await filling
+            while (message := await peer.receive())[0] == wire.BUNDLE_ADD:
+                pass
+            assert (message[0], message[2]) == (wire.BUNDLE_CONTROL, struct.pack("!IHH", number, 6, 3))
