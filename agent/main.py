@@ -1,0 +1,178 @@
+"""`nshell agent …`: what an administrator types on a hypervisor.
+
+nshell agent join --controller HOST[:PORT] --system-id NAME [--uplink NIC --tunnel-address A/LEN]
+nshell agent run | restore | leave | status
+nshell agent attach netns NAME VPORT | container PID VPORT | tap INTERFACE VPORT
+nshell agent detach VPORT
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Sequence
+
+from agent import attach, join, uplink
+from agent.host import Ovs, OvsLocation
+from data.errors import CommandFailed, NshellError
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one agent command; give the exit code: 0 done, 1 failed, 2 bad syntax."""
+    parser = _parser()
+    try:
+        options = parser.parse_args(list(argv))
+    except SystemExit as end:
+        return 2 if end.code else 0
+    ovs = Ovs(OvsLocation.choose(options.rundir, options.db))
+    try:
+        for line in COMMANDS[options.command](ovs, options):
+            print(line)
+    except NshellError as problem:
+        print(problem, file=sys.stderr)
+        return problem.exit_code
+    return 0
+
+
+def _join(ovs: Ovs, options: argparse.Namespace) -> list[str]:
+    """Join this host to a fabric; running it twice changes nothing."""
+    membership = join.Membership(
+        tuple(_endpoint(text, options) for text in options.controller),
+        options.system_id,
+        options.datapath,
+        options.uplink,
+        options.tunnel_address,
+    )
+    return [*join.join(ovs, membership), f"joined as {join.system_id(ovs)}"]
+
+
+def _endpoint(text: str, options: argparse.Namespace) -> join.Endpoint:
+    """HOST, HOST:PORT or [IPV6]:PORT; the port is that of OVSDB."""
+    host, port = text, ""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    if not host or (port and not port.isdecimal()):
+        raise CommandFailed(
+            "controller", f"{text!r} is not HOST or HOST:PORT", "write it as 192.0.2.1 or [2001:db8::1]:6640"
+        )
+    return join.Endpoint(host, int(port or join.OVSDB_PORT), options.openflow_port, options.agent_port)
+
+
+def _leave(ovs: Ovs, options: argparse.Namespace) -> list[str]:
+    """Take back what join and attach did."""
+    return join.leave(ovs) or ["this host had not joined"]
+
+
+def _restore(ovs: Ovs, options: argparse.Namespace) -> list[str]:
+    """Set the uplink's addresses again, after a start of ovs-vswitchd."""
+    return [f"{uplink.BRIDGE} set again" if uplink.restore(ovs) else "nothing was missing"]
+
+
+def _run(ovs: Ovs, options: argparse.Namespace) -> list[str]:
+    """Run the agent until SIGTERM."""
+    from agent.service import serve
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    asyncio.run(serve(ovs))
+    return []
+
+
+def _attach(ovs: Ovs, options: argparse.Namespace) -> list[str]:
+    """Plug a workload in as a vport."""
+    interface = attach.Interface(
+        options.interface, options.mac, tuple(options.address or ()), options.gateway, options.mtu
+    )
+    return attach.attach(
+        ovs, attach.Workload(options.kind, options.name), options.vport, interface, options.port
+    )
+
+
+def _detach(ovs: Ovs, options: argparse.Namespace) -> list[str]:
+    """Take a vport out."""
+    return attach.detach(ovs, options.vport) or [f"{options.vport} was not attached"]
+
+
+def _status(ovs: Ovs, options: argparse.Namespace) -> list[str]:
+    """Show who this host is, whom it dials and what is attached."""
+    controllers = {
+        row["target"]: row["is_connected"]
+        for table in ("Manager", "Controller")
+        for row in ovs.rows(table, "target", "is_connected")
+    }
+    found = attach.attached(ovs)
+    if options.json:
+        return [
+            json.dumps(
+                {
+                    "system_id": join.system_id(ovs),
+                    "targets": controllers,
+                    "vports": {
+                        one.vport: {"port": one.port, "kind": one.kind, "workload": one.workload}
+                        for one in found
+                    },
+                },
+                indent=2,
+            )
+        ]
+    lines = [f"system-id  {join.system_id(ovs) or 'none'}"]
+    lines += [
+        f"target     {target}  {'connected' if up else 'not connected'}" for target, up in controllers.items()
+    ]
+    return lines + [f"vport      {one.vport}  {one.kind} {one.workload} as {one.port}" for one in found]
+
+
+COMMANDS = {
+    "join": _join,
+    "leave": _leave,
+    "run": _run,
+    "restore": _restore,
+    "attach": _attach,
+    "detach": _detach,
+    "status": _status,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nshell agent", description="the hypervisor side of nshell")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("--rundir", help="run directory of Open vSwitch [$OVS_RUNDIR, /var/run/openvswitch]")
+    where.add_argument("--db", help="its database, as unix:PATH [unix:RUNDIR/db.sock]")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, parents=[where], help=COMMANDS[name].__doc__)
+
+    one = command("join")
+    one.add_argument(
+        "--controller",
+        action="append",
+        required=True,
+        metavar="HOST[:PORT]",
+        help=f"a controller and its OVSDB port [{join.OVSDB_PORT}]; may be given several times",
+    )
+    one.add_argument("--openflow-port", type=int, default=join.OPENFLOW_PORT)
+    one.add_argument("--agent-port", type=int, default=join.AGENT_PORT)
+    one.add_argument("--system-id", help="who this host is in the fabric [what it is already]")
+    one.add_argument("--uplink", metavar="NIC", help="the underlay NIC, to be put into br-phy")
+    one.add_argument("--tunnel-address", metavar="A/LEN", help="this host's address on the underlay")
+    one.add_argument("--datapath", choices=join.DATAPATHS, default="system", help="[system]")
+    command("leave")
+    command("run")
+    command("restore")
+    one = command("attach")
+    one.add_argument("kind", choices=("netns", "container", "tap"))
+    one.add_argument("name", help="of the namespace, the container's main process, or the tap")
+    one.add_argument("vport", help="the vport's UUID, or ENTERPRISE/DOMAIN/NAME")
+    one.add_argument("--interface", default="eth0", help="its name inside the workload [eth0]")
+    one.add_argument("--mac")
+    one.add_argument("--address", action="append", metavar="A/LEN", help="may be given several times")
+    one.add_argument("--gateway")
+    one.add_argument("--mtu", type=int, default=attach.TENANT_MTU, help=f"bytes [{attach.TENANT_MTU}]")
+    one.add_argument("--port", help="name of the end in the bridge")
+    command("detach").add_argument("vport")
+    command("status").add_argument("--json", action="store_true")
+    return parser

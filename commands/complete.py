@@ -1,0 +1,149 @@
+"""What may come next in a line: for Tab (words that go on from what is typed) and for `?` (all of them, with help).
+
+Both walk the same tree as parsing, with abbreviations. Values list what is there now; tails ask the schema's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from commands.grammar import Value
+from commands.lexer import Word, lex, split_pipes
+from commands.parse import Walk, types_hint, walk
+from commands.registry import Command, Mode
+from commands.types import types
+from commands.vocabulary import shared_help
+from data.errors import NshellError
+from data.path import quoted
+
+if TYPE_CHECKING:
+    from commands.context import Context
+
+ENTER = "<enter>"
+SHOWN_VALUES = 12
+"""Live values that `?` prints for one type; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One possible next word. A `hint` (`<name>`, `<enter>`) is shown but not inserted; a `live` one is a
+    value that exists.
+    """
+
+    word: str
+    help: str
+    hint: bool = False
+    live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The candidates and the column at which they replace what is typed."""
+
+    start: int
+    candidates: tuple[Candidate, ...]
+
+
+def complete(mode: Mode, text: str, context: Context) -> Completion:
+    """What may stand at the end of this text. A line that is already wrong has no candidates."""
+    line = lex(text)
+    parts = split_pipes(line.words)
+    piped = len(parts) > 1
+    words = parts[-1]
+    last = None if line.fresh or not words else words[-1]
+    before = words if last is None else words[:-1]
+    partial = "" if last is None else last.text
+    start = len(text) if last is None else last.start
+    try:
+        here = walk(Mode.PIPE if piped else mode, before, context, abbreviations=True)
+    except NshellError:
+        return Completion(start, ())
+    found = [
+        candidate
+        for candidate in candidates(here, before, partial, context)
+        if candidate.hint or candidate.word.startswith(partial)
+    ]
+    if not partial and not piped and any(candidate.word == ENTER for candidate in found):
+        found.append(Candidate("|", "filter or reshape the output"))
+    if partial:
+        found = [candidate for candidate in found if candidate.word != ENTER]
+    return Completion(start, tuple(found))
+
+
+def candidates(here: Walk, before: tuple[Word, ...], partial: str, context: Context) -> Iterator[Candidate]:
+    """Everything that may follow the words before."""
+    tail = here.tail or next((value for value in here.state.values if value.tail), None)
+    if here.tail is None:
+        if here.state.ends is not None:
+            yield Candidate(ENTER, here.state.ends.help, hint=True)
+        for word in sorted(here.state.words):
+            yield Candidate(word, word_help(word, here.state.commands[here.state.words[word]]))
+        for value in here.state.values:
+            if not value.tail:
+                yield from value_candidates(value, here, partial, context)
+    if tail is not None:
+        from commands.statement import complete_tail
+
+        yield from complete_tail(tail, before[here.tail_start :] if here.tail else (), partial, context)
+
+
+def word_help(word: str, commands: list[Command]) -> str:
+    """The help of a fixed word: its command's own, the command's help when it is the only one, or the shared one."""
+    own = next((command.words[word] for command in commands if word in command.words), "")
+    return (
+        own
+        or ("" if len(commands) > 1 else commands[0].help if ends_with(commands[0], word) else "")
+        or shared_help(word)
+        or commands[0].help
+    )
+
+
+def ends_with(command: Command, word: str) -> bool:
+    """Whether the word belongs to the command's name, that is, stands before any value or option."""
+    for part in command.grammar.split():
+        if part == word:
+            return True
+        if part[0] in "[<{":
+            return False
+    return False
+
+
+def value_candidates(value: Value, here: Walk, partial: str, context: Context) -> Iterator[Candidate]:
+    """The values that could stand here: choices, live values that go on from what is typed, and the type's hint."""
+    if value.choices:
+        for choice in value.choices:
+            yield Candidate(choice, "")
+        return
+    kind = types()[value.type]
+    if kind.live is not None:
+        for name, help in kind.live(context, here.values, partial):
+            yield Candidate(quoted(name), help, live=True)
+    yield Candidate(types_hint(value), kind.help, hint=True)
+
+
+def help_lines(mode: Mode, text: str, context: Context, width: int = 80) -> list[str]:
+    """What `?` prints for this text: fixed words and hints with help, live values gathered behind their type."""
+    found = complete(mode, text, context).candidates
+    if not found:
+        return ["  nothing may follow: the line is complete, or has a mistake before this place"]
+    live = [candidate for candidate in found if candidate.live]
+    rows = [
+        (candidate.word, candidate.help)
+        for candidate in found
+        if not candidate.live and not (candidate.hint and candidate.word != ENTER and live)
+    ]
+    hints = [candidate for candidate in found if candidate.hint and candidate.word != ENTER]
+    if live:
+        names = ", ".join(candidate.word for candidate in live[:SHOWN_VALUES])
+        if len(live) > SHOWN_VALUES:
+            names += f", ... {len(live) - SHOWN_VALUES} more"
+        word, help = (hints[0].word, hints[0].help) if hints else ("<value>", "")
+        rows.append((word, f"{help}   [{names}]" if help else f"[{names}]"))
+    column = max(12, *(len(word) for word, _ in rows)) + 2
+    lines = []
+    for word, help in rows:
+        line = f"  {word.ljust(column)}{help}".rstrip()
+        lines.append(line if not width or len(line) <= width else line[: width - 3] + "...")
+    return lines

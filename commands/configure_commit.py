@@ -1,0 +1,138 @@
+"""commit in all its forms: check prints the plan; the others apply it everywhere or nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from commands.context import Context
+from commands.registry import Arguments, Mode, command
+from controller.openflow.packed import is_delete
+from controller.openflow.text import Names, describe
+from controller.pipeline import TABLE_NAMES
+from data.errors import MergeConflict, NshellError
+from views.models import Lines, Plan, PlanHypervisor, Receipt, Receipts
+
+if TYPE_CHECKING:
+    from controller.fabric import Outcome
+    from controller.planning import DvrsPlan
+    from data.candidate import Candidate
+    from data.configuration import Edits
+
+NAMES = Names(tables=TABLE_NAMES)
+KEPT = "nothing was applied; your candidate is kept"
+SLICE = 500
+"""Flows described before the loop gets its turn: about 5 ms."""
+
+
+@command(
+    "commit check",
+    help="what the commit would change, flow by flow; applies nothing",
+    permission="configure",
+    mode=Mode.CONFIGURE,
+    words={"check": "what it would change, flow by flow; applies nothing"},
+)
+async def commit_check(context: Context, arguments: Arguments) -> Plan | Lines:
+    """The plan of the candidate."""
+    candidate = await context.candidate()
+    try:
+        edits = await merged(context, candidate)
+        if not edits:
+            return Lines(["nothing to commit: the candidate equals the running configuration"], {"changes": 0})
+        plan = await context.fabric.plan(edits)
+    except NshellError as problem:
+        problem.add_note(KEPT)
+        raise
+    planned = {each.name: each for each in plan.dvrs}
+    hypervisors = []
+    for name, known in sorted(context.fabric.topology.hypervisors.items()):
+        if name in planned:
+            hypervisors.append(await hypervisor(planned.pop(name)))
+        else:
+            hypervisors.append(PlanHypervisor(name, known.state.value, 0, 0))
+    hypervisors += [await hypervisor(each) for each in planned.values()]
+    return Plan(plan.revision, plan.summary, tuple(hypervisors))
+
+
+async def merged(context: Context, candidate: Candidate) -> Edits:
+    """The candidate's edits over the running configuration. Raises MergeConflict that says who changed what."""
+    try:
+        return candidate.merge()
+    except MergeConflict:
+        fabric = context.fabric
+        changes = await fabric.submit(fabric.store.last_changes, list(candidate.edits()))
+        return candidate.merge(changes.get)
+
+
+async def hypervisor(plan: DvrsPlan) -> PlanHypervisor:
+    """One hypervisor's part of the plan with its flows as text."""
+    flows: list[str] = []
+    for part in slices(plan.messages):
+        flows += [
+            f"{'-' if is_delete(message) else '+'} {describe(message, NAMES).removeprefix('delete ')}"
+            for message in part
+        ]
+        await asyncio.sleep(0)
+    return PlanHypervisor(plan.name, plan.state, plan.added, plan.removed, plan.by_table, tuple(flows))
+
+
+def slices(messages: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """The messages in pieces of SLICE."""
+    for at in range(0, len(messages), SLICE):
+        yield messages[at : at + SLICE]
+
+
+@command(
+    "commit [comment <text>] [confirmed <minutes>] [strict] [and-quit]",
+    help="make the candidate the running configuration",
+    permission="commit",
+    mode=Mode.CONFIGURE,
+    words={
+        "comment": "why, for the history",
+        "confirmed": "returns by itself unless confirmed in time",
+        "strict": "an absent hypervisor is a failure",
+        "and-quit": "and leave configure mode",
+    },
+)
+async def commit(context: Context, arguments: Arguments) -> Receipts:
+    """Apply the candidate on every hypervisor, or change nothing. Confirms a commit that waits for it."""
+    candidate = await context.candidate()
+    fabric = context.fabric
+    minutes = arguments.get("minutes")
+    confirmed = None if minutes is None else int(minutes)
+    waiting = fabric.waiting
+    before = fabric.running.revision
+    try:
+        edits = await merged(context, candidate)
+        if not edits:
+            result = Receipts(before, (), action="unchanged")
+            if waiting is not None and confirmed is None:
+                result = Receipts(await fabric.confirm(context.user), (), action="confirmed")
+        else:
+            outcome = await fabric.commit(
+                edits,
+                author=context.user,
+                comment=arguments.get("text") or "",
+                confirmed=confirmed,
+                strict=arguments.has("strict"),
+            )
+            await context.save_candidate()
+            if outcome.confirmed is not None:
+                context.note(f"revision {outcome.confirmed} is confirmed by this commit")
+            result = receipts(outcome, confirmed, before)
+    except NshellError as problem:
+        problem.add_note(KEPT)
+        raise
+    if arguments.has("and-quit"):
+        context.leave_configure()
+    return result
+
+
+def receipts(outcome: Outcome, minutes: int | None, before: int) -> Receipts:
+    """The outcome as a read-model."""
+    rows = tuple(
+        Receipt(each.dvrs, each.state.value, each.added, each.removed, each.milliseconds, each.reason)
+        for each in outcome.receipts
+    )
+    return Receipts(outcome.revision, rows, outcome.deadline, minutes, before)

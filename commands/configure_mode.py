@@ -1,0 +1,141 @@
+"""edit, up, top, exit, quit, show, compare, discard: moving about in configure mode and looking at the candidate."""
+
+from __future__ import annotations
+
+from commands.configuration_models import difference, overlaid, tree
+from commands.context import Context
+from commands.registry import Arguments, Mode, command
+from commands.show_configuration import at_revision
+from commands.statement import path_of
+from data.difference import of_edits
+from data.errors import CommandFailed, NothingThere
+from data.path import path_text
+from data.schema.nodes import parent_of
+from views.models import Lines, Tree
+
+CONFIGURE = Mode.CONFIGURE
+
+
+@command("edit <place...>", help="go to a place of the configuration", permission="configure", mode=CONFIGURE)
+async def edit(context: Context, arguments: Arguments) -> None:
+    """Words of set, delete and show are relative to the edit level; a place that is not there yet is made by
+    the first set.
+    """
+    context.level = path_of(context, arguments)
+
+
+@command("up", help="one place up", permission="configure", mode=CONFIGURE)
+async def up(context: Context, arguments: Arguments) -> None:
+    """One level up; at the top it stays there."""
+    context.level = parent_of(context.level) if context.level else ()
+
+
+@command("top", help="to the top of the configuration", permission="configure", mode=CONFIGURE)
+async def top(context: Context, arguments: Arguments) -> None:
+    """To the top."""
+    context.level = ()
+
+
+@command("exit", help="leave the edit level, then configure mode", permission="configure", mode=CONFIGURE)
+async def exit_(context: Context, arguments: Arguments) -> None:
+    """To the top from an edit level; from the top back to operational mode, the candidate is kept."""
+    if context.level:
+        context.level = ()
+        return
+    await leave(context)
+
+
+@command("quit", help="leave configure mode; the candidate is kept", permission="configure", mode=CONFIGURE)
+async def quit_(context: Context, arguments: Arguments) -> None:
+    """Back to operational mode."""
+    await leave(context)
+
+
+async def leave(context: Context) -> None:
+    """Leave configure mode, saying when edits stay behind."""
+    if (await context.candidate()).differs:
+        context.note("your candidate is kept; 'configure' goes on with it")
+    context.leave_configure()
+
+
+@command("show [<part...>]", help="the candidate at and below the edit level", mode=CONFIGURE)
+async def show(context: Context, arguments: Arguments) -> Tree:
+    """The candidate, or the part of it that the words name."""
+    candidate = await context.candidate()
+    path = path_of(context, arguments)
+    if path and path != context.level and candidate.view.get(path) is None:
+        raise NothingThere(path_text(path), "it is not configured", "'show' shows what is")
+    return tree(candidate.view, path)
+
+
+@command(
+    "compare [revision <revision> [to <to:revision>]]",
+    help="what the candidate changes, or what differs from a revision",
+    mode=CONFIGURE,
+    words={"revision": "from this revision to the candidate", "to": "to this revision instead"},
+)
+async def compare(context: Context, arguments: Arguments) -> Tree | Lines:
+    """The difference as a hierarchy with + and -; `| display set` gives the lines that make it."""
+    candidate = await context.candidate()
+    fabric = context.fabric
+    first, second = arguments.get("revision"), arguments.get("to")
+    if first is None:
+        changes = of_edits(fabric.running, candidate.edits())
+    else:
+        for number in (first, second):
+            if number is not None and int(number) > fabric.running.revision:
+                await at_revision(context, int(number))
+        end = int(second) if second is not None else fabric.running.revision
+        changes = await fabric.submit(fabric.store.difference, int(first), end)
+        if second is None:
+            changes = overlaid(changes, fabric.running, candidate.edits())
+    if not changes:
+        return Lines(["no difference"], {"changes": [], "lines": []})
+    return difference(changes)
+
+
+@command("discard", help="drop all edits of your candidate", permission="configure", mode=CONFIGURE)
+async def discard(context: Context, arguments: Arguments) -> None:
+    """The candidate equals the running configuration again."""
+    candidate = await context.candidate()
+    if not candidate.differs:
+        context.note("nothing to discard: the candidate equals the running configuration")
+    candidate.discard()
+    await context.save_candidate()
+
+
+@command(
+    "rollback <number:back>",
+    help="make the candidate what the configuration was N commits ago (0: drop your edits)",
+    permission="configure",
+    mode=CONFIGURE,
+)
+async def rollback(context: Context, arguments: Arguments) -> None:
+    """N commits back from the running revision; nothing changes in the network before the commit."""
+    back, latest = int(arguments.values["number"]), context.fabric.running.revision
+    if back > latest:
+        raise CommandFailed("rollback", f"there are only {latest} revisions", f"choose 0..{latest}")
+    await roll(context, latest - back)
+
+
+@command(
+    "rollback revision <revision>",
+    help="make the candidate what the configuration was in a revision",
+    permission="configure",
+    mode=CONFIGURE,
+)
+async def rollback_revision(context: Context, arguments: Arguments) -> None:
+    """A revision by its number."""
+    await roll(context, int(arguments.values["revision"]))
+
+
+async def roll(context: Context, number: int) -> None:
+    """Load a revision into the candidate."""
+    candidate = await context.candidate()
+    if number == context.fabric.running.revision:
+        candidate.discard()
+    else:
+        view = await at_revision(context, number)
+        candidate.rollback_to(dict(view.walk()))
+    await context.save_candidate()
+    context.note(f"the candidate is revision {number}; 'compare' shows the difference, 'commit' applies it")

@@ -1,0 +1,67 @@
+"""Finding what a command's arguments name, with the error for what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from commands.registry import Arguments
+from commands.types import chain, paths
+from data.errors import NothingThere
+from data.path import Path, path_text, vport_path
+
+if TYPE_CHECKING:
+    from data.configuration import Configuration
+
+NAMES_LISTED = 12
+"""Names an error offers."""
+
+
+def require(configuration: Configuration, path: Path) -> Path:
+    """The path itself when there is such an object. Raises NothingThere with the names there are."""
+    for end in range(2, len(path) + 1, 2):
+        part = path[:end]
+        if configuration.get(part) is None:
+            names = configuration.search(part[:-2], part[-2], "", NAMES_LISTED + 1)
+            known = ", ".join(names[:NAMES_LISTED]) + (", ..." if len(names) > NAMES_LISTED else "")
+            raise NothingThere(
+                path_text(part),
+                f"there is no {part[-2]} {part[-1]}",
+                f"there are: {known}" if names else f"there is no {part[-2]} at all yet",
+            )
+    return path
+
+
+def scope(configuration: Configuration, arguments: Arguments) -> Path:
+    """The path that the arguments enterprise and domain name: (), an enterprise's or a domain's. Raises
+    NothingThere.
+    """
+    path: Path = ()
+    for keyword in ("enterprise", "domain"):
+        name = arguments.get(keyword)
+        if name is None:
+            break
+        path = (*path, keyword, name)
+    return require(configuration, path)
+
+
+def note(path: Path) -> str:
+    """The scope as a table's note."""
+    return path_text(path) if path else "all enterprises"
+
+
+def named(configuration: Configuration, keyword: str, name: str, arguments: Arguments) -> Iterator[Path]:
+    """The objects of a list with this name, within the arguments' scope. Raises NothingThere when there is none."""
+    if keyword == "vport" and "/" in name:
+        full = vport_path(name)
+        if full is None:
+            raise NothingThere(f"vport {name}", "a full name has three parts", "write enterprise/domain/vport")
+        yield require(configuration, full)
+        return
+    values = {key: value for key, value in arguments.values.items() if key in chain(keyword)[:-1]}
+    found = [path for path in paths(configuration, keyword, values, name) if path[-1] == name]
+    if not found:
+        raise NothingThere(
+            f"{keyword} {name}", f"there is no {keyword} {name}", f"'show {keyword}s' lists what there is"
+        )
+    yield from found

@@ -1,0 +1,165 @@
+"""Pipes: what follows a | reshapes the result before it is shown.
+
+On tables they act on the rows, on everything else on lines of text; `json` and `display` choose the form.
+Declared in the same grammar engine as commands (mode PIPE), so they complete and explain themselves alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from commands.lexer import Word
+from commands.parse import parse
+from commands.registry import Arguments, Mode, command
+from data.errors import CommandFailed, SyntaxProblem
+from views.json import document, render_json_pretty
+from views.models import Lines, Model, Table, Tree
+from views.render import Screen, render
+from views.table import cell_text
+
+if TYPE_CHECKING:
+    from commands.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A result on its way to the screen: the model, the form it was asked for in, and whether a pager may stop it."""
+
+    model: Model
+    form: Literal["text", "json"] = "text"
+    pager: bool = True
+
+    def lines(self, screen: Screen) -> list[str]:
+        """As it would be shown on this screen."""
+        return render_json_pretty(self.model) if self.form == "json" else render(self.model, screen)
+
+
+def as_lines(output: Output) -> Lines:
+    """The text of the result, nothing cut, for pipes that act on lines."""
+    return Lines(output.lines(Screen()))
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """A regular expression. Raises SyntaxProblem."""
+    try:
+        return re.compile(text)
+    except re.error as problem:
+        raise SyntaxProblem(
+            "", f"'{text}' is not a regular expression: {problem}", "put a backslash before a special character", word=1
+        ) from None
+
+
+def keep_rows(output: Output, wanted: re.Pattern[str], keep: bool) -> Output:
+    """The rows or lines that match (or do not)."""
+    if isinstance(output.model, Table) and output.form == "text":
+        table = output.model
+        rows = [
+            row for row in table.rows if any(wanted.search(cell_text(cell)) for cell in row if cell is not None) is keep
+        ]
+        return replace(output, model=replace(table, rows=rows, detail=""))
+    lines = [line for line in as_lines(output).lines if (wanted.search(line) is not None) is keep]
+    return replace(output, model=Lines(lines), form="text")
+
+
+def part(output: Output, start: int) -> Output:
+    """The rows or lines from an index on; negative counts from the end."""
+    if isinstance(output.model, Table) and output.form == "text":
+        return replace(output, model=replace(output.model, rows=output.model.rows[start:], detail=""))
+    return replace(output, model=Lines(as_lines(output).lines[start:]), form="text")
+
+
+@command("match <pattern>", help="only rows or lines that match", mode=Mode.PIPE)
+async def match(context: Context, arguments: Arguments, output: Output) -> Output:
+    """Keep what matches."""
+    return keep_rows(output, pattern(arguments.values["pattern"]), True)
+
+
+@command("except <pattern>", help="only rows or lines that do not match", mode=Mode.PIPE)
+async def except_(context: Context, arguments: Arguments, output: Output) -> Output:
+    """Drop what matches."""
+    return keep_rows(output, pattern(arguments.values["pattern"]), False)
+
+
+@command("find <pattern>", help="from the first row or line that matches on", mode=Mode.PIPE)
+async def find(context: Context, arguments: Arguments, output: Output) -> Output:
+    """Everything from the first match on; nothing when there is none."""
+    wanted = pattern(arguments.values["pattern"])
+    if isinstance(output.model, Table) and output.form == "text":
+        texts: Sequence[str] = [" ".join(cell_text(cell) for cell in row) for row in output.model.rows]
+    else:
+        texts = as_lines(output).lines
+    start = next((index for index, text in enumerate(texts) if wanted.search(text)), len(texts))
+    return part(output, start)
+
+
+@command("last <number>", help="only the last rows or lines", mode=Mode.PIPE)
+async def last(context: Context, arguments: Arguments, output: Output) -> Output:
+    """The last rows or lines."""
+    return part(output, -int(arguments.values["number"]))
+
+
+@command("count", help="how many rows or lines", mode=Mode.PIPE)
+async def count(context: Context, arguments: Arguments, output: Output) -> Output:
+    """The number of rows or lines."""
+    if isinstance(output.model, Table) and output.form == "text":
+        number, what = len(output.model.rows), output.model.counted
+    else:
+        number, what = len(as_lines(output).lines), "lines"
+    return Output(Lines([f"Count: {number} {what}"], {"count": number}))
+
+
+@command("no-more", help="all at once, without a pager", mode=Mode.PIPE)
+async def no_more(context: Context, arguments: Arguments, output: Output) -> Output:
+    """No pager."""
+    return replace(output, pager=False)
+
+
+@command("save <file>", help="into a file at your end", mode=Mode.PIPE)
+async def save(context: Context, arguments: Arguments, output: Output) -> Output:
+    """Write the text to a file instead of the screen."""
+    lines = as_lines(output).lines
+    name = arguments.values["file"]
+    await context.write_file(name, "".join(line + "\n" for line in lines))
+    return Output(Lines([f"{len(lines)} lines saved to {name}"], {"file": name, "lines": len(lines)}))
+
+
+@command("json", help="as JSON", mode=Mode.PIPE)
+async def as_json(context: Context, arguments: Arguments, output: Output) -> Output:
+    """JSON form."""
+    return replace(output, form="json")
+
+
+@command("table", help="as a table", mode=Mode.PIPE)
+async def as_table(context: Context, arguments: Arguments, output: Output) -> Output:
+    """Back to the table a result was."""
+    if not isinstance(output.model, Table):
+        raise CommandFailed("", "the result is not a table", "leave out '| table'")
+    return replace(output, form="text")
+
+
+@command(
+    "display {set|json}",
+    help="configuration in another form",
+    mode=Mode.PIPE,
+    words={"set": "as set lines", "json": "as JSON"},
+)
+async def display(context: Context, arguments: Arguments, output: Output) -> Output:
+    """Another form of a piece of configuration."""
+    if arguments.values["display"] == "json":
+        return replace(output, form="json")
+    if not isinstance(output.model, Tree):
+        raise CommandFailed("", "the result is not configuration", "use '| display set' after show or compare")
+    return replace(output, model=Lines(list(output.model.set_lines()), document(output.model)))
+
+
+async def run_pipe(words: tuple[Word, ...], context: Context, output: Output, abbreviations: bool) -> Output:
+    """Send a result through one pipe. Raises SyntaxProblem with the place of the word in `words`."""
+    if not words:
+        raise SyntaxProblem("", "a pipe is missing after |", "type | ? for what there is", word=0)
+    chosen, arguments = parse(Mode.PIPE, words, context, abbreviations)
+    result = await chosen.handler(context, arguments, output)
+    assert isinstance(result, Output)
+    return result

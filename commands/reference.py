@@ -1,0 +1,87 @@
+"""The command reference, generated: `python -m commands.reference` writes docs/commands.md, a test fails when it is stale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from commands.registry import Command, Mode, commands
+from commands.types import types
+
+FILE = Path(__file__).parents[1] / "docs" / "commands.md"
+
+MODES = {
+    Mode.OPERATIONAL: ("Operational commands", "Understood at `user@host>`, and behind `run` in configure mode."),
+    Mode.CONFIGURE: (
+        "Configure mode",
+        "Understood at `user@host#`. `<statement>`, `<target>`, `<place>` and `<part>` are words of the configuration, "
+        "relative to the edit level.",
+    ),
+    Mode.PIPE: (
+        "Pipes",
+        "Behind any command: `show vports | match web | count`. On tables they act on rows, else on lines.",
+    ),
+}
+
+PREFACE = """\
+# Commands
+
+Generated from the command registry by `python -m commands.reference`; do not edit.
+
+A word stands for itself, `<value>` for a value of that type, `[ ]` may be left out (neighbours in any order), one of
+`{ | }` must be there. `?` shows at any place what may follow, Tab completes, and unique abbreviations are understood
+interactively (files are exact). Text with spaces stands in double quotes; `#` begins a comment.
+
+From the system's shell: `nshell` is interactive; `nshell -c COMMAND` (repeat `-c` for several), `nshell run FILE` and
+`nshell < FILE` run a batch in one session; `--json` prints one JSON document per command, also for errors; a batch stops at
+its first error, saying file, line and cause, unless `--keep-going`. A batch enters configure mode by itself at its first
+configuration line, and applies nothing until it says `commit`. After an error the candidate is what it was before the
+batch; when it is the commit that is refused, the candidate is kept.
+
+| exit code | meaning |
+|---|---|
+| 0 | done |
+| 1 | the command failed |
+| 2 | bad syntax |
+| 3 | the commit was rejected: not valid, or in conflict with somebody else's |
+| 4 | partly applied and reverted |
+| 5 | no daemon |
+| 6 | not permitted |
+"""
+
+
+def reference() -> str:
+    """The whole reference as Markdown."""
+    return "\n".join([PREFACE, *lines()]) + "\n"
+
+
+def lines() -> Iterator[str]:
+    """The chapters."""
+    for mode, (title, text) in MODES.items():
+        yield from (f"## {title}", "", text, "", "| command | what it does |", "|---|---|")
+        own = [each for each in commands(mode) if mode is not Mode.CONFIGURE or not each.grammar.startswith("run ")]
+        for each in sorted(own, key=lambda each: each.grammar.split("[")[0].split("<")[0]):
+            yield row(each)
+        if mode is Mode.CONFIGURE:
+            yield "| `run <command...>` | an operational command |"
+        yield ""
+    yield from ("## Values", "", "| value | what it is |", "|---|---|")
+    for name, kind in sorted(types().items()):
+        yield f"| `<{name}>` | {cell(kind.help)} |"
+
+
+def row(each: Command) -> str:
+    """One command with its grammar, help and the help of its own words."""
+    words = "".join(f"<br>`{word}`: {cell(help)}" for word, help in each.words.items() if help != each.help)
+    grammar = re.sub(r"<([^:>]+):[^>]+>", r"<\1>", each.grammar)
+    return f"| `{cell(grammar)}` | {cell(each.help)}{words} |"
+
+
+def cell(text: str) -> str:
+    """Text inside a Markdown table."""
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    FILE.write_text(reference())

@@ -1,0 +1,139 @@
+"""Commands, declared once next to their handlers, and the token tree of each mode.
+
+    @command("show vports [enterprise <enterprise>] [detail]", help="virtual ports and where they are")
+    async def show_vports(context: Context, arguments: Arguments) -> Model: ...
+
+Configure mode has its own verbs and, behind `run`, every operational command.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from commands.automaton import Automaton
+from commands.grammar import Literal, Sequence, compile_grammar
+
+if TYPE_CHECKING:
+    from commands.context import Context
+    from commands.lexer import Word
+    from views.models import Model
+
+
+class Mode(Enum):
+    """Where a command is understood."""
+
+    OPERATIONAL = "operational"
+    CONFIGURE = "configure"
+    PIPE = "pipe"
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What a line gave a command: values by name, the fixed words that were typed, and a tail's words.
+
+    `tail_start` is the index of the tail's first word in the line, for the place of an error in it.
+    """
+
+    values: Mapping[str, str]
+    words: frozenset[str]
+    tail: tuple[Word, ...] = ()
+    tail_start: int = 0
+    interactive: bool = False
+
+    def get(self, name: str) -> str | None:
+        """The value of that name, None when it was left out."""
+        return self.values.get(name)
+
+    def has(self, word: str) -> bool:
+        """Whether this fixed word was typed."""
+        return word in self.words
+
+
+Handler: TypeAlias = "Callable[[Context, Arguments], Awaitable[Model | None]]"
+AnyHandler = TypeVar("AnyHandler", bound=Callable[..., Awaitable[object]])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Command:
+    """One command. `words` adds help for single words of its grammar; `permission` is the verb a login class
+    must allow.
+    """
+
+    grammar: str
+    help: str
+    permission: str
+    mode: Mode
+    handler: Callable[..., Awaitable[Any]]
+    words: Mapping[str, str]
+    nodes: Sequence
+
+
+_declared: list[Command] = []
+
+FAMILIES = (
+    "show_version",
+    "show_dvrs",
+    "show_policy",
+    "show_vports",
+    "show_routes",
+    "show_flows",
+    "show_system",
+    "show_configuration",
+    "tools",
+    "operational",
+    "configure_mode",
+    "configure_edit",
+    "configure_commit",
+    "configure_files",
+    "pipes",
+)
+"""The modules that declare commands, imported when a tree is first asked for."""
+
+
+def command(
+    grammar: str,
+    *,
+    help: str,
+    permission: str = "show",
+    mode: Mode = Mode.OPERATIONAL,
+    words: Mapping[str, str] | None = None,
+) -> Callable[[AnyHandler], AnyHandler]:
+    """Declare a command with this grammar (grammar.py) for the decorated handler."""
+
+    def declare(handler: AnyHandler) -> AnyHandler:
+        _declared.append(Command(grammar, help, permission, mode, handler, dict(words or {}), compile_grammar(grammar)))
+        return handler
+
+    return declare
+
+
+@cache
+def commands(mode: Mode) -> tuple[Command, ...]:
+    """All commands of a mode, in the order of declaration."""
+    for family in FAMILIES:
+        importlib.import_module(f"commands.{family}")
+    found = [entry for entry in _declared if entry.mode is mode]
+    if mode is Mode.CONFIGURE:
+        for entry in commands(Mode.OPERATIONAL):
+            if entry.grammar.split()[0] in NOT_BEHIND_RUN:
+                continue
+            nodes = Sequence((Literal("run"), *entry.nodes.items))
+            found.append(
+                Command("run " + entry.grammar, entry.help, entry.permission, mode, entry.handler, entry.words, nodes)
+            )
+    return tuple(found)
+
+
+NOT_BEHIND_RUN = {"configure", "exit", "quit"}
+"""Verbs about the session's own mode."""
+
+
+@cache
+def automaton(mode: Mode) -> Automaton:
+    """The token tree of a mode."""
+    return Automaton(commands(mode))

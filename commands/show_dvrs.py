@@ -1,0 +1,158 @@
+"""show dvrs, show topology, show agents: the hypervisors, how far the contact with each has got, and what is where."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from commands.context import Context
+from commands.lookup import require
+from commands.registry import Arguments, command
+from controller.topology import Attachment, Hypervisor
+from data.configuration import Configuration
+from data.path import Path, vport_name
+from data.schema.objects import Vport
+from views.models import Column, Document, Model, Moment, Several, Table
+
+if TYPE_CHECKING:
+    from controller.fabric import Fabric
+
+COLUMNS = (
+    Column("name", "Name"),
+    Column("system_id", "System-id", shrink=True),
+    Column("tunnel_address", "Tunnel address"),
+    Column("state", "State"),
+    Column("vports", "vPorts", "right"),
+    Column("since", "Since"),
+    Column("reason", "Reason", shrink=True),
+)
+
+
+def attachments(fabric: Fabric, under: Path = ()) -> Iterator[tuple[Path, Vport, Attachment | None]]:
+    """Every vport with where it is resolved."""
+    topology = fabric.topology
+    for path, vport in fabric.running.objects(Vport, under):
+        yield path, vport, topology.attachment(vport.uuid, vport_name(path))
+
+
+def known(fabric: Fabric) -> list[Hypervisor]:
+    """Configured hypervisors in natural order, then those that dialled in unasked."""
+    topology = fabric.topology
+    names = [name for name in fabric.running.children((), "dvrs") if name in topology.hypervisors]
+    return [topology.hypervisors[name] for name in names] + list(topology.unknown.values())
+
+
+def state_note(hypervisors: list[Hypervisor]) -> str:
+    """'ready 3   away 1' in order of appearance."""
+    return "   ".join(
+        f"{state} {number}" for state, number in Counter(each.state.value for each in hypervisors).items()
+    )
+
+
+def table(fabric: Fabric, hypervisors: list[Hypervisor]) -> Table:
+    """One row per hypervisor."""
+    counts = Counter(where.dvrs for _, _, where in attachments(fabric) if where is not None)
+    rows = [
+        (
+            each.name,
+            each.system_id,
+            each.tunnel_address or None,
+            each.state.value,
+            counts[each.name],
+            Moment(each.since),
+            each.reason or None,
+        )
+        for each in hypervisors
+    ]
+    return Table("Hypervisors", COLUMNS, rows, "hypervisors", state_note(hypervisors))
+
+
+@command(
+    "show dvrs [<dvrs>] [detail]",
+    help="hypervisors and the state of their virtual switches",
+    words={"detail": "versions, peers and workloads of each"},
+)
+async def show_dvrs(context: Context, arguments: Arguments) -> Model:
+    """All hypervisors or one; `detail` adds what each reported."""
+    fabric = context.fabric
+    hypervisors = known(fabric)
+    name = arguments.get("dvrs")
+    if name is not None:
+        if name not in fabric.topology.unknown:
+            require(fabric.running, ("dvrs", name))
+        hypervisors = [each for each in hypervisors if each.name == name]
+    if not arguments.has("detail"):
+        return table(fabric, hypervisors)
+    return Several({each.name: detail(fabric, each) for each in hypervisors})
+
+
+def detail(fabric: Fabric, hypervisor: Hypervisor) -> Document:
+    """Everything known of one hypervisor."""
+    claims = sorted(fabric.topology.claims_of(hypervisor.name), key=lambda claim: claim.name)
+    return Document(
+        {
+            "state": hypervisor.state.value,
+            "reason": hypervisor.reason,
+            "since": Moment(hypervisor.since),
+            "system_id": hypervisor.system_id,
+            "tunnel_address": hypervisor.tunnel_address,
+            "datapath_id": None if hypervisor.datapath_id is None else f"{hypervisor.datapath_id:016x}",
+            "open_vswitch": hypervisor.ovs_version,
+            "ovsdb_peer": hypervisor.ovsdb_peer,
+            "openflow_peer": hypervisor.openflow_peer,
+            "interfaces": [
+                f"{claim.name} port {claim.ofport} iface-id {vport_of(fabric.running, claim.iface_id)}"
+                for claim in claims
+            ],
+        },
+        f"dvrs {hypervisor.name}",
+    )
+
+
+def vport_of(configuration: Configuration, iface_id: str) -> str:
+    """The full name of the vport that an iface-id means, or the iface-id as it is."""
+    path = configuration.by_uuid(iface_id)
+    return vport_name(path) if path is not None and len(path) == 6 else iface_id
+
+
+WHERE = (
+    Column("dvrs", "dVRS"),
+    Column("interface", "Interface"),
+    Column("port", "Port", "right"),
+    Column("vport", "vPort", shrink=True),
+    Column("since", "Since"),
+)
+
+
+@command("show topology", help="hypervisors and which workload is where")
+async def show_topology(context: Context, arguments: Arguments) -> Model:
+    """The hypervisors, every interface with an iface-id, and vports that several interfaces claim."""
+    fabric = context.fabric
+    topology = fabric.topology
+    hypervisors = known(fabric)
+    rows = [
+        (claim.dvrs, claim.name, claim.ofport, vport_of(fabric.running, claim.iface_id), Moment(claim.since))
+        for each in hypervisors
+        for claim in sorted(topology.claims_of(each.name), key=lambda claim: claim.ofport)
+    ]
+    parts: dict[str, Model] = {
+        "hypervisors": table(fabric, hypervisors),
+        "interfaces": Table("Workload interfaces", WHERE, rows, "interfaces"),
+    }
+    rivals = [
+        (
+            vport_of(fabric.running, iface_id),
+            ", ".join(f"{claim.name} on {claim.dvrs}" for claim in claims[:-1]),
+            f"{claims[-1].name} on {claims[-1].dvrs}",
+        )
+        for iface_id, claims in topology.rivals()
+    ]
+    if rivals:
+        parts["rivals"] = Table(
+            "vPorts claimed more than once",
+            (Column("vport", "vPort"), Column("ignored", "Ignored"), Column("counts", "Counts")),
+            rows=rivals,
+            counted="vports",
+        )
+    return Several(parts)

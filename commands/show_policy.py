@@ -1,0 +1,261 @@
+"""show enterprises, domains, zones, subnets, policy-groups, network-macros, policies: the tenants' objects as
+tables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from commands.context import Context
+from commands.lookup import note, scope
+from commands.registry import Arguments, command
+from commands.show_dvrs import attachments
+from data.configuration import Configuration
+from data.path import Path
+from data.schema.objects import (
+    Domain,
+    EgressPolicy,
+    Enterprise,
+    Entry,
+    IngressPolicy,
+    NetworkMacro,
+    PolicyGroup,
+    Subnet,
+    Vport,
+    Zone,
+)
+from data.schema.types import ipv4_range, ipv4_text
+from views.models import Column, Table
+
+SCOPE = "[enterprise <enterprise> [domain <domain>]]"
+DOMAIN = Column("domain", "Domain", shrink=True)
+DESCRIPTION = Column("description", "Description", shrink=True)
+
+
+def domain_name(path: Path) -> str:
+    """'acme/prod' of anything in a domain."""
+    return f"{path[1]}/{path[3]}"
+
+
+def gateway_of(subnet: Subnet) -> str | None:
+    """The subnet's gateway: as configured, or the first host address."""
+    if subnet.gateway is not None or not subnet.prefix:
+        return subnet.gateway
+    return ipv4_text(ipv4_range(subnet.prefix)[0] + 1)
+
+
+@command("show enterprises", help="tenants, and how much each has")
+async def show_enterprises(context: Context, arguments: Arguments) -> Table:
+    """One row per tenant."""
+    running = context.fabric.running
+    rows = []
+    for path, enterprise in running.objects(Enterprise):
+        domains = running.children(path, "domain")
+        vports = sum(running.count((*path, "domain", name), "vport") for name in domains)
+        rows.append((path[-1], len(domains), vports, enterprise.description))
+    columns = (
+        Column("name", "Name"),
+        Column("domains", "Domains", "right"),
+        Column("vports", "vPorts", "right"),
+        DESCRIPTION,
+    )
+    return Table("Enterprises", columns, rows, "enterprises")
+
+
+@command("show domains [enterprise <enterprise>]", help="routing instances of the tenants")
+async def show_domains(context: Context, arguments: Arguments) -> Table:
+    """One row per domain, with the hypervisors that hold flows of it."""
+    fabric, running = context.fabric, context.fabric.running
+    under = scope(running, arguments)
+    where: dict[Path, set[str]] = {}
+    for path, _, attachment in attachments(fabric, under):
+        if attachment is not None:
+            where.setdefault(path[:4], set()).add(attachment.dvrs)
+    rows = [
+        (
+            path[-1],
+            path[1],
+            running.count(path, "zone"),
+            sum(running.count((*path, "zone", zone), "subnet") for zone in running.children(path, "zone")),
+            running.count(path, "vport"),
+            ", ".join(sorted(where.get(path, ()))) or None,
+            domain.description,
+        )
+        for path, domain in running.objects(Domain, under)
+    ]
+    columns = (
+        Column("name", "Name"),
+        Column("enterprise", "Enterprise"),
+        Column("zones", "Zones", "right"),
+        Column("subnets", "Subnets", "right"),
+        Column("vports", "vPorts", "right"),
+        Column("dvrs", "dVRS", shrink=True),
+        DESCRIPTION,
+    )
+    return Table("Domains", columns, rows, "domains", note=note(under))
+
+
+@command(f"show zones {SCOPE}", help="groups of subnets that policy can name")
+async def show_zones(context: Context, arguments: Arguments) -> Table:
+    """One row per zone."""
+    running = context.fabric.running
+    under = scope(running, arguments)
+    rows = [
+        (path[-1], domain_name(path), ", ".join(running.children(path, "subnet")) or None, zone.description)
+        for path, zone in running.objects(Zone, under)
+    ]
+    return Table(
+        "Zones",
+        (Column("name", "Name"), DOMAIN, Column("subnets", "Subnets", shrink=True), DESCRIPTION),
+        rows,
+        "zones",
+        note=note(under),
+    )
+
+
+@command(f"show subnets {SCOPE}", help="L2 segments with prefix, gateway and use")
+async def show_subnets(context: Context, arguments: Arguments) -> Table:
+    """One row per subnet; VNI as allocated at the commit."""
+    fabric, running = context.fabric, context.fabric.running
+    under = scope(running, arguments)
+    used = Counter((path[:4], vport.subnet) for path, vport in running.objects(Vport, under))
+    rows = [
+        (
+            path[-1],
+            domain_name(path),
+            path[-3],
+            subnet.prefix,
+            gateway_of(subnet),
+            fabric.numbers.find("vni", subnet.uuid),
+            used[path[:4], path[-1]],
+            subnet.description,
+        )
+        for path, subnet in running.objects(Subnet, under)
+    ]
+    columns = (
+        Column("name", "Name"),
+        DOMAIN,
+        Column("zone", "Zone"),
+        Column("prefix", "Prefix"),
+        Column("gateway", "Gateway"),
+        Column("vni", "VNI", "right"),
+        Column("vports", "vPorts", "right"),
+        DESCRIPTION,
+    )
+    return Table("Subnets", columns, rows, "subnets", note=note(under))
+
+
+@command(f"show policy-groups {SCOPE}", help="named sets of vports")
+async def show_policy_groups(context: Context, arguments: Arguments) -> Table:
+    """One row per group with its members."""
+    running = context.fabric.running
+    under = scope(running, arguments)
+    rows = []
+    for path, group in running.objects(PolicyGroup, under):
+        users = running.referrers(path)
+        members = sorted(user[-1] for user in users if user[-2] == "vport")
+        rows.append(
+            (
+                path[-1],
+                domain_name(path),
+                len(members),
+                ", ".join(members) or None,
+                len(users) - len(members),
+                group.description,
+            )
+        )
+    columns = (
+        Column("name", "Name"),
+        DOMAIN,
+        Column("count", "vPorts", "right"),
+        Column("members", "Members", shrink=True),
+        Column("entries", "Entries", "right"),
+        DESCRIPTION,
+    )
+    return Table("Policy groups", columns, rows, "policy groups", note=note(under))
+
+
+@command("show network-macros [enterprise <enterprise>]", help="named outside prefixes")
+async def show_network_macros(context: Context, arguments: Arguments) -> Table:
+    """One row per macro."""
+    running = context.fabric.running
+    under = scope(running, arguments)
+    rows = [
+        (path[-1], path[1], macro.prefix, len(running.referrers(path)), macro.description)
+        for path, macro in running.objects(NetworkMacro, under)
+    ]
+    columns = (
+        Column("name", "Name"),
+        Column("enterprise", "Enterprise"),
+        Column("prefix", "Prefix"),
+        Column("entries", "Entries", "right"),
+        DESCRIPTION,
+    )
+    return Table("Network macros", columns, rows, "network macros", note=note(under))
+
+
+def entry_row(path: Path, entry: Entry, priority: int) -> tuple[str | int | None, ...]:
+    """One rule as cells."""
+    flags = " ".join(word for word, on in (("stateful", entry.stateful), ("log", entry.log)) if on)
+    more = [
+        f"dport {','.join(entry.destination_port)}" if entry.destination_port else "",
+        f"sport {','.join(entry.source_port)}" if entry.source_port else "",
+        f"type {entry.icmp_type}" if entry.icmp_type is not None else "",
+        f"code {entry.icmp_code}" if entry.icmp_code is not None else "",
+        f"dscp {entry.dscp}" if entry.dscp is not None else "",
+    ]
+    match = " ".join([entry.protocol or "any", *(text for text in more if text)])
+    return (
+        path[-4].removesuffix("-policy"),
+        priority,
+        f"{path[-3]}/{path[-1]}",
+        str(entry.from_),
+        str(entry.to),
+        match,
+        entry.action,
+        flags or None,
+    )
+
+
+def entries(running: Configuration, domain: Path) -> Iterator[tuple[str | int | None, ...]]:
+    """The rules of a domain in the order in which they are looked at, each direction closed by its default."""
+    kinds: tuple[tuple[str, type[IngressPolicy | EgressPolicy]], ...] = (
+        ("ingress", IngressPolicy),
+        ("egress", EgressPolicy),
+    )
+    for keyword, kind in kinds:
+        policies: list[tuple[Path, IngressPolicy | EgressPolicy]] = sorted(
+            running.objects(kind, domain), key=lambda found: (found[1].priority, found[0][-1])
+        )
+        any_entry = False
+        for path, policy in policies:
+            for number in running.children(path, "entry"):
+                entry = running.get((*path, "entry", number))
+                if isinstance(entry, Entry):
+                    any_entry = True
+                    yield entry_row((*path, "entry", number), entry, policy.priority)
+        settings = running.get(domain)
+        assert isinstance(settings, Domain)
+        default = settings.ingress_default if keyword == "ingress" else settings.egress_default
+        yield (keyword, None, "default", "any", "any", "any", default or ("deny" if any_entry else "allow"), None)
+
+
+@command(f"show policies {SCOPE}", help="rules in the order in which they are looked at")
+async def show_policies(context: Context, arguments: Arguments) -> Table:
+    """One row per entry; the last row of a direction is what happens when nothing matches."""
+    running = context.fabric.running
+    under = scope(running, arguments)
+    rows = [(domain_name(path), *row) for path, _ in running.objects(Domain, under) for row in entries(running, path)]
+    columns = (
+        DOMAIN,
+        Column("direction", "Direction"),
+        Column("priority", "Prio", "right"),
+        Column("entry", "Policy/Entry"),
+        Column("from", "From", shrink=True),
+        Column("to", "To", shrink=True),
+        Column("match", "Match", shrink=True),
+        Column("action", "Action"),
+        Column("flags", "Flags"),
+    )
+    return Table("Policies", columns, rows, "rules and defaults", note=note(under))

@@ -1,0 +1,85 @@
+"""show system commit, show system events, show sessions, show agents: what happened, and who is here."""
+
+from __future__ import annotations
+
+import time
+
+from commands.context import Context
+from commands.registry import Arguments, Mode, command
+from views.models import Column, Model, Moment, Table
+from views.moment import clock
+
+EVENTS = 50
+"""Events shown unless a limit is given."""
+COMMITS = 20
+
+
+@command("show system commit [limit <number>]", help="revisions: who, when, what became of each")
+async def show_system_commit(context: Context, arguments: Arguments) -> Model:
+    """The latest revisions and failed commits, newest first, with what each hypervisor confirmed."""
+    limit = int(arguments.get("number") or COMMITS)
+    waiting = context.fabric.waiting
+    fabric = context.fabric
+    rows = []
+    for entry in await fabric.history(limit):
+        state = str(entry.state)
+        if waiting is not None and waiting[0] == entry.number:
+            left = max(0, int(waiting[1] - time.time()))
+            state = f"unconfirmed, {left // 60}:{left % 60:02} left"
+        confirmed = ", ".join(f"{receipt.dvrs} {receipt.state}" for receipt in entry.receipts)
+        rows.append(
+            (
+                entry.number,
+                clock(entry.time),
+                entry.author,
+                state,
+                confirmed or None,
+                entry.reason or entry.comment or None,
+            )
+        )
+    columns = (
+        Column("revision", "Rev", "right"),
+        Column("time", "Time"),
+        Column("author", "Author"),
+        Column("state", "State"),
+        Column("receipts", "Receipts", shrink=True),
+        Column("comment", "Comment", shrink=True),
+    )
+    return Table("Commits", columns, rows, "commits", note=f"running revision {fabric.running.revision}")
+
+
+@command("show system events [limit <number>]", help="what happened in the network, newest last")
+async def show_system_events(context: Context, arguments: Arguments) -> Model:
+    """The latest events."""
+    events = list(context.fabric.events)[-int(arguments.get("number") or EVENTS) :]
+    rows = [(clock(event.time), str(event.kind), event.text) for event in events]
+    return Table(
+        "Events", (Column("time", "Time"), Column("kind", "Kind"), Column("text", "Event", shrink=True)), rows, "events"
+    )
+
+
+@command("show sessions", help="who is connected, and who is configuring")
+async def show_sessions(context: Context, arguments: Arguments) -> Model:
+    """One row per session."""
+    editing = set(context.editors())
+    rows = [
+        (
+            session.user,
+            session.origin,
+            "interactive" if session.interactive else "commands",
+            session.mode.value,
+            session.user in editing,
+            Moment(session.since),
+        )
+        for session in sorted(context.sessions(), key=lambda session: session.since)
+    ]
+    configuring = sum(session.mode is Mode.CONFIGURE for session in context.sessions())
+    columns = (
+        Column("user", "User"),
+        Column("origin", "From"),
+        Column("kind", "Kind"),
+        Column("mode", "Mode"),
+        Column("edits", "Candidate differs"),
+        Column("since", "Since"),
+    )
+    return Table("Sessions", columns, rows, "sessions", f"configuring {configuring}")

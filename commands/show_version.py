@@ -1,0 +1,30 @@
+"""show version: which nshell this is and what it serves."""
+
+from __future__ import annotations
+
+import platform
+import time
+
+from commands.context import Context
+from commands.registry import Arguments, command
+from data.schema.objects import System
+from views.models import Document
+
+STARTED = time.time()
+
+
+@command("show version", help="version of this nshell, its host and its revision")
+async def show_version(context: Context, arguments: Arguments) -> Document:
+    """Facts about the daemon; JSON has the same names."""
+    system = context.fabric.running.settings(System)
+    return Document(
+        {
+            "nshell": context.version,
+            "hostname": system.hostname,
+            "revision": context.fabric.running.revision,
+            "uptime_seconds": int(time.time() - STARTED),
+            "state_directory": context.state_directory,
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        }
+    )

@@ -1,0 +1,121 @@
+"""show vports: the virtual ports, where each is resolved and whether its flows are there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from commands.context import Context
+from commands.lookup import named, note, scope
+from commands.registry import Arguments, command
+from controller.topology import Attachment, Standing
+from data.path import Path, vport_name
+from data.schema.objects import Vport
+from views.models import Column, Document, Model, Moment, Several, Table
+
+if TYPE_CHECKING:
+    from controller.fabric import Fabric
+
+COLUMNS = (
+    Column("name", "Name"),
+    Column("place", "Domain/Subnet", shrink=True),
+    Column("address", "Address"),
+    Column("mac", "MAC"),
+    Column("dvrs", "dVRS"),
+    Column("state", "State"),
+    Column("since", "Since"),
+)
+STATES = {Standing.READY: "up", Standing.CONNECTED: "programming", Standing.AWAY: "away"}
+"""State of a resolved vport by that of its hypervisor: 'up' only when the flows are known to be there."""
+
+
+def state(fabric: Fabric, attachment: Attachment | None) -> str:
+    """The state in one word."""
+    if attachment is None:
+        return "unresolved"
+    hypervisor = fabric.topology.hypervisors.get(attachment.dvrs)
+    return "unresolved" if hypervisor is None else STATES.get(hypervisor.state, "away")
+
+
+def chosen(context: Context, arguments: Arguments) -> Iterator[tuple[Path, Vport]]:
+    """The vports that the arguments ask for. Raises NothingThere."""
+    running = context.fabric.running
+    name, subnet, kind = arguments.get("vport"), arguments.get("subnet"), arguments.get("type")
+    if subnet is not None:
+        list(named(running, "subnet", subnet, arguments))
+    if name is not None:
+        found = ((path, running.get(path)) for path in named(running, "vport", name, arguments))
+    else:
+        found = ((path, vport) for path, vport in running.objects(Vport, scope(running, arguments)))
+    for path, vport in found:
+        if isinstance(vport, Vport) and subnet in (None, vport.subnet) and kind in (None, vport.type):
+            yield path, vport
+
+
+@command(
+    "show vports <vport> [enterprise <enterprise> [domain <domain>]] [detail]",
+    help="one virtual port, by its name or enterprise/domain/name",
+    words={"detail": "every attribute"},
+)
+@command(
+    "show vports [enterprise <enterprise> [domain <domain> [subnet <subnet>]]] [type {vm|host|bridge|container}] [detail]",
+    help="virtual ports and where they are",
+    words={"detail": "every attribute"},
+)
+async def show_vports(context: Context, arguments: Arguments) -> Model:
+    """Vports as a table, or one document each with `detail`."""
+    fabric = context.fabric
+    under = scope(fabric.running, arguments)
+    found = [
+        (path, vport, fabric.topology.attachment(vport.uuid, vport_name(path)))
+        for path, vport in chosen(context, arguments)
+    ]
+    if arguments.has("detail"):
+        return Several({vport_name(path): detail(fabric, path, vport, where) for path, vport, where in found})
+    rows = []
+    states: Counter[str] = Counter()
+    whose = 3 if under else 1
+    for path, vport, where in found:
+        word = state(fabric, where)
+        states[word] += 1
+        place = "/".join([*(path[at] for at in range(whose, 4, 2)), vport.subnet])
+        rows.append(
+            (
+                path[-1],
+                place,
+                ", ".join(vport.address),
+                vport.mac,
+                where.dvrs if where else None,
+                word,
+                Moment(where.since) if where else None,
+            )
+        )
+    summary = "   ".join(f"{word} {states[word]}" for word in (*STATES.values(), "unresolved") if states[word])
+    columns = COLUMNS if under else (COLUMNS[0], Column("place", "Enterprise/Domain/Subnet", shrink=True), *COLUMNS[2:])
+    return Table("Virtual ports", columns, rows, "virtual ports", summary, note(under))
+
+
+def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None) -> Document:
+    """Every attribute of one vport."""
+    subnet = fabric.running.resolve(path, "subnet", vport.subnet)
+    entries = [" ".join(user[4:]) for user in sorted(fabric.running.referrers(path))]
+    return Document(
+        {
+            "uuid": vport.uuid,
+            "description": vport.description,
+            "type": vport.type,
+            "state": state(fabric, where),
+            "dvrs": where.dvrs if where else None,
+            "interface": where.interface if where else None,
+            "port": where.ofport if where else None,
+            "since": Moment(where.since) if where else None,
+            "zone": subnet[5] if subnet else None,
+            "subnet": vport.subnet,
+            "mac": vport.mac,
+            "address": list(vport.address),
+            "policy_groups": list(vport.policy_group),
+            "named_by": entries,
+        },
+        f"vport {vport_name(path)}",
+    )

@@ -1,0 +1,161 @@
+"""Types of the values in a grammar: how a word is checked and which words could stand there now.
+
+Every list of the schema is a type by its keyword (<enterprise>, <vport>): its live values are the names in the
+configuration, below the values the line has already given. The others are declared here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias
+
+from data.path import Path, vport_name
+from data.schema.objects import KINDS
+from data.schema.types import NAME, BadValue, ValueType, integer
+
+if TYPE_CHECKING:
+    from commands.context import Context
+    from data.configuration import Configuration
+
+Live: TypeAlias = "Callable[[Context, Mapping[str, str], str], Iterable[tuple[str, str]]]"
+
+LIVE_LIMIT = 1000
+"""Live values looked at for one completion; nobody reads more, and 100,000 must not cost a key press."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentType:
+    """A type: its hint and help for `?`, `check` (raises BadValue), and its live values when it has any.
+
+    `live(context, values given so far, what is typed)` gives (word, help) of those that begin with what is typed.
+    """
+
+    name: str
+    hint: str
+    help: str
+    check: Callable[[str], object]
+    live: Live | None = None
+
+
+def chain(keyword: str) -> tuple[str, ...]:
+    """The list keywords from the top down to this one: ('enterprise', 'domain', 'zone', 'subnet')."""
+    above = next(kind.declared.under[0] for kind in KINDS if kind.declared.keyword == keyword)
+    return (*chain(above), keyword) if above else (keyword,)
+
+
+def paths(configuration: Configuration, keyword: str, values: Mapping[str, str], prefix: str = "") -> Iterator[Path]:
+    """The paths of the objects of a list whose name begins with `prefix`, confined to the names given in `values`."""
+
+    def below(path: Path, rest: tuple[str, ...]) -> Iterator[Path]:
+        if len(rest) == 1:
+            for name in configuration.search(path, keyword, prefix, LIVE_LIMIT):
+                yield (*path, keyword, name)
+            return
+        given = values.get(rest[0])
+        for name in [given] if given is not None else configuration.children(path, rest[0]):
+            yield from below((*path, rest[0], name), rest[1:])
+
+    yield from below((), chain(keyword))
+
+
+def _names(keyword: str) -> Live:
+    def live(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+        seen: set[str] = set()
+        for path in islice(paths(context.configuration, keyword, values, prefix), LIVE_LIMIT):
+            if path[-1] not in seen:
+                seen.add(path[-1])
+                thing = context.configuration.get(path)
+                yield path[-1], (thing.description or "") if thing is not None else ""
+
+    return live
+
+
+def _vports(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+    if "domain" in values:
+        for path in islice(paths(context.configuration, "vport", values, prefix), LIVE_LIMIT):
+            yield path[-1], ""
+        return
+    *above, last = prefix.split("/")
+    given = dict(values)
+    if len(above) == 2:
+        given |= {"enterprise": above[0], "domain": above[1]}
+    for path in islice(paths(context.configuration, "vport", given, last if len(above) == 2 else ""), LIVE_LIMIT):
+        name = vport_name(path)
+        if name.startswith(prefix):
+            yield name, ""
+    if not above and prefix:
+        # A short name is understood, too, where only one vport has it.
+        for path in islice(paths(context.configuration, "vport", values, prefix), LIVE_LIMIT):
+            yield path[-1], vport_name(path)
+
+
+def _vport(word: str) -> object:
+    for part in word.split("/"):
+        NAME.parse(part)
+    return word
+
+
+def _anything(word: str) -> object:
+    if not word:
+        raise BadValue("the text is empty", "write at least one character")
+    return word
+
+
+def _schema_type(keyword: str, key: ValueType, help: str) -> ArgumentType:
+    if keyword == "vport":
+        return ArgumentType("vport", "<vport>", "a virtual port: its name, or enterprise/domain/name", _vport, _vports)
+    return ArgumentType(keyword, f"<{keyword}>", help, key.parse, _names(keyword))
+
+
+def _revisions(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+    latest = context.fabric.running.revision
+    for number in range(latest, max(-1, latest - 10), -1):
+        if str(number).startswith(prefix):
+            yield str(number), "running" if number == latest else ""
+
+
+def _back(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+    latest = context.fabric.running.revision
+    for back in range(min(latest, 9) + 1):
+        if str(back).startswith(prefix):
+            yield str(back), f"revision {latest - back}"
+
+
+def _tables(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+    from controller.pipeline import TABLE_NAMES
+
+    for name in TABLE_NAMES.values():
+        if name.startswith(prefix):
+            yield name, ""
+
+
+def _number(name: str, low: int, high: int, help: str, live: Live | None = None) -> ArgumentType:
+    return ArgumentType(name, f"<{low}..{high}>", help, integer(low, high, help).parse, live)
+
+
+OTHERS = (
+    _number("revision", 0, 2**31 - 1, "a revision's number", _revisions),
+    _number("minutes", 1, 1440, "minutes until it returns by itself"),
+    _number("number", 1, 1_000_000, "how many"),
+    _number("back", 0, 2**31 - 1, "commits back from the running revision", _back),
+    ArgumentType("table", "<table>", "a table of the pipeline", _anything, _tables),
+    ArgumentType("text", "<text>", "text, in quotes when it has spaces", _anything),
+    ArgumentType("pattern", "<pattern>", "a regular expression", _anything),
+    ArgumentType("file", "<file>", "a file at your end of the session", _anything),
+    ArgumentType("flow", "<flow>", "a packet in ovs-ofctl's words: in_port=1,icmp,...", _anything),
+    ArgumentType("command", "<command>", "a command of ovs-appctl and its arguments", _anything),
+)
+
+
+@cache
+def types() -> Mapping[str, ArgumentType]:
+    """All types by name."""
+    found = {
+        kind.declared.keyword: _schema_type(kind.declared.keyword, kind.declared.key, kind.declared.help)
+        for kind in KINDS
+        if kind.declared.key is not None
+    }
+    return found | {other.name: other for other in OTHERS}

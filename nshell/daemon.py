@@ -1,0 +1,93 @@
+"""Exactly one daemon per state directory, started by whoever comes first: two locks and a ready pipe, no double fork.
+
+    client: dial; else flock(start.lock); dial again; spawn `nshell serve`; read the pipe: 'ok', a reason, or
+    end of file daemon: flock(lock) for life, waiting up to 5 s for a dying one; bind the socket only under
+    the lock; write 'ok'
+
+The kernel drops both locks with the process, so nothing is stale after a kill -9. `start` is the client's half (it is
+imported only when no daemon answers), `own` the daemon's.
+"""
+
+import fcntl
+import os
+import sys
+import time
+
+from nshell.places import LOG
+
+TAKEOVER = 5.0
+"""Seconds a new daemon waits for a dying one to let go of the lock."""
+
+
+class DaemonFailed(Exception):
+    """The daemon did not start; the text says why."""
+
+
+def start(state: str, dial: "object") -> object:
+    """Start a daemon unless one answers by now; return what `dial(state)` returned.
+
+    Raises DaemonFailed with the daemon's own reason, and PermissionError when the state directory may not be written.
+    """
+    import subprocess
+
+    assert callable(dial)
+    os.makedirs(state, 0o750, exist_ok=True)
+    lock = os.open(state + "/start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        connection = dial(state)
+        if connection is not None:
+            return connection
+        read, write = os.pipe()
+        log = os.open(state + "/" + LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        path = os.environ.get("PYTHONPATH")
+        environment = dict(os.environ, PYTHONPATH=root + (os.pathsep + path if path else ""))
+        arguments = [sys.executable, "-m", "nshell.main", "serve", "--state", state, "--ready-fd", str(write)]
+        subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=environment,
+            start_new_session=True,
+            pass_fds=[write],
+        )
+        os.close(write)
+        os.close(log)
+        said = b""
+        while data := os.read(read, 4096):
+            said += data
+        os.close(read)
+        if said != b"ok":
+            raise DaemonFailed(said.decode("utf-8", "replace").strip() or f"it ended without a word; see {state}/{LOG}")
+        connection = dial(state)
+        if connection is None:
+            raise DaemonFailed(f"it started and ended at once; see {state}/{LOG}")
+        return connection
+    finally:
+        os.close(lock)
+
+
+def own(state: str) -> int:
+    """Take the state directory for this process; returns the descriptor of the lock, to be kept open for life.
+
+    Raises DaemonFailed when another daemon still holds it after TAKEOVER seconds.
+    """
+    os.makedirs(state, 0o750, exist_ok=True)
+    lock = os.open(state + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + TAKEOVER
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
+                os.close(lock)
+                raise DaemonFailed(f"another nshell serves {state} (pid {holder})") from None
+            time.sleep(0.05)
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+    return lock

@@ -1,0 +1,165 @@
+"""How a lab is put together from its parts, and from whatever an interrupted `up` left.
+
+Each step looks at what is there and adds what is missing, and the record is written before and after, so a lab
+that was killed halfway is completed by the next `up` and removed whole by `down`.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from agent import attach, namespaces
+from agent.host import run
+from agent.join import Endpoint
+from data.errors import CommandFailed
+from nshell.lab import processes, underlay
+from nshell.lab.hypervisor import Hypervisor, HypervisorState
+from nshell.lab.machines import Machine
+from nshell.lab.record import LabState, Record
+from nshell.lab.underlay import Names
+
+SIDE_BY_SIDE = 16  # hypervisors started at the same time
+
+
+def wipe(prefix: str, state: LabState | None) -> None:
+    """End every process and remove every link and namespace of a lab, recorded or found by name."""
+    recorded = (
+        [one for host in state.hypervisors.values() for one in host.processes] if state is not None else []
+    )
+    spaces = [namespaces.of_name(name) for name in underlay.existing(prefix)]
+    processes.end([*recorded, *processes.in_namespaces(spaces)])
+    underlay.remove(prefix)
+
+
+class Assembly:
+    """One lab being changed: its state in memory, its record, its parts."""
+
+    def __init__(self, record: Record, state: LabState) -> None:
+        self.record = record
+        self.state = state
+        self.names = Names(state.prefix, state.subnet)
+
+    def hypervisor(self, name: str) -> Hypervisor:
+        """One hypervisor; CommandFailed when there is none of that name."""
+        found = self.state.hypervisors.get(name)
+        if found is None:
+            known = ", ".join(self.state.hypervisors) or "none"
+            raise CommandFailed(f"hypervisor {name}", f"the lab has {known}", "name one of them")
+        return Hypervisor(self.names, self.record.directory, found)
+
+    def build(self, count: int) -> None:
+        """Hypervisors hv1 to hv`count`, wired, running and joined; machines of rebuilt ones plugged in again."""
+        state, names = self.state, self.names
+        wanted = {f"hv{number}": number for number in range(1, count + 1)}
+        for name in [one for one in state.hypervisors if one not in wanted]:
+            self.drop_hypervisor(name)
+        present = set(underlay.existing(state.prefix))
+        if names.fabric not in present:
+            state.hypervisors.clear()  # their wires went with it
+        fresh = [
+            name
+            for name, number in wanted.items()
+            if name not in state.hypervisors or names.hypervisor(number) not in present
+        ]
+        stale = {names.hypervisor(wanted[name]) for name in fresh} & present  # an `up` was killed halfway
+        processes.end(processes.in_namespaces(namespaces.of_name(space) for space in stale))
+        underlay.batch([f"netns del {space}" for space in stale])
+        underlay.ensure_namespaces([names.fabric, *(names.hypervisor(wanted[name]) for name in fresh)])
+        underlay.make_management(names)
+        underlay.make_fabric(names)
+        for name in fresh:
+            underlay.wire_hypervisor(names, wanted[name])
+            state.hypervisors[name] = HypervisorState(wanted[name])
+        self.record.save(state)
+        ovsdb, openflow, agent = state.ports
+        endpoint = Endpoint(names.controller_address, ovsdb, openflow, agent)
+        _together([partial(self.hypervisor(name).start, endpoint, agent=state.agents) for name in wanted])
+        self.place(
+            [
+                one
+                for one in state.machines.values()
+                if one.hypervisor in fresh and one.name not in state.unplugged
+            ]
+        )
+
+    def set_machines(self, wanted: Sequence[Machine]) -> None:
+        """Exactly these machines, plugged in."""
+        target = {one.name: one for one in wanted}
+        for name, machine in list(self.state.machines.items()):
+            if target.get(name) != machine:
+                self.unplug(machine)
+            if name not in target:
+                self.drop_machine(name)
+        self.place(wanted)
+
+    def place(self, machines: Sequence[Machine]) -> None:
+        """Create what is missing of these machines and plug them in, hypervisors side by side."""
+        if not machines:
+            return
+        hosts = {name: self.hypervisor(name) for name in {one.hypervisor for one in machines}}
+        underlay.ensure_namespaces([self.names.machine(one.name) for one in machines])
+        for one in machines:
+            self.state.machines[one.name] = one
+            self.state.unplugged.discard(one.name)
+        self.record.save(self.state)
+
+        def plug_all(host: Hypervisor) -> None:
+            for guest in machines:
+                if guest.hypervisor == host.state.name:
+                    self.attach(host, guest)
+
+        _together([partial(host.inside, partial(plug_all, host)) for host in hosts.values()])
+
+    def attach(self, host: Hypervisor, machine: Machine, *, keep_link: bool = False) -> None:
+        """Plug a machine in; runs in the hypervisor's namespace."""
+        workload = attach.Workload("netns", self.names.machine(machine.name))
+        interface = attach.Interface("eth0", machine.mac, machine.address, machine.gateway)
+        attach.attach(host.ovs, workload, machine.vport, interface, machine.port, keep_link=keep_link)
+
+    def unplug(self, machine: Machine) -> None:
+        """Take a machine's interface away."""
+        if machine.hypervisor in self.state.hypervisors and machine.name not in self.state.unplugged:
+            one = self.hypervisor(machine.hypervisor)
+            one.inside(lambda: attach.detach(one.ovs, machine.vport))
+
+    def move(self, machine: Machine, hypervisor: str) -> None:
+        """Carry a machine's interface over to another hypervisor, as it is."""
+        old, new = self.hypervisor(machine.hypervisor), self.hypervisor(hypervisor)
+        old.inside(lambda: run(["ip", "link", "set", "dev", machine.port, "netns", new.namespace]))
+        new.inside(lambda: self.attach(new, machine, keep_link=True))
+        old.inside(lambda: attach.detach(old.ovs, machine.vport))
+
+    def drop_machine(self, name: str) -> None:
+        """Delete an unplugged machine and whatever runs in it."""
+        space = self.names.machine(name)
+        processes.end(processes.in_namespaces([namespaces.of_name(space)]))
+        if space in underlay.existing(self.state.prefix):
+            run(["ip", "netns", "del", space])
+        del self.state.machines[name]
+        self.state.unplugged.discard(name)
+
+    def drop_hypervisor(self, name: str) -> None:
+        """Delete a hypervisor that holds no machine."""
+        guests = [one.name for one in self.state.machines.values() if one.hypervisor == name]
+        if guests:
+            raise CommandFailed(
+                f"hypervisor {name}", f"it holds {', '.join(guests)}", "move or remove them first"
+            )
+        one = self.hypervisor(name)
+        processes.end(one.state.processes)
+        underlay.batch(
+            [f"link del dev {self.names.management_port(one.state.number)}", f"netns del {one.namespace}"],
+            force=True,
+        )
+        one.remove_files()
+        del self.state.hypervisors[name]
+
+
+def _together(work: Sequence[Callable[[], None]]) -> None:
+    """Do things side by side, one thread each; raise the first failure when all have ended."""
+    if not work:
+        return
+    with ThreadPoolExecutor(max_workers=min(SIDE_BY_SIDE, len(work))) as pool:
+        running = [pool.submit(one) for one in work]
+    for one in running:
+        one.result()

@@ -1,0 +1,131 @@
+"""`nshell lab …`: the lab from the command line.
+
+nshell lab up [--hypervisors N] [--vms FILE]     nshell lab exec VM COMMAND …
+nshell lab down                                  nshell lab ping A B
+nshell lab status [--json]
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from data.errors import CommandFailed, NshellError
+from nshell.lab.lab import Lab
+from nshell.lab.machines import read_machines
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one lab command; give the exit code: 0 done, 1 failed, 2 bad syntax."""
+    parser = _parser()
+    try:
+        options = parser.parse_args(list(argv))
+    except SystemExit as end:
+        return 2 if end.code else 0
+    lab = Lab(options.prefix, options.state_dir)
+    try:
+        return COMMANDS[options.command](lab, options)
+    except NshellError as problem:
+        print(problem, file=sys.stderr)
+        return problem.exit_code
+    except BrokenPipeError:
+        return 1
+
+
+def up(lab: Lab, options: argparse.Namespace) -> int:
+    """Bring the lab up, or make it as asked."""
+    began = time.monotonic()
+    machines = None if options.vms is None else read_machines(options.vms)
+    lab.up(options.hypervisors, machines, agents=not options.no_agents)
+    print(
+        f"lab {lab.prefix}: {len(lab.hypervisors)} hypervisors, {len(lab.machines)} machines,"
+        f" in {time.monotonic() - began:.1f} s"
+    )
+    print(f"hypervisors dial the controller at {lab.controller_address}")
+    return 0
+
+
+def down(lab: Lab, options: argparse.Namespace) -> int:
+    """Remove everything the lab made."""
+    lab.down()
+    print(f"lab {lab.prefix} is down; nothing of it is left")
+    return 0
+
+
+def status(lab: Lab, options: argparse.Namespace) -> int:
+    """Show what is there and what runs."""
+    found = lab.status()
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    if not found["up"]:
+        print(f"lab {lab.prefix} is down")
+        return 0
+    print(f"lab {lab.prefix}   controller at {found['controller_address']}   state in {lab.state_dir}")
+    print(f"\n{'Hypervisor':<12}{'Tunnel address':<17}{'Database':<10}{'Switch':<10}{'Agent':<10}Namespace")
+    for one in found["hypervisors"]:
+        print(
+            f"{one['name']:<12}{one['tunnel_address']:<17}{one['database']:<10}{one['switch']:<10}{one['agent']:<10}"
+            f"{one['namespace']}"
+        )
+    print(f"\n{'Machine':<18}{'Hypervisor':<12}{'Address':<18}{'MAC':<19}{'State':<11}Vport")
+    for one in found["machines"]:
+        print(
+            f"{one['name']:<18}{one['hypervisor']:<12}{one['address'][0]:<18}{one['mac']:<19}{one['state']:<11}"
+            f"{one['vport']}"
+        )
+    return 0
+
+
+def execute(lab: Lab, options: argparse.Namespace) -> int:
+    """Become a command inside a machine, with this terminal."""
+    if not options.argv:
+        raise CommandFailed("lab exec", "no command is given", "nshell lab exec VM COMMAND …")
+    space = lab.namespace(options.vm)
+    sys.stdout.flush()
+    os.execvp("ip", ["ip", "netns", "exec", space, *options.argv])
+
+
+def ping(lab: Lab, options: argparse.Namespace) -> int:
+    """Ping one machine, or an address, from another; the exit code is 0 when every request was answered."""
+    lab.namespace(options.source)
+    report = lab.ping(options.source, options.destination, count=options.count)
+    ttl = f", ttl {', '.join(map(str, report.ttl))}" if report.ttl else ""
+    mean = f", {report.milliseconds:.2f} ms" if report.milliseconds is not None else ""
+    print(
+        f"{options.source} -> {options.destination} ({lab.address(options.destination)}):"
+        f" {report.received} of {report.sent} answered{ttl}{mean}"
+    )
+    return 0 if report.ok else 1
+
+
+COMMANDS = {"up": up, "down": down, "status": status, "exec": execute, "ping": ping}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nshell lab", description="a whole fabric on this machine")
+    parser.add_argument(
+        "--prefix", default="nsh", help="what the lab's namespaces and links begin with [nsh]"
+    )
+    parser.add_argument(
+        "--state-dir", type=Path, default=None, help="where the lab keeps its record and its switches"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    one = commands.add_parser("up", help=up.__doc__)
+    one.add_argument("--hypervisors", type=int, default=3, metavar="N", help="how many [3]")
+    one.add_argument("--vms", type=Path, metavar="FILE", help="the virtual machines (TOML)")
+    one.add_argument("--no-agents", action="store_true", help="without the hypervisors' agents")
+    commands.add_parser("down", help=down.__doc__)
+    one = commands.add_parser("status", help=status.__doc__)
+    one.add_argument("--json", action="store_true")
+    one = commands.add_parser("exec", help=execute.__doc__)
+    one.add_argument("vm")
+    one.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
+    one = commands.add_parser("ping", help=ping.__doc__)
+    one.add_argument("source")
+    one.add_argument("destination")
+    one.add_argument("--count", type=int, default=3)
+    return parser

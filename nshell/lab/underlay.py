@@ -1,0 +1,226 @@
+"""The lab's wires: namespaces, the underlay bridge, the management network.
+
+All names begin with the lab's prefix, so that what a killed process left is found and removed by name.
+"""
+
+import fcntl
+import ipaddress
+import json
+import os
+import re
+import subprocess
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent import namespaces, offload
+from agent.host import run
+from data.errors import CommandFailed
+
+PREFIX = re.compile(r"[a-z][a-z0-9]{0,7}")  # 8 characters leave room for "-mgmt" and "-m240" in 15
+HYPERVISORS_MAX = 240  # host numbers 11 to 250 of the management /24
+UNDERLAY_MTU = 1500  # bytes
+LINK_LOCAL = ipaddress.IPv4Network("169.254.0.0/16")  # RFC 3927
+CLOUD_METADATA = 169  # 169.254.169.254 is taken on cloud machines
+
+QUIET = {
+    "net/ipv6/conf/all/disable_ipv6": "1",
+    "net/ipv6/conf/default/disable_ipv6": "1",
+    # a live migration does not show the guest a lost carrier; the lab's does, for the time of the move
+    "net/ipv4/conf/all/arp_evict_nocarrier": "0",
+    "net/ipv4/conf/default/arp_evict_nocarrier": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the things of one lab are called, and their addresses."""
+
+    prefix: str
+    subnet: int  # X in 169.254.X.0/24
+
+    @property
+    def fabric(self) -> str:
+        """Namespace of the underlay's bridge."""
+        return f"{self.prefix}-fabric"
+
+    @property
+    def management(self) -> str:
+        """The management bridge in the root namespace."""
+        return f"{self.prefix}-mgmt"
+
+    @property
+    def controller_address(self) -> str:
+        """Where every hypervisor reaches the controller."""
+        return f"169.254.{self.subnet}.1"
+
+    def hypervisor(self, number: int) -> str:
+        """Namespace of a hypervisor."""
+        return f"{self.prefix}-hv{number}"
+
+    def machine(self, name: str) -> str:
+        """Namespace of a virtual machine."""
+        return f"{self.prefix}-vm-{name}"
+
+    def management_port(self, number: int) -> str:
+        """A hypervisor's port of the management bridge, in the root namespace."""
+        return f"{self.prefix}-m{number}"
+
+    def management_address(self, number: int) -> str:
+        """A hypervisor's address of the management network."""
+        return f"169.254.{self.subnet}.{10 + number}"
+
+
+def tunnel_address(number: int) -> str:
+    """A hypervisor's address on the underlay, in 172.31.0.0/24."""
+    return f"172.31.0.{number}"
+
+
+def existing(prefix: str) -> list[str]:
+    """The namespaces of a lab that exist, whoever made them."""
+    mine = re.compile(rf"{prefix}-(fabric|hv\d+|vm-[a-z0-9-]+)")
+    try:
+        return sorted(name for name in os.listdir(namespaces.NAMED) if mine.fullmatch(name))
+    except FileNotFoundError:
+        return []
+
+
+def root_links(prefix: str) -> list[str]:
+    """The links of a lab in the root namespace that exist."""
+    mine = re.compile(rf"{prefix}-(mgmt|m\d+)")
+    links = json.loads(run(["ip", "-json", "link", "show"]))
+    return [one["ifname"] for one in links if mine.fullmatch(one["ifname"])]
+
+
+def batch(lines: Iterable[str], *, force: bool = False) -> None:
+    """Run many `ip` commands in one process; with `force` a failing line does not stop the others."""
+    text = "".join(line + "\n" for line in lines)
+    if not text:
+        return
+    argv = ["ip", *(["-force"] if force else []), "-batch", "-"]
+    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60)
+    if done.returncode != 0 and not force:
+        raise CommandFailed(
+            "ip -batch", f"{done.stderr.strip()} (in: {text.strip()})", "nshell lab down, then up again"
+        )
+
+
+def ensure_namespaces(names: Sequence[str]) -> None:
+    """Namespaces with IPv6 off (no router solicitations, no multicast listener reports) and lo up."""
+    batch(f"netns add {name}" for name in names if not namespaces.of_name(name).exists())
+    for name in names:
+        namespaces.inside(namespaces.of_name(name), _quieten)
+
+
+def _quieten() -> None:
+    for setting, value in QUIET.items():
+        _sysctl(setting, value)
+    run(["ip", "link", "set", "dev", "lo", "up"])
+
+
+def _sysctl(setting: str, value: str) -> None:
+    file = Path("/proc/sys") / setting
+    if file.exists():  # not every kernel has every setting
+        file.write_text(value)
+
+
+def make_management(names: Names) -> None:
+    """The bridge in the root namespace that hypervisors reach the controller through."""
+    if names.management in root_links(names.prefix):
+        return
+    batch([f"link add name {names.management} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"])
+    _sysctl(f"net/ipv6/conf/{names.management}/disable_ipv6", "1")
+    batch(
+        [
+            f"address replace {names.controller_address}/24 dev {names.management}",
+            f"link set dev {names.management} up",
+        ]
+    )
+
+
+def make_fabric(names: Names) -> None:
+    """The underlay: a plain bridge that snoops nothing and sends nothing of its own."""
+
+    def build() -> None:
+        if os.path.exists(
+            "/proc/sys/net/ipv4/conf/fabric"
+        ):  # /proc/sys/net is the calling thread's namespace
+            return
+        batch(
+            [
+                "link add name fabric type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
+                f"link set dev fabric mtu {UNDERLAY_MTU} up",
+            ]
+        )
+
+    namespaces.inside(namespaces.of_name(names.fabric), build)
+
+
+def wire_hypervisor(names: Names, number: int) -> None:
+    """Both of a hypervisor's wires: eth0 into the underlay, mgmt0 into the management network."""
+    space = names.hypervisor(number)
+    port = names.management_port(number)
+    if port in root_links(names.prefix):
+        run(
+            ["ip", "link", "del", "dev", port]
+        )  # its other end went with a namespace, which ends in the background
+    batch(
+        [
+            f"link add name {port} type veth peer name mgmt0 netns {space}",
+            f"link add name eth0 netns {space} type veth peer name f{number} netns {names.fabric}",
+        ]
+    )
+    _sysctl(f"net/ipv6/conf/{port}/disable_ipv6", "1")
+    batch([f"link set dev {port} master {names.management} up"])
+    namespaces.inside(
+        namespaces.of_name(names.fabric),
+        lambda: batch([f"link set dev f{number} mtu {UNDERLAY_MTU} master fabric up"]),
+    )
+
+    def inside() -> None:
+        batch(
+            [
+                f"link set dev eth0 mtu {UNDERLAY_MTU} up",
+                "link set dev mgmt0 up",
+                f"address replace {names.management_address(number)}/24 dev mgmt0",
+            ]
+        )
+        offload.switch_off("eth0")
+
+    namespaces.inside(namespaces.of_name(space), inside)
+
+
+def remove(prefix: str) -> None:
+    """Delete every namespace and link of a lab; what is inside a namespace goes with it."""
+    # links first: deleting a namespace removes its veths later, in the background, and `up` wants the names
+    batch([f"link del dev {link}" for link in root_links(prefix)], force=True)
+    batch([f"netns del {name}" for name in existing(prefix)], force=True)
+
+
+@contextmanager
+def machine_wide_lock() -> Iterator[None]:
+    """Held while a lab takes a management subnet, so that two labs started together choose two."""
+    handle = os.open("/run", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def free_subnet(prefix: str) -> int:
+    """X of a free 169.254.X.0/24: the same for the same prefix, unless another lab has it."""
+    taken = {CLOUD_METADATA}
+    for link in json.loads(run(["ip", "-json", "-4", "address", "show"])):
+        for one in link.get("addr_info", ()):
+            network = ipaddress.IPv4Interface(f"{one['local']}/{one['prefixlen']}").network
+            if network.subnet_of(LINK_LOCAL) and link["ifname"] != f"{prefix}-mgmt":
+                taken.add(network.network_address.packed[2])
+    first = zlib.crc32(prefix.encode()) % 253
+    for offset in range(253):
+        number = 1 + (first + offset) % 253  # 0 and 255 are reserved (RFC 3927 section 2.1)
+        if number not in taken:
+            return number
+    raise CommandFailed("lab", "no free management subnet in 169.254.0.0/16", "take another lab down")

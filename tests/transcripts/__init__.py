@@ -1,0 +1,1 @@
+"""Command lines and what the shell answers, replayed through a real daemon."""

@@ -1,0 +1,191 @@
+"""A person at a terminal: a real client on a pseudo-terminal, keys and screen."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+
+import pexpect
+import pytest
+
+from tests.transcripts.shell import Shell
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
+CONFIGURATION = (
+    "set enterprise acme domain prod zone web subnet web1 prefix 10.1.1.0/24",
+    "set enterprise acme domain prod vport web-1 subnet web1 mac 02:00:0a:01:01:0b address 10.1.1.11",
+    "set enterprise umbrella domain lab",
+    "commit",
+)
+
+
+class Person:
+    """Types at an interactive client and reads its screen."""
+
+    def __init__(self, shell: Shell, rows: int = 40, columns: int = 120) -> None:
+        self.child = pexpect.spawn(
+            sys.executable, ["-m", "nshell.main"], env=shell.environment, cwd=str(shell.work), encoding="utf-8",
+            dimensions=(rows, columns), timeout=15,
+        )  # fmt: skip
+        self.prompt()
+
+    def prompt(self, mark: str = ">") -> str:
+        """Wait for a prompt; what was on the screen before it, without escapes."""
+        self.child.expect(re.escape(f"@nshell{mark}") + r"[^\n]{0,3}? ")
+        time.sleep(0.05)
+        return ESCAPES.sub("", self.child.before or "")
+
+    def see(self, text: str) -> str:
+        """Wait until this text is written; the screen up to it."""
+        self.child.expect_exact(text)
+        return ESCAPES.sub("", self.child.before or "")
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        self.child.send(keys)
+
+    def line(self, text: str, mark: str = ">") -> str:
+        """Type a line; what it printed."""
+        self.type(text + "\r")
+        return self.prompt(mark)
+
+    def leave(self) -> int:
+        """Wait for the client to end; its exit code."""
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return int(self.child.exitstatus or 0)
+
+
+@pytest.fixture
+def person(shell: Shell) -> Iterator[Person]:
+    assert shell.commands(*CONFIGURATION).returncode == 0
+    made = Person(shell)
+    yield made
+    made.child.close(force=True)
+
+
+def test_a_command_prints_and_exit_leaves(person: Person) -> None:
+    assert "No. of enterprises: 2" in person.line("show enterprises")
+    person.type("exit\r")
+    assert person.leave() == 0
+
+
+def test_a_question_mark_explains_without_executing_and_keeps_the_line(person: Person) -> None:
+    person.type("show vports enterprise ?")
+    person.see("[acme, umbrella]")
+    person.prompt()
+    person.type("acme | count\r")
+    person.see("Count: 1 virtual ports")
+
+
+def test_a_question_mark_in_quotes_is_a_character(person: Person) -> None:
+    assert "no difference" not in person.line('show enterprises | match "a?"')
+
+
+def test_tab_completes_words_and_live_names(person: Person) -> None:
+    person.type("sh\tver\t| ma\trevision\r")
+    assert "revision" in person.prompt()
+    person.type("show vports ent\tum\t| count\r")
+    person.see("Count: 0 virtual ports")
+
+
+def test_tab_lists_what_there_is_when_nothing_is_certain(person: Person) -> None:
+    person.type("show d\t")
+    screen = person.prompt()
+    assert "domains" in screen and "dvrs" in screen
+    person.type("\x03")
+
+
+def test_abbreviations_are_understood_and_ambiguous_ones_explained(person: Person) -> None:
+    assert "Count: 2 enterprises" in person.line("sh en | c")
+    assert "ambiguous: domains, dvrs" in person.line("sh d")
+
+
+def test_configure_mode_shows_level_and_star(person: Person) -> None:
+    assert "[edit]" in person.line("configure", "#")
+    assert "[edit enterprise acme domain prod]" in person.line("edit ent acme dom prod", "#")
+    assert "*[edit enterprise acme domain prod]" in person.line("set vport web-1 desc x", "#")
+    assert "+ " in person.line("compare", "#")
+    person.line("top", "#")
+    person.line("discard", "#")
+    person.line("exit")
+
+
+def test_configuration_verbs_in_operational_mode_say_where_they_belong(person: Person) -> None:
+    assert "type 'configure' first" in person.line("set enterprise x")
+
+
+def test_ctrl_c_cancels_the_command_not_the_session(person: Person) -> None:
+    person.line("configure", "#")
+    person.type("load merge terminal\r")
+    person.see("ctrl-d")
+    person.type("\x03")
+    person.see("^C")
+    person.prompt("#")
+    person.type("half a line\x03")
+    person.prompt("#")
+    assert "no difference" in person.line("compare", "#")
+
+
+def test_lines_can_be_loaded_from_the_terminal(person: Person) -> None:
+    person.line("configure", "#")
+    person.type("load set terminal\r")
+    person.see("ctrl-d")
+    person.type("set enterprise typed\r\x04")
+    assert "*[edit]" in person.prompt("#")
+    assert "typed" in person.line("compare", "#")
+    person.line("discard", "#")
+
+
+def test_the_pager_shows_a_page_at_a_time_and_q_leaves_it(shell: Shell) -> None:
+    lines = [f"set dvrs hv{number} tunnel-address 172.31.0.{number}" for number in range(1, 40)]
+    assert shell.run(text="\n".join([*lines, "commit"])).returncode == 0
+    person = Person(shell, rows=12)
+    person.type("show dvrs\r")
+    person.see("--more--")
+    person.type(" ")
+    person.see("--more--")
+    person.type("q")
+    person.prompt()
+    assert "hv39" in person.line("show dvrs | no-more")
+    person.child.close(force=True)
+
+
+def test_the_window_size_is_followed(person: Person) -> None:
+    person.child.setwinsize(40, 70)
+    time.sleep(0.3)
+    screen = person.line("show subnets")
+    rules = [line for line in screen.splitlines() if line.startswith("====")]
+    assert rules and len(rules[0]) == 70
+
+
+def test_a_dropped_connection_keeps_the_candidate(shell: Shell, person: Person) -> None:
+    person.line("configure", "#")
+    person.line("set enterprise kept", "#")
+    person.child.close(force=True)
+    again = Person(shell)
+    assert "your candidate was kept" in again.line("configure", "#")
+    assert "kept" in again.line("compare", "#")
+    again.line("discard", "#")
+    again.child.close(force=True)
+
+
+def test_a_notice_tells_of_commits_made_elsewhere(shell: Shell, person: Person) -> None:
+    shell.commands("set enterprise other", "commit confirmed 60")
+    screen = person.line("show enterprises | count")
+    assert "is not confirmed" in person.line("show version") or "is not confirmed" in screen
+
+
+def test_ctrl_d_leaves_configure_mode_then_the_session(person: Person) -> None:
+    person.line("configure", "#")
+    person.type("\x04")
+    person.prompt()
+    person.type("\x04")
+    assert person.leave() == 0
+
+
+def test_a_daemon_that_goes_away_ends_the_client_with_code_5(shell: Shell, person: Person) -> None:
+    shell.end()
+    assert person.leave() in (5, 1)

@@ -1,0 +1,133 @@
+"""Renderers: tables that fit, plans, receipts, errors, JSON, and terminals that know only ASCII."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from views.errors import render_failure
+from views.json import render_json
+from views.models import (
+    Column,
+    Document,
+    Failure,
+    Lines,
+    Moment,
+    Plan,
+    PlanHypervisor,
+    Receipt,
+    Receipts,
+    Several,
+    Table,
+)
+from views.moment import ago, iso
+from views.plan import render_plan
+from views.receipts import render_receipts
+from views.render import Screen, encode, render
+from views.table import render_table
+
+COLUMNS = (Column("name", "Name"), Column("text", "Text", shrink=True), Column("count", "Count", "right"))
+
+
+def table(text: str = "short") -> Table:
+    return Table("Things", COLUMNS, [("a", text, 1), ("b", None, 20)], "things", "up 2", "note")
+
+
+def test_a_table_has_title_rules_and_a_count() -> None:
+    lines = render_table(table())
+    assert lines[0] == lines[2] == "=" * 60
+    assert lines[1].startswith("Things") and lines[1].endswith("note")
+    assert lines[3].split() == ["Name", "Text", "Count"]
+    assert lines[6].split() == ["b", "-", "20"]
+    assert lines[-1] == "No. of things: 2   up 2"
+
+
+def test_a_table_fits_the_terminal_by_cutting_the_text_column() -> None:
+    lines = render_table(table("x" * 200), width=50)
+    assert max(map(len, lines)) <= 50
+    assert "…" in lines[5] and lines[5].endswith(" 1")
+    assert "~" in render_table(table("x" * 200), width=50, unicode=False)[5]
+
+
+def test_a_table_in_a_pipe_is_not_cut() -> None:
+    assert "x" * 200 in "\n".join(render_table(table("x" * 200), width=0))
+
+
+def test_a_very_narrow_terminal_still_gets_every_row() -> None:
+    lines = render_table(table("x" * 200), width=24)
+    assert max(map(len, lines[:-1])) <= 24
+    assert len(lines) == 9
+
+
+def test_times_are_ages_for_people_and_iso_for_scripts() -> None:
+    now = time.time()
+    assert ago(now - 160, now) == "00:02:40"
+    assert ago(now - 2 * 86_400 - 4 * 3600 - 11 * 60, now) == "2d 04:11"
+    assert ago(now + 5, now) == "00:00:00"
+    assert iso(0) == "1970-01-01T00:00:00.000Z"
+    shown = json.loads(render_json(Table("T", (Column("since", "Since"),), [(Moment(0),)], "rows")))
+    assert shown["rows"] == [{"since": "1970-01-01T00:00:00.000Z"}]
+
+
+def test_every_model_is_one_json_document_on_one_line() -> None:
+    models = [table(), Lines(["a"]), Lines(["a"], {"x": 1}), Document({"a": (1, 2)}), Several({"t": table()}),
+              Plan(2, ("x",), ()), Receipts(2, ()), Failure("w", "c", "r", 1)]  # fmt: skip
+    for model in models:
+        text = render_json(model)
+        assert "\n" not in text
+        json.loads(text)
+    assert json.loads(render_json(Failure("w", "c", "r", 2, line=3, file="f", text=" set x")))["error"] == {
+        "where": "w", "cause": "c", "remedy": "r", "exit_code": 2, "kind": "", "line": 3, "file": "f", "text": "set x",
+    }  # fmt: skip
+
+
+def test_a_plan_counts_per_hypervisor_and_lists_each_flow() -> None:
+    plan = Plan(
+        7, ("egress-policy db: entry 20 added",),
+        (PlanHypervisor("hv1", "ready", 0, 0),
+         PlanHypervisor("hv3", "ready", 2, 0, {"egress_acl": (2, 0)}, ("+ one", "+ two")),
+         PlanHypervisor("hv4", "away", 1, 1, {"egress_acl": (1, 1)}, ("+ one", "- two"))),
+    )  # fmt: skip
+    assert render_plan(plan) == [
+        "policy     egress-policy db: entry 20 added",
+        "hv1        no change",
+        "hv3        +2 flows (egress_acl), 0 removed",
+        "hv4        +1 flow (egress_acl), 1 removed (egress_acl)   [away: applied when it returns]",
+        "check passed; nothing was applied",
+        "", "hv3", "  + one", "  + two",
+        "", "hv4", "  + one", "  - two",
+    ]  # fmt: skip
+
+
+def test_receipts_say_what_each_hypervisor_confirmed_and_what_is_expected() -> None:
+    lines = render_receipts(Receipts(214, (Receipt("hv3", "verified", 2, 0, 4.2), Receipt("hv4", "pending", 1, 0, None, "away")),
+                                     time.time() + 300, 5, 213))  # fmt: skip
+    assert lines[0] == "revision 214  applied, verified on 1 of 2 hypervisors, pending on 1"
+    assert lines[1] == "  hv3   +2 -0   verified in 4 ms"
+    assert lines[2] == "  hv4   +1 -0   pending (away)"
+    assert lines[3].startswith("confirm within 5 minutes with 'commit', or revision 213 returns by itself at ")
+
+
+def test_an_error_says_where_why_and_what_to_do() -> None:
+    failure = Failure("enterprise acme", "it overlaps", "choose another", 3, after="your candidate is kept")
+    assert render_failure(failure) == [
+        "error: enterprise acme", "  it overlaps", "  choose another", "your candidate is kept"]  # fmt: skip
+
+
+def test_a_syntax_error_points_at_the_word() -> None:
+    lines = render_failure(Failure("", "unknown word 'x'", "expected y", 2, text="show x", position=5))
+    assert lines[:2] == ["show x", "     ^"]
+    lines = render_failure(Failure("", "bad", "", 2, text="  set x", position=6, line=3, file="f"))
+    assert lines[0] == "f:3: set x"
+    assert lines[1].index("^") == lines[0].index("x")
+
+
+def test_many_problems_are_counted_after_the_first_twenty() -> None:
+    failure = Failure("", "", "", 3, problems=tuple(("w", f"c{number}", "r") for number in range(25)))
+    assert render_failure(failure)[-1] == "and 5 more errors"
+
+
+def test_a_terminal_without_utf8_gets_ascii_only() -> None:
+    screen = Screen(unicode=False)
+    assert encode("naïve", screen) == b"na?ve"
+    assert render(Document({"a": "b", "c_d": ["x", "y"]}), screen) == ["a    b", "c d  x", "     y"]

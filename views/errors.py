@@ -1,0 +1,55 @@
+"""Errors as people read them: path, cause, what to type next, and what became of the work.
+
+    error: enterprise acme domain prod vport web-3 address
+      10.1.9.7 is outside subnet web1 (10.1.1.0/24)
+      choose an address in 10.1.1.2-10.1.1.254, or another subnet
+    nothing was applied; your candidate is kept
+
+A syntax error repeats the line with a caret under the word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from views.models import Failure
+
+SHOWN = 20
+"""Problems of one check that are printed; the rest is counted."""
+
+
+def render_failure(failure: Failure) -> list[str]:
+    """The error as lines."""
+    lines: list[str] = []
+    if failure.line is not None:
+        lines.append(f"{failure.file or 'line'}{':' if failure.file else ' '}{failure.line}: {failure.text.strip()}")
+    if failure.position is not None and failure.text:
+        lead = len(failure.text) - len(failure.text.lstrip())
+        if failure.line is not None:
+            offset = len(lines[0]) - len(failure.text.strip()) - lead
+        else:
+            lines.append(failure.text)
+            offset = 0
+        lines.append(" " * max(0, offset + failure.position) + "^")
+    if failure.problems:
+        for where, cause, remedy in failure.problems[:SHOWN]:
+            lines += one(where, cause, remedy)
+        if len(failure.problems) > SHOWN:
+            lines.append(f"and {len(failure.problems) - SHOWN} more errors")
+    else:
+        lines += one(failure.where, failure.cause, failure.remedy)
+    if failure.after:
+        lines.append(failure.after)
+    return lines
+
+
+def one(where: str, cause: str, remedy: str) -> Iterator[str]:
+    """One error: where and cause on one line when they are short or there is no place to name."""
+    if where:
+        yield f"error: {where}"
+        yield from (f"  {line}" for line in cause.splitlines())
+    else:
+        first, *others = cause.splitlines() or [""]
+        yield f"error: {first}"
+        yield from (f"  {line}" for line in others)
+    yield from (f"  {line}" for line in remedy.splitlines())

@@ -1,0 +1,153 @@
+"""Read-models: what a command found out, as plain values, before anybody decides how it looks.
+
+Every renderer (render.py for text, json.py for JSON) and every pipe (commands/pipes.py) takes these and only these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+
+class Moment(float):
+    """Seconds since the epoch: a person reads how long ago it was (2d 04:11), a script ISO 8601 in UTC."""
+
+    __slots__ = ()
+
+
+Cell: TypeAlias = "str | int | float | bool | Moment | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: `key` names it in JSON, `title` on screen; a `shrink` column may be cut to fit the terminal."""
+
+    key: str
+    title: str
+    align: Literal["left", "right"] = "left"
+    shrink: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A titled table. `note` stands at the right of the title; a None cell shows as '-'.
+
+    Below the rows stands 'No. of <counted>: <number of rows>', then `detail`, which a filter drops because it
+    counted all.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Cell, ...]]
+    counted: str
+    detail: str = ""
+    note: str = ""
+
+    @property
+    def summary(self) -> str:
+        """The line below the rows."""
+        return f"No. of {self.counted}: {len(self.rows)}" + (f"   {self.detail}" if self.detail else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Text that is what it is: one line per item. `document` is its structured form for JSON when there is one."""
+
+    lines: Sequence[str]
+    document: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A few named facts, in order: shown as 'name  value' lines, in JSON as one object. Values may be nested."""
+
+    facts: Mapping[str, object]
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Several models one after the other, by name (the name is the JSON key)."""
+
+    parts: Mapping[str, Model]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A piece of configuration in its three forms. Functions, because only one of them is asked for."""
+
+    hierarchy: Callable[[], Sequence[str]]
+    set_lines: Callable[[], Sequence[str]]
+    document: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHypervisor:
+    """What a commit would do to one hypervisor: counts, per table name (added, removed), and each flow as text."""
+
+    name: str
+    state: str
+    added: int
+    removed: int
+    by_table: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    flows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a commit would do: a line per changed policy object, then each hypervisor."""
+
+    revision: int
+    summary: tuple[str, ...]
+    hypervisors: tuple[PlanHypervisor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one hypervisor confirmed of a revision: verified, pending (away) or failed."""
+
+    dvrs: str
+    state: str
+    added: int
+    removed: int
+    milliseconds: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """The outcome of a commit. `deadline` is the wall clock (seconds) of the return when it still waits for a
+    confirmation.
+    """
+
+    revision: int
+    receipts: tuple[Receipt, ...]
+    deadline: float | None = None
+    minutes: int | None = None
+    back_to: int | None = None
+    action: str = "applied"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as people and scripts see it. `line`, `file` and `text` say where in a batch; `position` is
+    the caret's column.
+    """
+
+    where: str
+    cause: str
+    remedy: str
+    exit_code: int
+    kind: str = ""
+    line: int | None = None
+    file: str = ""
+    text: str = ""
+    position: int | None = None
+    problems: tuple[tuple[str, str, str], ...] = ()
+    """Several at once, from a check: (where, cause, remedy)."""
+    after: str = ""
+    """What happened to the operator's work ('nothing was applied; your candidate is kept')."""
+
+
+Model: TypeAlias = "Table | Lines | Document | Several | Tree | Plan | Receipts"

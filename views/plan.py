@@ -1,0 +1,51 @@
+"""The plan of a commit: changed policy, what each hypervisor gains and loses, then every flow.
+
+policy     egress-policy db: entry 20 added
+hv1        no change
+hv3        +2 flows (egress_acl), 0 removed
+check passed; nothing was applied
+
+hv3
+  + table=egress_acl,priority=...,actions=...
+"""
+
+from __future__ import annotations
+
+from views.models import Plan, PlanHypervisor
+
+LABEL = 10
+TABLES = 4
+"""Tables named on the line of one hypervisor."""
+
+
+def count_line(hypervisor: PlanHypervisor) -> str:
+    """The counts of one hypervisor in words."""
+    if not hypervisor.added and not hypervisor.removed:
+        text = "no change"
+    else:
+        added = tables([name for name, (more, _) in hypervisor.by_table.items() if more])
+        removed = tables([name for name, (_, less) in hypervisor.by_table.items() if less])
+        noun = "flow" if hypervisor.added == 1 else "flows"
+        text = f"+{hypervisor.added} {noun}" + (f" ({added})" if added else "")
+        text += f", {hypervisor.removed} removed" + (f" ({removed})" if removed else "")
+    if hypervisor.state not in ("ready", ""):
+        text += f"   [{hypervisor.state}: applied when it returns]"
+    return text
+
+
+def tables(names: list[str]) -> str:
+    """The tables by name, cut after TABLES."""
+    rest = len(names) - TABLES
+    return ", ".join(names[:TABLES]) + (f" and {rest} more tables" if rest > 0 else "")
+
+
+def render_plan(plan: Plan) -> list[str]:
+    """The plan as lines."""
+    width = max([LABEL, *(len(hypervisor.name) for hypervisor in plan.hypervisors)])
+    lines = [f"{'policy'.ljust(width)} {line}" for line in plan.summary]
+    lines += [f"{hypervisor.name.ljust(width)} {count_line(hypervisor)}" for hypervisor in plan.hypervisors]
+    lines.append("check passed; nothing was applied")
+    for hypervisor in plan.hypervisors:
+        if hypervisor.flows:
+            lines += ["", hypervisor.name, *(f"  {flow}" for flow in hypervisor.flows)]
+    return lines

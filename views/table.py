@@ -1,0 +1,108 @@
+"""Titled tables in the manner of the routers our operators know: rules of = and -, a count below.
+
+    ======================================================
+    Virtual ports                          enterprise acme
+    ======================================================
+    Name      Domain/Subnet  Address         State
+    ------------------------------------------------------
+    web-1     prod/web1      10.1.1.11       up
+    ------------------------------------------------------
+    No. of virtual ports: 1   up 1
+
+A table wider than the terminal cuts its shrinkable columns, widest first, then any other; nothing is cut when the width
+is 0 (a pipe or a file).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from views.models import Cell, Column, Moment, Table
+from views.moment import ago
+
+GAP = "  "
+NARROWEST = 6
+"""Characters below which no column is cut."""
+LEAST_RULE = 60
+"""Characters of the rules of a narrow table, so that the title has room."""
+
+
+def cell_text(value: Cell) -> str:
+    """A value as a person reads it."""
+    if value is None or value == "":
+        return "-"
+    if value is True:
+        return "yes"
+    if value is False:
+        return "no"
+    if isinstance(value, Moment):
+        return ago(value)
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    return str(value)
+
+
+def fit(widths: list[int], columns: Sequence[Column], available: int) -> list[int]:
+    """Widths that fit into `available` characters: shrinkable columns give way first, the widest of them
+    before others.
+    """
+    widths = list(widths)
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - available
+    for only_shrinkable in (True, False):
+        while excess > 0:
+            choice = [
+                i
+                for i, column in enumerate(columns)
+                if widths[i] > NARROWEST and (column.shrink or not only_shrinkable)
+            ]
+            if not choice:
+                break
+            widest = max(choice, key=lambda i: widths[i])
+            others = [widths[i] for i in choice if widths[i] < widths[widest]]
+            step = min(excess, max(1, widths[widest] - max([NARROWEST, *others])))
+            widths[widest] -= step
+            excess -= step
+    return widths
+
+
+def cut(text: str, width: int, ellipsis: str) -> str:
+    """The text in at most `width` characters, with a mark where it was cut."""
+    if len(text) <= width:
+        return text
+    return text[: max(0, width - len(ellipsis))] + ellipsis
+
+
+def render_table(table: Table, width: int = 0, unicode: bool = True) -> list[str]:
+    """The table as lines, without a newline at their ends."""
+    rows = [[cell_text(value) for value in row] for row in table.rows]
+    widths = [len(column.title) for column in table.columns]
+    for row in rows:
+        for i, text in enumerate(row):
+            if len(text) > widths[i]:
+                widths[i] = len(text)
+    if width:
+        widths = fit(widths, table.columns, width)
+    ellipsis = "…" if unicode else "~"
+    last = len(widths) - 1
+
+    def line(cells: Sequence[str]) -> str:
+        parts = []
+        for i, text in enumerate(cells):
+            text = cut(text, widths[i], ellipsis)
+            if table.columns[i].align == "right":
+                parts.append(text.rjust(widths[i]))
+            else:
+                parts.append(text if i == last else text.ljust(widths[i]))
+        return GAP.join(parts).rstrip()
+
+    natural = sum(widths) + len(GAP) * last
+    total = max(natural, len(table.title) + len(table.note) + 4, LEAST_RULE, len(table.summary))
+    if width:
+        total = min(total, width)
+    heading = table.title
+    if table.note:
+        heading = f"{table.title}{' ' * max(2, total - len(table.title) - len(table.note))}{table.note}"
+    lines = ["=" * total, heading, "=" * total, line([column.title for column in table.columns]), "-" * total]
+    lines += [line(row) for row in rows]
+    lines += ["-" * total, table.summary]
+    return lines
