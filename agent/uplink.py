@@ -4,10 +4,15 @@ Open vSwitch's userspace datapath routes its own tunnels only when the NIC is a 
 tunnel address sits on that bridge's local port ("native tunnel routing failed" otherwise).  So the NIC's
 addresses and routes move to br-phy.  What was moved is written into the switch's database, so that `leave`
 puts it back, and so that `restore` sets it again when a restart of vswitchd took br-phy's interface away.
+
+The userspace datapath only gets a copy of what the NIC receives: the kernel's own stack gets it as well, and
+would answer VXLAN packets with "port unreachable" and ARP a second time (Open vSwitch's userspace.rst, "Firewall
+Rules").  Strict reverse path filtering drops it there: no route points to the NIC any more.
 """
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,6 +23,7 @@ from data.errors import CommandFailed
 
 BRIDGE = "br-phy"
 RECORD = "nshell-uplink"  # external_ids key of the Open_vSwitch row
+DEAF = {"rp_filter": "1", "arp_ignore": "8"}  # strict; answer no ARP (kernel's ip-sysctl.rst)
 
 
 class Uplink(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +33,7 @@ class Uplink(msgspec.Struct, frozen=True, kw_only=True):
     tunnel_address: str  # ADDRESS/LENGTH
     addresses: tuple[str, ...] = ()  # ADDRESS/LENGTH that the NIC had
     routes: tuple[tuple[str, ...], ...] = ()  # words of `ip route`, without the device
+    settings: dict[str, str] = {}  # what DEAF replaced; empty with the kernel datapath, which takes every packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,10 @@ def plan(ovs: Ovs, nic: str, tunnel_address: str, datapath: str) -> list[Step]:
             "nshell agent leave, then join again",
         )
     facts = facts_of(nic)
-    uplink = Uplink(nic=nic, tunnel_address=tunnel_address, addresses=facts.addresses, routes=facts.routes)
+    settings = {key: _setting(nic, key).read_text().strip() for key in DEAF} if datapath == "netdev" else {}
+    uplink = Uplink(
+        nic=nic, tunnel_address=tunnel_address, addresses=facts.addresses, routes=facts.routes, settings=settings
+    )
     text = msgspec.json.encode(uplink).decode()
 
     def make() -> None:
@@ -159,6 +169,8 @@ def _drop_bridge(ovs: Ovs) -> None:
 def _move_addresses(uplink: Uplink) -> None:
     run(["ip", "link", "set", "dev", uplink.nic, "up"])
     run(["ip", "-4", "address", "flush", "dev", uplink.nic])
+    for key in uplink.settings:
+        _setting(uplink.nic, key).write_text(DEAF[key])
     run(["ip", "link", "set", "dev", BRIDGE, "up"])
     for address in dict.fromkeys((*uplink.addresses, uplink.tunnel_address)):
         run(["ip", "address", "replace", address, "dev", BRIDGE])
@@ -170,10 +182,17 @@ def _return_addresses(uplink: Uplink) -> None:
     if BRIDGE in {one["ifname"] for one in _ip("link", "show")}:
         run(["ip", "-4", "address", "flush", "dev", BRIDGE])
     run(["ip", "link", "set", "dev", uplink.nic, "up"])
+    for key, value in uplink.settings.items():
+        _setting(uplink.nic, key).write_text(value)
     for address in uplink.addresses:
         run(["ip", "address", "replace", address, "dev", uplink.nic])
     for words in uplink.routes:
         run(["ip", "route", "replace", *words, "dev", uplink.nic])
+
+
+def _setting(nic: str, key: str) -> Path:
+    """A setting of an interface, in the namespace of the calling thread."""
+    return Path("/proc/sys/net/ipv4/conf") / nic / key
 
 
 def _route_words(route: dict[str, Any]) -> tuple[str, ...]:

@@ -82,7 +82,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     try:
         lab.up(2, MACHINES, agents=False)
         flows_by_hand(lab)
-        lab.ping("vm1", "vm2")  # the underlay resolves its neighbours
+        # the underlay resolves its neighbours, the new tunnel ports become known
+        assert wait_until(lambda: lab.ping("vm1", "vm2").ok, 10)
         yield lab
     finally:
         lab.down()
@@ -148,7 +149,7 @@ def test_forged_frames_leave_the_machine_as_they_were_made(lab: Lab) -> None:
 def test_the_underlay_carries_nothing_but_tunnels_and_their_arp(lab: Lab) -> None:
     other = "not udp port 4789 and not arp"
     with lab.capture("hv1", other) as one, lab.capture("hv2", other) as two:
-        lab.ping("vm1", "vm2")
+        assert lab.ping("vm1", "vm2").ok
         time.sleep(1.0)
     assert one.lines == [] and two.lines == []
 

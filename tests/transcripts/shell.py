@@ -20,10 +20,10 @@ ROOT = Path(__file__).parents[2]
 ENDING = 10.0
 """Seconds a daemon gets to end."""
 PATTERNS = (
+    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "ISO-TIME"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "DATE TIME          "),
     (re.compile(r"(?<![0-9a-f:])\d\d:\d\d:\d\d(?![0-9a-f:])"), "HH:MM:SS"),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UUID"),
-    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "ISO-TIME"),
     (re.compile(r"in \d+ ms"), "in N ms"),
 )
 
@@ -43,11 +43,11 @@ def free_ports(count: int) -> list[int]:
 class Shell:
     """A state directory whose daemon starts with the first command and ends with `end`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, state: Path | None = None) -> None:
         self.folder = folder
-        self.state = folder / "state"
+        self.state = folder / "state" if state is None else state
         self.work = folder / "work"
-        self.work.mkdir()
+        self.work.mkdir(parents=True)
         self.ports = free_ports(3)
         openflow, ovsdb, agent = self.ports
         controller = Controller(uuid=str(uuid.uuid4()), openflow_port=openflow, ovsdb_port=ovsdb, agent_port=agent)

@@ -1,0 +1,142 @@
+"""The operator's view with real packets: policy takes effect at once, restarts and kills cost what they may."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system.network import Network
+
+KILLS = 20
+BASE = "enterprise acme domain prod"
+ALLOW = (
+    f"set {BASE} ingress-policy base entry 10 from zone web to zone app protocol tcp destination-port 8443 action allow"
+    " stateful"
+)
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    network = Network(tmp_path_factory.mktemp("network"), "tnet")
+    yield network
+    network.close()
+
+
+@pytest.fixture(autouse=True)
+def policy_as_it_was(network: Network) -> Iterator[None]:
+    """Each test starts from the policy that the network began with, and leaves it."""
+    before = network.rows("show system commit")[0]["rev"]
+    yield
+    if network.rows("show system commit")[0]["rev"] != before:
+        network.run("configure", f"rollback {network.rows('show system commit')[0]['rev'] - before}", "commit")
+    network.run("configure", "discard")
+    network.ready()
+
+
+def test_a_stateful_rule_lets_replies_back_and_ends_its_connections_when_it_goes(network: Network) -> None:
+    network.run("configure", ALLOW, "commit")
+    with network.lab.tcp_server("app-2", 8443), network.lab.tcp_server("web-1", 8443):
+        assert network.lab.tcp("web-1", "app-2", 8443).echoed
+        assert not network.lab.tcp("app-2", "web-1", 8443, timeout=0.4).ok
+        with network.lab.tcp_stream("web-1", "app-2", 8443) as stream:
+            time.sleep(0.5)
+            network.run("configure", f"delete {BASE} ingress-policy base entry 10 action", ALLOW.replace("8443", "9443"),
+                        f"delete {BASE} ingress-policy base entry 10 destination-port 8443",
+                        f"set {BASE} ingress-policy base entry 10 action allow", "commit")  # fmt: skip
+            time.sleep(1.0)
+            network.run("configure", "rollback 1", "commit")
+            time.sleep(1.5)
+        assert stream.report["longest_gap"] > 0.9, "the connection went on without its rule"
+        assert not stream.report["error"], "the connection did not resume when its rule returned"
+
+
+def test_a_moved_machine_is_reached_at_once_and_leaves_no_flow_behind(network: Network) -> None:
+    before = network.all_flows()
+    with network.pinging("app-2", "web-2") as report:
+        network.lab.move("web-2", "hv3")
+        time.sleep(1.0)
+    print(f"move: {report['lost']} of {report['sent']} lost, longest gap {report['longest_gap']:.3f} s")
+    assert report["received"] > 0
+    network.ready()
+    assert network.lab.ping("app-2", "web-2").ok
+    assert [row["dvrs"] for row in network.rows("show vports") if row["name"] == "web-2"] == ["hv3"]
+    emptied = network.flows("hv2")
+    assert len(emptied) < len(before["hv2"])
+    assert not [flow for flow in emptied if "02:00:0a:01" in flow], "flows of machines that live elsewhere"
+    network.lab.move("web-2", "hv2")
+    network.ready()
+    assert network.lab.ping("web-1", "web-2").ok
+
+
+def test_a_restart_of_the_daemon_loses_no_packet(network: Network) -> None:
+    with network.pinging("web-1", "web-2") as across, network.pinging("web-1", "app-2") as routed:
+        network.kill()
+        time.sleep(1.0)
+        network.run("show version")
+        network.ready()
+    print(f"daemon restart: {across['lost']} of {across['sent']} lost, routed {routed['lost']} of {routed['sent']}")
+    assert across["lost"] == routed["lost"] == 0
+
+
+def test_a_restart_of_an_agent_loses_no_packet(network: Network) -> None:
+    with network.pinging("web-1", "web-2") as report:
+        network.lab.stop_agent("hv1", kill=True)
+        time.sleep(0.5)
+        network.lab.start_agent("hv1")
+        time.sleep(1.0)
+    print(f"agent restart: {report['lost']} of {report['sent']} lost")
+    assert report["lost"] == 0
+
+
+def test_a_restart_of_vswitchd_is_over_when_the_controller_has_pushed_again(network: Network) -> None:
+    before = network.flows("hv2")
+    with network.pinging("web-1", "web-2") as report:
+        network.lab.restart_switch("hv2")
+        network.ready()
+        time.sleep(1.0)
+    print(f"vswitchd restart: {report['lost']} of {report['sent']} lost, longest gap {report['longest_gap']:.3f} s")
+    assert network.lab.ping("web-1", "web-2").ok
+    assert network.flows("hv2") == before
+
+
+def test_after_each_of_twenty_kills_store_and_switches_agree_and_others_lost_nothing(network: Network) -> None:
+    # The commits bring entries with whole clauses of flows on all three hypervisors; the pings cross them untouched.
+    dice = random.Random(11)
+    entries = [
+        f"set {BASE} egress-policy wide entry {n} from any to zone app protocol tcp destination-port {2 * n + 1}-{5 * n + 900}"
+        f" action allow stateful"
+        for n in range(10, 60)
+    ]
+    icmp = f"set {BASE} egress-policy wide entry 1 protocol icmp action allow"
+    network.run("configure", icmp, "commit")
+    without = network.all_flows()
+    network.batch("\n".join([*entries, "commit", ""]))
+    withall = network.all_flows()
+    assert without["hv1"] < withall["hv1"]
+    remove = f"delete {BASE} egress-policy wide"
+    outcomes: list[str] = []
+    with network.pinging("web-1", "web-2") as report:
+        for _ in range(KILLS):
+            held = network.rows("show policies")
+            grown = any(row.get("entries", row.get("entry")) not in (1, "1") for row in held) if held else False
+            change = f"{remove}\n{icmp}\ncommit\n" if grown else "\n".join([*entries, "commit", ""])
+            committing = threading.Thread(target=lambda text=change: network.shell.run(text=text))
+            committing.start()
+            time.sleep(dice.uniform(0.02, 0.25))
+            network.kill()
+            committing.join()
+            network.run("configure", "discard")
+            network.ready()
+            now = network.all_flows()
+            assert now in (without, withall), "some switches hold the old policy and some the new, or neither"
+            stored = len(network.run("show configuration | display set | match wide").splitlines())
+            assert (stored > len(entries)) == (now == withall), "the store says otherwise than the switches"
+            outcomes.append("new" if now == withall else "old")
+    print(f"{KILLS} kills: {outcomes}; {report['lost']} of {report['sent']} pings lost")
+    assert report["lost"] == 0
+
+
