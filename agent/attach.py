@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import namespaces, offload
+from agent import kernel_stack, namespaces, offload
 from agent.host import Ovs, quoted, run
 from agent.steps import Step, carry_out
 from data.errors import CommandFailed
@@ -241,6 +241,7 @@ def _set_inside(interface: Interface) -> None:
 
 def _add_port(ovs: Ovs, workload: Workload, vport: str, mac: str | None, port: str) -> None:
     """Bring the end up and give it to the bridge with the identity the controller resolves it by."""
+    kernel_stack.write(port, kernel_stack.MUTE)
     run(["ip", "link", "set", "dev", port, "up"])
     ids = {"iface-id": vport, MADE_BY_US: f"{workload.kind}:{workload.name}"}
     if mac:

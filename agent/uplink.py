@@ -4,26 +4,22 @@ Open vSwitch's userspace datapath routes its own tunnels only when the NIC is a 
 tunnel address sits on that bridge's local port ("native tunnel routing failed" otherwise).  So the NIC's
 addresses and routes move to br-phy.  What was moved is written into the switch's database, so that `leave`
 puts it back, and so that `restore` sets it again when a restart of vswitchd took br-phy's interface away.
-
-The userspace datapath only gets a copy of what the NIC receives: the kernel's own stack gets it as well, and
-would answer VXLAN packets with "port unreachable" and ARP a second time (Open vSwitch's userspace.rst, "Firewall
-Rules").  Strict reverse path filtering drops it there: no route points to the NIC any more.
+With the userspace datapath the kernel is kept off the NIC (kernel_stack.py).
 """
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from agent import kernel_stack
 from agent.host import Ovs, quoted, run
 from agent.steps import Step
 from data.errors import CommandFailed
 
 BRIDGE = "br-phy"
 RECORD = "nshell-uplink"  # external_ids key of the Open_vSwitch row
-DEAF = {"rp_filter": "1", "arp_ignore": "8"}  # strict; answer no ARP (kernel's ip-sysctl.rst)
 
 
 class Uplink(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +29,7 @@ class Uplink(msgspec.Struct, frozen=True, kw_only=True):
     tunnel_address: str  # ADDRESS/LENGTH
     addresses: tuple[str, ...] = ()  # ADDRESS/LENGTH that the NIC had
     routes: tuple[tuple[str, ...], ...] = ()  # words of `ip route`, without the device
-    settings: dict[str, str] = {}  # what DEAF replaced; empty with the kernel datapath, which takes every packet
+    settings: dict[str, str] = {}  # of the NIC, as they were before the kernel was kept off it
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +92,7 @@ def plan(ovs: Ovs, nic: str, tunnel_address: str, datapath: str) -> list[Step]:
             "nshell agent leave, then join again",
         )
     facts = facts_of(nic)
-    settings = {key: _setting(nic, key).read_text().strip() for key in DEAF} if datapath == "netdev" else {}
+    settings = kernel_stack.read(nic, kernel_stack.DEAF) if datapath == "netdev" else {}
     uplink = Uplink(
         nic=nic, tunnel_address=tunnel_address, addresses=facts.addresses, routes=facts.routes, settings=settings
     )
@@ -169,8 +165,8 @@ def _drop_bridge(ovs: Ovs) -> None:
 def _move_addresses(uplink: Uplink) -> None:
     run(["ip", "link", "set", "dev", uplink.nic, "up"])
     run(["ip", "-4", "address", "flush", "dev", uplink.nic])
-    for key in uplink.settings:
-        _setting(uplink.nic, key).write_text(DEAF[key])
+    if uplink.settings:
+        kernel_stack.write(uplink.nic, kernel_stack.DEAF)
     run(["ip", "link", "set", "dev", BRIDGE, "up"])
     for address in dict.fromkeys((*uplink.addresses, uplink.tunnel_address)):
         run(["ip", "address", "replace", address, "dev", BRIDGE])
@@ -182,17 +178,11 @@ def _return_addresses(uplink: Uplink) -> None:
     if BRIDGE in {one["ifname"] for one in _ip("link", "show")}:
         run(["ip", "-4", "address", "flush", "dev", BRIDGE])
     run(["ip", "link", "set", "dev", uplink.nic, "up"])
-    for key, value in uplink.settings.items():
-        _setting(uplink.nic, key).write_text(value)
+    kernel_stack.write(uplink.nic, uplink.settings)
     for address in uplink.addresses:
         run(["ip", "address", "replace", address, "dev", uplink.nic])
     for words in uplink.routes:
         run(["ip", "route", "replace", *words, "dev", uplink.nic])
-
-
-def _setting(nic: str, key: str) -> Path:
-    """A setting of an interface, in the namespace of the calling thread."""
-    return Path("/proc/sys/net/ipv4/conf") / nic / key
 
 
 def _route_words(route: dict[str, Any]) -> tuple[str, ...]:

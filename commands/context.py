@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 from commands.registry import Mode
 
 if TYPE_CHECKING:
-    from controller.agents import AgentServer
     from controller.fabric import Fabric
     from data.candidate import Candidate
     from data.configuration import Configuration
@@ -40,11 +39,6 @@ class Context(Protocol):
     @property
     def fabric(self) -> Fabric:
         """The running network."""
-        ...
-
-    @property
-    def agents(self) -> AgentServer | None:
-        """The agents on the hypervisors; None when no agent can connect."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""The command reference, generated: `python -m commands.reference` writes docs/commands.md, a test fails when it is stale."""
+"""The command reference: `python -m commands.reference` writes docs/commands.md, a test fails when it is stale."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ A word stands for itself, `<value>` for a value of that type, `[ ]` may be left 
 interactively (files are exact). Text with spaces stands in double quotes; `#` begins a comment.
 
 From the system's shell: `nshell` is interactive; `nshell -c COMMAND` (repeat `-c` for several), `nshell run FILE` and
-`nshell < FILE` run a batch in one session; `--json` prints one JSON document per command, also for errors; a batch stops at
-its first error, saying file, line and cause, unless `--keep-going`. A batch enters configure mode by itself at its first
-configuration line, and applies nothing until it says `commit`. After an error the candidate is what it was before the
-batch; when it is the commit that is refused, the candidate is kept.
+`nshell < FILE` run a batch in one session; `--json` prints one JSON document per command, errors too; a batch stops
+at its first error, saying file, line and cause, unless `--keep-going`. In a batch, configuration lines (`set`, `commit`
+...) need no `configure`, and nothing is applied until it says `commit`. After an error the candidate is what it was
+before the batch; when it is the commit that is refused, the candidate is kept.
 
 | exit code | meaning |
 |---|---|

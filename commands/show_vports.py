@@ -59,7 +59,8 @@ def chosen(context: Context, arguments: Arguments) -> Iterator[tuple[Path, Vport
     words={"detail": "every attribute"},
 )
 @command(
-    "show vports [enterprise <enterprise> [domain <domain> [subnet <subnet>]]] [type {vm|host|bridge|container}] [detail]",
+    "show vports [enterprise <enterprise> [domain <domain> [subnet <subnet>]]] "
+    "[type {vm|host|bridge|container}] [detail]",
     help="virtual ports and where they are",
     words={"detail": "every attribute"},
 )

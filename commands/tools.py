@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from commands.context import Context
 from commands.lookup import require
 from commands.registry import Arguments, command
-from data.errors import CommandFailed
 from data.path import Path
 from views.models import Column, Lines, Model, Moment, Table
 
@@ -17,11 +16,9 @@ BRIDGE = "br-nsh"
 @command("show agents", help="agents on the hypervisors")
 async def show_agents(context: Context, arguments: Arguments) -> Model:
     """One row per connected agent."""
-    rows = (
-        []
-        if context.agents is None
-        else [(agent.system_id, agent.version, agent.peer, Moment(agent.since)) for agent in context.agents.connected()]
-    )
+    rows = [
+        (agent.system_id, agent.version, agent.peer, Moment(agent.since)) for agent in context.fabric.agents.connected()
+    ]
     columns = (
         Column("system_id", "System-id"),
         Column("version", "Version"),
@@ -36,10 +33,8 @@ async def ask(context: Context, arguments: Arguments, method: str, parameters: M
     running = context.fabric.running
     path: Path = require(running, ("dvrs", arguments.values["dvrs"]))
     item = running.get(path)
-    if context.agents is None:
-        raise CommandFailed(f"dvrs {path[-1]}", "no agent can connect to this controller", "see 'show agents'")
-    answer = await context.agents.call(getattr(item, "system_id", None) or path[-1], method, dict(parameters))
-    text = str(answer.get("text", "")) if isinstance(answer, dict) else str(answer)
+    answer = await context.fabric.agents.call(getattr(item, "system_id", None) or path[-1], method, dict(parameters))
+    text = str(answer.get("output", "")) if isinstance(answer, dict) else str(answer)
     return Lines(text.splitlines(), {"dvrs": path[-1], "output": text})
 
 

@@ -82,8 +82,9 @@ class Verdict(IntEnum):
     """What an acl table decided."""
 
     ALLOW = 1
-    ALLOW_STATEFUL = 2
+    ALLOW_STATEFUL = 2  # the connection is remembered, its replies pass, and what belongs to none is dropped
     DENY = 3
+    ALLOW_TRACKED = 4  # no rule matched and the default allows: remembered too, but nothing is asked of the packet
 
 
 class Priority(IntEnum):

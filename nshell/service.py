@@ -28,7 +28,6 @@ from nshell.session import FAILED, Session
 from nshell.users import Peer, peer_of
 
 if TYPE_CHECKING:
-    from controller.agents import AgentServer
     from controller.fabric import Fabric
 
 log = logging.getLogger("nshell.service")
@@ -47,11 +46,10 @@ LINGER = 5.0
 class Service:
     """The running daemon as its sessions see it."""
 
-    def __init__(self, state: str, fabric: Fabric, candidates: UserCandidates, agents: AgentServer | None) -> None:
+    def __init__(self, state: str, fabric: Fabric, candidates: UserCandidates) -> None:
         self.state = state
         self.fabric = fabric
         self.candidates = candidates
-        self.agents = agents
         self.sessions: set[Session] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -139,7 +137,6 @@ async def serve(state: str, ready: int | None) -> None:
     """Run the daemon until a signal ends it. Raises DaemonFailed and NshellError when it cannot start."""
     lock = daemon.own(state)
     # Imported only now: a second daemon that finds the lock taken fails in 50 ms.
-    from nshell.agents import Agents
     from controller.fabric import Fabric
     from data.store import Store
 
@@ -152,9 +149,7 @@ async def serve(state: str, ready: int | None) -> None:
     await fabric.start()
     candidates = UserCandidates(fabric)
     await candidates.load()
-    agents = Agents(fabric)
-    await agents.start()
-    service = Service(state, fabric, candidates, agents.server)
+    service = Service(state, fabric, candidates)
     path = socket_path(state)
     before = os.umask(0o117)  # the socket is 0660 from birth
     try:
@@ -174,7 +169,6 @@ async def serve(state: str, ready: int | None) -> None:
         server.close()
         os.unlink(path)  # 3.11 leaves it; from now on a client starts a new daemon, which waits for our lock
         await service.end_sessions()
-        await agents.stop()
         await fabric.stop()
         os.close(lock)
 

@@ -28,7 +28,6 @@ from views.json import render_json
 from views.models import Failure, Lines
 
 if TYPE_CHECKING:
-    from controller.agents import AgentServer
     from controller.fabric import Fabric
     from data.candidate import Candidate
     from data.configuration import Configuration
@@ -64,10 +63,6 @@ class Session:
     @property
     def fabric(self) -> Fabric:
         return self.service.fabric
-
-    @property
-    def agents(self) -> AgentServer | None:
-        return self.service.agents
 
     @property
     def state_directory(self) -> str:

@@ -75,7 +75,7 @@ def default(policy: DomainPolicy, number: int, domain: int) -> Iterator[bytes]:
     """
     for side in policy.directions:
         feature = Feature.DEFAULT_INGRESS if side == "ingress" else Feature.DEFAULT_EGRESS
-        allow = Verdict.ALLOW_STATEFUL if policy.tracked else Verdict.ALLOW
+        allow = Verdict.ALLOW_TRACKED if policy.tracked else Verdict.ALLOW
         verdict = allow if policy.defaults[side] else Verdict.DENY
         yield flow(
             _ACL[side],

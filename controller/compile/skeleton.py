@@ -76,20 +76,21 @@ def _policy_side(
     def tracked(value: int, mask: int) -> Match:
         return match.ct_state(value | wire.CT_TRACKED, mask | wire.CT_TRACKED)
 
-    invalid = cookie(Owner.FABRIC, Feature.INVALID, 0)
-    yield flow(state, Priority.HIGHEST, invalid, [_IP, tracked(wire.CT_INVALID, wire.CT_INVALID)])
     yield _plain(state, Priority.HIGH, [_IP, tracked(wire.CT_RELATED, wire.CT_RELATED)], goto=onward)
     answer = wire.CT_ESTABLISHED | wire.CT_REPLY
     yield _plain(state, Priority.NORMAL, [_IP, tracked(answer, answer)], look_up(other_acl, reply=True), goto=reply)
     yield _plain(state, Priority.DEFAULT, [], look_up(acl, reply=False), goto=verdict)
 
+    # A packet that is part of no connection (an echo reply nobody asked for, say) may still pass a stateless rule.
+    invalid = cookie(Owner.FABRIC, Feature.INVALID, 0)
     stateful = match.reg(Register.VERDICT, Verdict.ALLOW_STATEFUL)
-    yield _plain(reply, Priority.NORMAL, [stateful], goto=onward)
+    yield flow(verdict, Priority.HIGHEST, invalid, [_IP, tracked(wire.CT_INVALID, wire.CT_INVALID), stateful])
+    for decided in (stateful, match.reg(Register.VERDICT, Verdict.ALLOW_TRACKED)):
+        yield _plain(reply, Priority.NORMAL, [decided], goto=onward)
+        begin = [_IP, tracked(wire.CT_NEW, wire.CT_NEW), decided]
+        yield _plain(verdict, Priority.HIGH, begin, [actions.ct(commit=True, zone_reg=zone)], goto=onward)
+        yield _plain(verdict, Priority.NORMAL, [decided], goto=onward)
     yield _plain(reply, Priority.DEFAULT, [], look_up(acl, reply=False), goto=verdict)
-
-    begin = [_IP, tracked(wire.CT_NEW, wire.CT_NEW), stateful]
-    yield _plain(verdict, Priority.HIGH, begin, [actions.ct(commit=True, zone_reg=zone)], goto=onward)
-    yield _plain(verdict, Priority.NORMAL, [stateful], goto=onward)
     yield _plain(verdict, Priority.NORMAL, [match.reg(Register.VERDICT, Verdict.ALLOW)], goto=onward)
     denied = cookie(Owner.FABRIC, Feature.DENIED, 0)
     yield flow(verdict, Priority.DEFAULT, denied)

@@ -48,13 +48,15 @@ class Network:
         self.lab.down()
         self.shell = Shell(folder / "shell", state=state)
         openflow, ovsdb, agent = self.shell.ports
-        self.lab.up(
-            3, [machine(*row) for row in MACHINES], agents=agents,
-            openflow_port=openflow, ovsdb_port=ovsdb, agent_port=agent,
-        )  # fmt: skip
+        ports = {"openflow_port": openflow, "ovsdb_port": ovsdb, "agent_port": agent}
+        self.lab.up(3, [machine(*row) for row in MACHINES], agents=False, **ports)
         self.run(f"set controller listen-address {self.lab.controller_address}", "commit")
         self.batch(POLICY + "commit\n")
+        if agents:  # only now is there something that admits them: a refused one would dial again after seconds
+            self.lab.up(3, agents=True, **ports)
         self.ready()
+        if agents:
+            assert wait_until(self.neighbours_resolved, PATIENCE, 0.1)
 
     def close(self) -> None:
         self.shell.end()
@@ -85,6 +87,16 @@ class Network:
             )
 
         assert wait_until(all_ready, PATIENCE, 0.1), self.run("show dvrs", "show vports", "show system events")
+
+    def neighbours_resolved(self) -> bool:
+        """Whether every hypervisor knows the MAC of every other's tunnel address, so that no first packet is lost."""
+        addresses = [self.lab.tunnel_address(name) for name in self.lab.hypervisors]
+        return all(
+            address in self.lab.ovs(name).control("tnl/neigh/show")
+            for name in self.lab.hypervisors
+            for address in addresses
+            if address != self.lab.tunnel_address(name)
+        )
 
     def flows(self, hypervisor: str) -> frozenset[str]:
         """The flows a hypervisor holds, without their counters."""

@@ -259,3 +259,7 @@ def test_an_attachment_that_fails_leaves_no_interface_and_no_port(lab: Lab) -> N
         assert all(one.vport != "acme/prod/bad" for one in attach.attached(ovs))
 
     on(lab, "hv2", body)
+
+
+def test_the_host_itself_does_not_answer_its_workloads(lab: Lab) -> None:
+    assert lab.arp("vm1", "172.31.0.1", timeout=0.5) == []

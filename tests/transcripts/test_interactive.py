@@ -13,6 +13,10 @@ import pytest
 from tests.transcripts.shell import Shell
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
+PATIENCE = 10.0
+"""Seconds until a prompt has to be there."""
+QUIET = 0.15
+"""Seconds without output after which the screen rests."""
 CONFIGURATION = (
     "set enterprise acme domain prod zone web subnet web1 prefix 10.1.1.0/24",
     "set enterprise acme domain prod vport web-1 subnet web1 mac 02:00:0a:01:01:0b address 10.1.1.11",
@@ -32,9 +36,17 @@ class Person:
         self.prompt()
 
     def prompt(self, mark: str = ">") -> str:
-        """Wait for a prompt; what was on the screen before it, without escapes."""
-        self.child.expect(re.escape(f"@nshell{mark}") + r"[^\n]*?\x1b\[\?25h")
-        return ESCAPES.sub("", self.child.before or "")
+        """Wait until the screen rests at a prompt; what was written since the last call, without escapes."""
+        said, self.child.buffer = self.child.buffer, ""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                said += self.child.read_nonblocking(65536, timeout=QUIET)
+            except pexpect.TIMEOUT:
+                plain = ESCAPES.sub("", said)
+                if f"@nshell{mark}" in plain.rpartition("\n")[2]:
+                    return plain
+        raise AssertionError(f"no prompt {mark} within {PATIENCE:g} s:\n{ESCAPES.sub('', said)}")
 
     def see(self, text: str) -> str:
         """Wait until this text is written; the screen up to it."""

@@ -60,7 +60,6 @@ class PretendContext:
     level: Path = ()
     version: str = "0"
     state_directory: str = "/nowhere"
-    agents: None = None
     files: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 

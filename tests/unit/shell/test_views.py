@@ -100,8 +100,8 @@ def test_a_plan_counts_per_hypervisor_and_lists_each_flow() -> None:
 
 
 def test_receipts_say_what_each_hypervisor_confirmed_and_what_is_expected() -> None:
-    lines = render_receipts(Receipts(214, (Receipt("hv3", "verified", 2, 0, 4.2), Receipt("hv4", "pending", 1, 0, None, "away")),
-                                     time.time() + 300, 5, 213))  # fmt: skip
+    confirmed = (Receipt("hv3", "verified", 2, 0, 4.2), Receipt("hv4", "pending", 1, 0, None, "away"))
+    lines = render_receipts(Receipts(214, confirmed, time.time() + 300, 5, 213))
     assert lines[0] == "revision 214  applied, verified on 1 of 2 hypervisors, pending on 1"
     assert lines[1] == "  hv3   +2 -0   verified in 4 ms"
     assert lines[2] == "  hv4   +1 -0   pending (away)"
