@@ -104,7 +104,14 @@ async def commit(context: Context, arguments: Arguments) -> Receipts:
     waiting = fabric.waiting
     before = fabric.running.revision
     try:
+        await context.save_candidate()  # what is kept is what the revision drops
         edits = await merged(context, candidate)
+
+        def again() -> Edits:
+            nonlocal edits
+            edits = candidate.merge()
+            return edits
+
         if not edits:
             result = Receipts(before, (), action="unchanged")
             if waiting is not None and confirmed is None:
@@ -116,8 +123,11 @@ async def commit(context: Context, arguments: Arguments) -> Receipts:
                 comment=arguments.get("text") or "",
                 confirmed=confirmed,
                 strict=arguments.has("strict"),
+                candidate_of=context.user,
+                again=again,
             )
-            await context.save_candidate()
+            candidate.committed(edits)
+            await context.save_candidate()  # nothing, unless another session went on with this candidate
             if outcome.confirmed is not None:
                 context.note(f"revision {outcome.confirmed} is confirmed by this commit")
             result = receipts(outcome, confirmed, before)

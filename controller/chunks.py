@@ -8,26 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Generator
 from typing import TypeVar
 
+from data.steps import Steps, at_once
+
 T = TypeVar("T")
-Steps = Generator[None, None, T]
-"""Work that yields between steps of well under a millisecond and returns its result."""
 
 BUDGET = 0.002  # seconds of work before the event loop gets its turn
 
 __all__ = ["BUDGET", "Steps", "at_once", "spread"]
-
-
-def at_once(steps: Steps[T]) -> T:
-    """Run to the end without giving way."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
 
 async def spread(steps: Steps[T], budget: float = BUDGET) -> T:

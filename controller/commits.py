@@ -3,7 +3,9 @@
     commit ──> [turn] check ─> plan ─> apply ──────────────> running, state, participants
                                         │ journal row        meanwhile bundles are filled
                                         │ bundles            transaction.py
-                                        └ store.commit       the decision point: policy, numbers and receipts in one
+                                        └ store.commit       the decision point: policy, numbers, receipts, the wait
+                                                             for confirmation, the end of the journal row and of the
+                                                             author's candidate, in one transaction with one fsync
 
 A commit runs as a task of its own: a session that is dropped in the middle does not leave a commit in the middle.
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -24,15 +26,14 @@ from controller.planning import Plan, backward, check, describe, draft, told, wo
 from controller.transaction import Kept, Receipt, Report, apply, silent
 from data.configuration import Edits
 from data.errors import CommandFailed, NshellError
+from data.store import Confirm, Revision, Store
 from data.store import Receipt as StoredReceipt
-from data.store import Revision, Store
-from data.store.records import COMMITTED, FAILED
+from data.store.records import FAILED
 
 __all__ = ["Commits", "Outcome", "Participant"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +109,17 @@ class Commits:
         confirmed: int | None = None,
         strict: bool = False,
         report: Report = silent,
-                returning: Waiting | None = None,
+        candidate_of: str | None = None,
+        again: Callable[[], Edits] | None = None,
+        returning: Waiting | None = None,
     ) -> Outcome:
         """All four phases; see `Fabric.commit`. `returning` is the commit that this one takes back, if any."""
         task = asyncio.create_task(
-            self._commit(dict(edits), author, comment, confirmed, strict, report, returning)
-        )
+            self._commit(
+                edits, author, comment, confirmed, strict, report, candidate_of, again, returning,
+                self._network.running.revision,
+            )
+        )  # fmt: skip
         self._open.add(task)
         task.add_done_callback(self._open.discard)
         return await asyncio.shield(task)
@@ -141,10 +147,8 @@ class Commits:
         """At start: closes what a crash left open, and returns from a commit that nobody confirmed in time."""
         running = self._network.running.revision
         for entry in await self._submit(self._store.open_journals):
-            if entry.revision <= running:
-                await self._submit(self._store.close_journal, entry.id, COMMITTED)
-                continue
-            reason = f"interrupted, returned to revision {running}"
+            # A revision closes its row in its own transaction, so whatever is open was not committed.
+            reason = f"interrupted, returned to revision {min(running, entry.revision - 1)}"
             await self._submit(self._store.close_journal, entry.id, FAILED, reason)
             self._network.events.add(Kind.COMMIT, f"revision {entry.revision} by {entry.author}: {reason}")
         owed = await self._submit(self._store.pending_receipts)
@@ -168,12 +172,17 @@ class Commits:
         confirmed: int | None,
         strict: bool,
         report: Report,
+        candidate_of: str | None,
+        again: Callable[[], Edits] | None,
         returning: Waiting | None,
+        base: int,
     ) -> Outcome:
         network = self._network
         async with network.turn:
             if returning is not None and self.confirmation.waiting is not returning:
                 raise CommandFailed("commit", "it was confirmed meanwhile", "")
+            if again is not None and network.running.revision != base:
+                edits = again()
             await check(network.running, edits)
             made = await draft(network.running, edits, network.state, network.topology)
             number = network.running.revision + 1
@@ -182,17 +191,19 @@ class Commits:
             items = await work(made, network.channels)
             waiting = self.confirmation.waiting
             deadline = None if confirmed is None else revision.time + confirmed * 60
+            confirm = None if deadline is None else Confirm(number, deadline, number - 1)
             journal: list[int] = []
 
             async def write_journal() -> None:
                 names = [item.channel.name for item in items]
                 journal.append(await self._submit(self._store.begin_journal, revision, names))
-                if deadline is not None:
-                    await self._submit(self._store.set_confirm, number, deadline, number - 1)
 
             async def decide(receipts: tuple[Receipt, ...]) -> None:
                 stored = [_stored(receipt, revision.time) for receipt in receipts]
-                await self._submit(self._store.commit, edits, revision, numbers, stored)
+                await self._submit(
+                    self._store.commit, edits, revision, numbers, stored,
+                    confirm=confirm, journal=journal[0], candidate_of=candidate_of,
+                )  # fmt: skip
 
             report(f"revision {number}")
             try:
@@ -217,7 +228,6 @@ class Commits:
             self.confirmation.end()
             if deadline is not None:
                 self.confirmation.begin(Waiting(number, deadline, number - 1))
-            self._aside(self._closed(number, journal[0]))
         for text in moves:
             network.events.add(Kind.VPORT, text)
         network.events.add(Kind.COMMIT, f"revision {number} by {author}" + (f": {comment}" if comment else ""))
@@ -238,19 +248,6 @@ class Commits:
             await self._submit(self._store.close_journal, journal[0], FAILED, cause)
         except NshellError as again:
             self._network.events.add(Kind.FAULT, f"the failure of revision {number} could not be noted: {again.cause}")
-
-    async def _closed(self, number: int, journal: int) -> None:
-        """After the answer: the writer thread keeps the order, and `recover` does it after a crash."""
-        try:
-            await self._submit(self._store.close_journal, journal, COMMITTED)
-        except NshellError as problem:
-            text = f"the journal of revision {number} could not be closed: {problem.cause}"
-            self._network.events.add(Kind.FAULT, text)
-
-    def _aside(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
-        self._open.add(task)
-        task.add_done_callback(self._open.discard)
 
     async def _give_back(self, waiting: Waiting) -> None:
         difference = await self._submit(self._store.difference, waiting.revision, waiting.back_to)

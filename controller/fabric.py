@@ -161,16 +161,21 @@ class Fabric:
         confirmed: int | None = None,
         strict: bool = False,
         progress: Callable[[str], None] | None = None,
+        candidate_of: str | None = None,
+        again: Callable[[], Edits] | None = None,
     ) -> Outcome:
         """Makes the edits the next revision, on every hypervisor and in the store, or changes nothing.
 
         `confirmed`: minutes after which the former revision returns unless somebody confirms. `strict`: an absent
-        hypervisor is a failure. `progress` is told how far it is. Raises CheckFailed, ApplyFailed (everything is
-        back as it was), StoreUnavailable (the same).
+        hypervisor is a failure. `progress` is told how far it is. `candidate_of`: the user whose kept candidate ends
+        with the revision, in the same transaction. `again` gives the edits anew when somebody else's commit came
+        first, because these were made from the revision before. The caller leaves `edits` as they are.
+
+        Raises CheckFailed, ApplyFailed (everything is back as it was), StoreUnavailable (the same).
         """
         return await self._commits.commit(
             edits, author, comment,
-            confirmed=confirmed, strict=strict, report=progress or silent,
+            confirmed=confirmed, strict=strict, report=progress or silent, candidate_of=candidate_of, again=again,
         )  # fmt: skip
 
     async def confirm(self, author: str) -> int:

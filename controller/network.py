@@ -66,7 +66,7 @@ class Network:
         self.running.apply(made.edits, revision)
         self.numbers.adopt(numbers)
         self.numbers.new.clear()
-        self.objects.update((number, key) for (pool, key), number in numbers.items() if pool == "object")
+        self.objects.update((n, key) for (pool, key), n in numbers.items() if pool == "object" and n is not None)
         self.install(made)
 
     def install(self, made: Draft) -> None:

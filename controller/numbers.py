@@ -2,12 +2,13 @@
 
 A flow is made of small numbers, the policy of names and UUIDs. Once given out, a number stays with its key for good
 (restarts, rollbacks), because a renumbering would rewrite flows under running traffic. A plan allocates in a `fork`;
-the commit writes what is `new` in the same transaction as the policy, and only then `adopt`s it.
+the commit writes what is `new` in the same transaction as the policy, and only then `adopt`s it. Only the places of
+rules that are gone are given out again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from data.errors import CommandFailed
 
@@ -30,12 +31,10 @@ class Numbers:
 
     def __init__(self, held: Mapping[tuple[str, str], int] | None = None) -> None:
         self._base: Numbers | None = None
-        self._held: dict[tuple[str, str], int] = dict(held or {})
+        self._held: dict[tuple[str, str], int | None] = {}
         self._next: dict[str, int] = {}
-        for (pool, _), number in self._held.items():
-            if number >= self._next.get(pool, 0):
-                self._next[pool] = number + 1
-        self.new: dict[tuple[str, str], int] = {}
+        self.new: dict[tuple[str, str], int | None] = {}
+        self.adopt(held or {})
 
     def fork(self) -> Numbers:
         """A register that reads through to this one and keeps its own allocations apart in `new`."""
@@ -64,28 +63,40 @@ class Numbers:
         at: Numbers | None = self
         name = (pool, key)
         while at is not None:
-            found = at._held.get(name)
-            if found is not None:
-                return found
+            if name in at._held:
+                return at._held[name]
             at = at._base
         return None
 
     def put(self, pool: str, key: str, number: int) -> None:
         """Give `key` this number (rule priorities, which are placed between others)."""
-        self._held[pool, key] = number
-        self.new[pool, key] = number
+        self._held[pool, key] = self.new[pool, key] = number
 
-    def adopt(self, allocations: Mapping[tuple[str, str], int]) -> None:
-        """Take over the allocations of a fork whose plan was committed."""
-        self._held.update(allocations)
-        for (pool, _), number in allocations.items():
+    def free(self, pool: str, key: str) -> None:
+        """Take a number back (rule priorities of entries that are gone: others may be placed there)."""
+        if self.find(pool, key) is not None:
+            self._held[pool, key] = self.new[pool, key] = None
+
+    def adopt(self, allocations: Mapping[tuple[str, str], int | None]) -> None:
+        """Take over the allocations of a fork whose plan was committed; None frees one."""
+        for (pool, key), number in allocations.items():
+            if number is None:
+                self._held.pop((pool, key), None)
+                continue
+            self._held[pool, key] = number
             if number >= self._next.get(pool, 0):
                 self._next[pool] = number + 1
+
+    def items(self) -> Iterator[tuple[tuple[str, str], int]]:
+        """((pool, key), number) of everything this register itself holds, what is below a fork left out."""
+        for name, number in self._held.items():
+            if number is not None:
+                yield name, number
 
     def keys(self, pool: str) -> dict[int, str]:
         """number -> key of one pool, for explaining cookies."""
         found = {} if self._base is None else self._base.keys(pool)
-        found.update({number: key for (of, key), number in self._held.items() if of == pool})
+        found.update({number: key for (of, key), number in self._held.items() if of == pool and number is not None})
         return found
 
     def _following(self, pool: str) -> int:

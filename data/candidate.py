@@ -129,8 +129,7 @@ class Candidate(FollowingEdits):
 
     def discard(self) -> None:
         """Forget every edit; after a commit, too."""
-        for path in list(self._edits):
-            self._forget(path)
+        self._forget_all()
         self._clashes = []
         self._former_uuids = {}
         self._revision = self._running.revision
@@ -147,6 +146,7 @@ class Candidate(FollowingEdits):
         Raises MergeConflict, listing every leaf that was committed differently since it was edited here.
         """
         self._rebase()
+        self._outdated = frozenset(self._unsaved)
         clashes = self._clashes + list(self._torn())
         if clashes:
             conflicts = []

@@ -268,6 +268,13 @@ class Overlay(Configuration):
                 names = lists[path[:-1]] = Names()
             names.add(path[-1])
 
+    def clear(self) -> None:
+        """Take all edits away."""
+        self._edits = {}
+        self._index = Index()
+        self._added = {}
+        self._removed = {}
+
     def withdraw(self, path: Path) -> None:
         """Take an edit away, so that the base shows through again."""
         if path not in self._edits:

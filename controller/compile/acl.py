@@ -144,7 +144,7 @@ def _verdict(entry: Entry) -> Iterator[tuple[list[Match], list[Action]]]:
 def transport_clauses(entry: Entry, tracked: bool) -> Iterator[list[list[Match]]]:
     """The entry's protocol part as one or two clauses (a list of alternatives each), none when it says nothing.
 
-    Where connections are tracked each alternative exists twice: for packets as the rule reads, and mirrored for replies.
+    Where connections are tracked each alternative exists twice: as the rule reads, and mirrored for replies.
     """
     number = protocol_number(entry.protocol)
     fixed: list[Match] = []

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from controller.chunks import Steps
 from controller.compile.fragments import VPORT_KINDS, Fragment, Kind, domain_fragments, segment_fragments
 from controller.compile.placement import Location
-from controller.compile.policy import DomainPolicy, Terms, build, sets_of
+from controller.compile.policy import DomainPolicy, Terms, build, regrouped, sets_of
 from controller.compile.state import Hosts, Members, State, number_objects
 from data.configuration import Configuration
 from data.path import Path
@@ -180,15 +180,15 @@ def _policies(
         if not isinstance(new.view.get(domain), Domain):
             policies[domain] = None
             continue
-        recounted = False
-        after = before
-        if after is None or domain in rebuilt:
-            after, recounted = build(new.view, domain, new.numbers, before)
+        if before is None:
+            policies[domain] = build(new.view, domain, new.numbers, None)
+            continue  # a new domain: its hypervisors are just entering it
+        after = build(new.view, domain, new.numbers, before) if domain in rebuilt else before
         yield
-        if not recounted and before is not None:
-            after = _recount(old, new, before, after, members[domain])
+        others = regrouped(before, after, old.view, new.view)
+        after = yield from _recount(old, new, before, after, others.union(members[domain]), dirty)
         policies[domain] = after
-        yield from _mark_policy(old, new, domain, before, after, dirty)
+        _mark_policy(before, after, dirty)
     result = replace(new, policies=old.policies.changed(policies))
     for domain in {path[:4] for path in touched}:
         crossed = old.hosts_of(domain).keys() ^ result.hosts_of(domain).keys()
@@ -213,35 +213,34 @@ def _domains_of_policy_edits(old: State, new: State, edits: Mapping[Path, Object
 
 
 def _recount(
-    old: State, new: State, before: DomainPolicy, after: DomainPolicy, members: Iterable[Path]
-) -> DomainPolicy:
-    """Move the vports that were edited between the sets they were and are in."""
+    old: State, new: State, before: DomainPolicy, after: DomainPolicy, members: Iterable[Path], dirty: Dirty
+) -> Steps[DomainPolicy]:
+    """Move vports between the sets they were and are in."""
     change: Counter[Terms] = Counter()
     for path in members:
-        change.subtract(sets_of(old.view, before, path))
-        change.update(sets_of(new.view, after, path))
+        was, is_now = list(sets_of(old.view, before, path)), list(sets_of(new.view, after, path))
+        if was != is_now:
+            change.subtract(was)
+            change.update(is_now)
+            dirty.everywhere([Fragment(Kind.IDENTITY, path)])
+        yield
     moves = {terms: by for terms, by in change.items() if by}
     return after.with_sets(new.view, moves, new.numbers) if moves else after
 
 
-def _mark_policy(
-    old: State, new: State, domain: Path, before: DomainPolicy | None, after: DomainPolicy, dirty: Dirty
-) -> Steps[None]:
-    if before is None:
-        return  # a new domain: its hypervisors are just entering it
+def _mark_policy(before: DomainPolicy, after: DomainPolicy, dirty: Dirty) -> None:
     if (before.tracked, before.directions, before.defaults) != (after.tracked, after.directions, after.defaults):
-        dirty.everywhere([Fragment(Kind.DOMAIN, domain)])
-    regrouped = before.used != after.used or before.prefixes != after.prefixes
-    if regrouped:
-        dirty.everywhere([Fragment(Kind.PREFIXES, domain)])
-        for name in new.view.children(domain, "vport"):
-            dirty.everywhere([Fragment(Kind.IDENTITY, (*domain, "vport", name))])
-            yield
+        dirty.everywhere([Fragment(Kind.DOMAIN, after.domain)])
+    if before.prefixes != after.prefixes:
+        dirty.everywhere([Fragment(Kind.PREFIXES, after.domain)])
     for path in before.rules.keys() | after.rules.keys():
-        same = before.rules.get(path) == after.rules.get(path) and before.priorities.get(path) == after.priorities.get(path)
-        if not same or before.tracked != after.tracked:
+        same = (
+            before.rules.get(path) == after.rules.get(path)
+            and before.priorities.get(path) == after.priorities.get(path)
+            and before.tracked == after.tracked
+        )
+        if not same:
             dirty.everywhere([Fragment(Kind.RULE, path)])
-            yield
     appeared_or_gone = before.numbers.keys() ^ after.numbers.keys()
     if appeared_or_gone:
         for policy in (before, after):
@@ -261,4 +260,3 @@ def _hypervisor(old: State, new: State, name: str, dirty: Dirty) -> None:
         for domain in state.hosts:
             if name in state.hosts_of(domain):
                 dirty.on([name], domain_fragments(state, domain))
-

@@ -11,7 +11,7 @@ flows that map an address to its identity and `acl.py` for those of the rules.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -23,9 +23,31 @@ from controller.pipeline import Priority
 from data.configuration import Configuration
 from data.errors import CommandFailed
 from data.path import Path
-from data.schema.objects import Domain, EgressPolicy, Endpoint, Entry, IngressPolicy, NetworkMacro, Subnet, Vport
+from data.schema.objects import (
+    Domain,
+    EgressPolicy,
+    Endpoint,
+    Entry,
+    IngressPolicy,
+    NetworkMacro,
+    PolicyGroup,
+    Subnet,
+    Vport,
+    Zone,
+)
 
-__all__ = ["DIRECTIONS", "Direction", "DomainPolicy", "Rule", "Term", "build", "vport_terms"]
+__all__ = [
+    "DIRECTIONS",
+    "Direction",
+    "DomainPolicy",
+    "Rule",
+    "Term",
+    "build",
+    "regrouped",
+    "sets_of",
+    "uuid_of",
+    "vport_terms",
+]
 
 Direction = Literal["ingress", "egress"]
 DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
@@ -114,9 +136,9 @@ class DomainPolicy:
             if not sets[terms]:
                 del sets[terms]
         if sets.keys() == self.sets.keys():
-            held = self.numbers
-        else:
-            held = _numbered(view, self.uuid, sets, numbers)
+            return replace(self, sets=sets)
+        pool = f"identity/{self.uuid}"
+        held = {terms: self.numbers.get(terms) or numbers.get(pool, _digest(view, terms)) for terms in sets}
         return replace(self, sets=sets, numbers=held)
 
 
@@ -150,12 +172,10 @@ def rules_of(view: Configuration, domain: Path) -> list[Rule]:
     return rules
 
 
-def build(
-    view: Configuration, domain: Path, numbers: Numbers, previous: DomainPolicy | None
-) -> tuple[DomainPolicy, bool]:
-    """The policy of a domain from its configuration, and whether the sets of all its members were counted anew.
+def build(view: Configuration, domain: Path, numbers: Numbers, previous: DomainPolicy | None) -> DomainPolicy:
+    """The policy of a domain from its configuration.
 
-    That is done only when the terms that rules name, or their prefixes, have changed; else `previous` has the counts.
+    With a `previous` one its counts are taken over: move the vports whose sets changed (`regrouped`) with `with_sets`.
     """
     body = view.get(domain)
     assert isinstance(body, Domain)
@@ -163,20 +183,47 @@ def build(
     used = frozenset(term for rule in rules for term in (rule.source, rule.target) if term is not None)
     priorities: dict[Path, int] = {}
     for direction in DIRECTIONS:
+        pool = f"priority/{body.uuid}/{direction}"
         of_side = [rule for rule in rules if rule.direction == direction]
-        priorities.update(_priorities(body.uuid, direction, of_side, numbers))
+        if previous is not None:
+            _free_places(pool, direction, of_side, previous, numbers)
+        priorities.update(_priorities(pool, of_side, numbers))
     defaults = {side: _default(side, body, rules) for side in DIRECTIONS}
     prefixes = _prefixes(view, domain, used)
     by_path = {rule.path: rule for rule in rules}
-    draft = DomainPolicy(domain, body.uuid, by_path, priorities, defaults, used, prefixes, {}, {})
-    if previous is not None and previous.used == used and previous.prefixes == prefixes:
-        return replace(draft, sets=previous.sets, numbers=previous.numbers), False
-    sets: Counter[Terms] = Counter(terms for _, terms in prefixes if terms)
-    if used:
+    policy = DomainPolicy(domain, body.uuid, by_path, priorities, defaults, used, prefixes, {}, {})
+    change: Counter[Terms] = Counter(terms for _, terms in prefixes)
+    if previous is not None:
+        policy = replace(policy, sets=previous.sets, numbers=previous.numbers)
+        change.subtract(terms for _, terms in previous.prefixes)
+    elif used:
         for name in view.children(domain, "vport"):
-            path = (*domain, "vport", name)
-            sets.update(sets_of(view, draft, path))
-    return replace(draft, sets=sets, numbers=_numbered(view, body.uuid, sets, numbers)), True
+            change.update(sets_of(view, policy, (*domain, "vport", name)))
+    return policy.with_sets(view, change, numbers)
+
+
+def regrouped(before: DomainPolicy, after: DomainPolicy, old: Configuration, new: Configuration) -> set[Path]:
+    """The vports whose sets may differ because rules name other terms, or a macro has another prefix."""
+    macros = {term for _, term in set(before.macros) ^ set(after.macros)}
+    terms = (before.used ^ after.used) | macros
+    return {path for view in (old, new) for term in terms for path in _vports_in(view, before.domain, term)}
+
+
+def _vports_in(view: Configuration, domain: Path, term: Term) -> Iterator[Path]:
+    body = view.get(term)
+    subnets: Iterable[Path] = ()
+    if isinstance(body, Vport):
+        yield term
+    elif isinstance(body, PolicyGroup):
+        yield from (path for path in view.referrers(term) if path[-2] == "vport")
+    elif isinstance(body, Subnet):
+        subnets = (term,)
+    elif isinstance(body, Zone):
+        subnets = [(*term, "subnet", name) for name in view.children(term, "subnet")]
+    elif isinstance(body, NetworkMacro):
+        subnets = view.overlapping("subnet", "prefix", domain, body.prefix)
+    for subnet in subnets:
+        yield from (path for path in view.referrers(subnet) if path[-2] == "vport")
 
 
 def sets_of(view: Configuration, policy: DomainPolicy, path: Path) -> Iterator[Terms]:
@@ -232,11 +279,6 @@ def _prefixes(view: Configuration, domain: Path, used: Terms) -> tuple[tuple[Pre
     return tuple(sorted(found, key=lambda place: place[0]))
 
 
-def _numbered(view: Configuration, uuid: str, sets: Mapping[Terms, int], numbers: Numbers) -> dict[Terms, int]:
-    pool = f"identity/{uuid}"
-    return {terms: numbers.get(pool, _digest(view, terms)) for terms in sets}
-
-
 def _digest(view: Configuration, terms: Terms) -> str:
     """A key for a set that outlives restarts and renaming: 128 bits of the UUIDs of its terms."""
     text = "\n".join(sorted(uuid_of(view, term) for term in terms))
@@ -250,9 +292,16 @@ def uuid_of(view: Configuration, path: Path) -> str:
     return found.uuid
 
 
-def _priorities(uuid: str, side: Direction, rules: Sequence[Rule], numbers: Numbers) -> dict[Path, int]:
+def _free_places(pool: str, side: Direction, rules: Sequence[Rule], previous: DomainPolicy, numbers: Numbers) -> None:
+    """Entries that are gone leave their priorities to others."""
+    kept = {rule.entry.uuid for rule in rules}
+    for rule in previous.rules.values():
+        if rule.direction == side and rule.entry.uuid not in kept:
+            numbers.free(pool, rule.entry.uuid)
+
+
+def _priorities(pool: str, rules: Sequence[Rule], numbers: Numbers) -> dict[Path, int]:
     """A priority for each rule, falling in their order; rules that had one keep it whenever the order allows."""
-    pool = f"priority/{uuid}/{side}"
     labels: list[int | None] = []
     bound = int(Priority.RULE_CEILING) + 1
     for rule in rules:
@@ -286,7 +335,9 @@ def _spread(labels: Sequence[int | None]) -> list[int]:
             end += 1
         below = labels[end] if end < len(labels) else None
         count = end - at
-        high = above if above is not None else (below + STEP * (count + 1) if below else int(Priority.RULE_FIRST) + STEP)
+        high = (
+            above if above is not None else (below + STEP * (count + 1) if below else int(Priority.RULE_FIRST) + STEP)
+        )
         high = min(high, int(Priority.RULE_CEILING) + 1)
         low = below if below is not None else int(Priority.RULE_LAST)
         step = min((high - low) // (count + 1), STEP)
@@ -302,6 +353,10 @@ def _evenly(count: int) -> list[int]:
     room = int(Priority.RULE_CEILING) - int(Priority.RULE_LAST)
     step = max(1, min(STEP, room // (count + 1)))
     if step * count >= room:
-        raise CommandFailed("policy", f"{count} entries in one direction of a domain, at most {room - 1}", "merge entries")
-    first = int(Priority.RULE_FIRST) if step * count < Priority.RULE_FIRST - Priority.RULE_LAST else Priority.RULE_CEILING
+        raise CommandFailed(
+            "policy", f"{count} entries in one direction of a domain, at most {room - 1}", "merge entries"
+        )
+    first = (
+        int(Priority.RULE_FIRST) if step * count < Priority.RULE_FIRST - Priority.RULE_LAST else Priority.RULE_CEILING
+    )
     return [int(first) - step * nth for nth in range(count)]

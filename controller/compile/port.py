@@ -1,7 +1,7 @@
 """A vport on its own hypervisor: what it may send (anti-spoofing) and where it enters the pipeline.
 
-Every packet must bear the vport's MAC and one of its addresses, ARP inside and out; what does not is dropped and counted
-by kind (`show vports NAME detail`), and nothing with a VLAN tag enters, so that a double tag gets nowhere either.
+Every packet must bear the vport's MAC and one of its addresses, ARP inside and out; what does not is dropped and
+counted by kind (`show vports NAME detail`), and nothing with a VLAN tag enters, so a double tag gets nowhere either.
 An ARP probe from 0.0.0.0 is let through (RFC 5227 section 2.1.1), the vport's own address is never answered.
 """
 

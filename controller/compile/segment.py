@@ -8,6 +8,7 @@ underlay carries no multicast.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from controller.openflow import actions, match
 from controller.openflow.actions import Action
@@ -31,14 +32,23 @@ def entry(owner: int, domain: int, vni: int, tunnel_port: int) -> Iterator[bytes
 
 def flood(owner: int, vni: int, tunnel_port: int, endpoints: Iterable[int], ports: Iterable[int]) -> Iterator[bytes]:
     """`endpoints`: tunnel addresses of the other hypervisors of the subnet; `ports`: its vports here."""
-    local: list[Action] = []
-    for port in sorted(ports):
-        local += [actions.set_reg(Register.TO_PORT, port), actions.resubmit(Table.EGRESS_TRACK)]
-    remote: list[Action] = []
-    for endpoint in sorted(endpoints):
-        remote += [actions.set_field("tun_ipv4_dst", endpoint), actions.output(tunnel_port)]
+    local = [_deliver(port) for port in sorted(ports)]
+    remote = [_send(endpoint, tunnel_port) for endpoint in sorted(endpoints)]
     if remote:
         remote.insert(0, actions.set_field("tunnel_id", vni))
     subnet = match.reg(Register.SUBNET, vni)
     yield flow(Table.FLOOD, Priority.HIGH, owner, [subnet, match.in_port(tunnel_port)], local)
     yield flow(Table.FLOOD, Priority.NORMAL, owner, [subnet], remote + local)
+
+
+# A port joins a subnet of a thousand and the whole list is written anew: its pieces are made once.
+
+
+@lru_cache(maxsize=65536)
+def _deliver(port: int) -> Action:
+    return actions.together(actions.set_reg(Register.TO_PORT, port), actions.resubmit(Table.EGRESS_TRACK))
+
+
+@lru_cache(maxsize=65536)
+def _send(endpoint: int, tunnel_port: int) -> Action:
+    return actions.together(actions.set_field("tun_ipv4_dst", endpoint), actions.output(tunnel_port))

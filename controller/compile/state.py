@@ -134,7 +134,7 @@ def start(view: Configuration, placement: Placement, numbers: Numbers) -> Steps[
     hosts: dict[Path, dict[str, int]] = {}
     bare = State(view, placement, numbers, Layered(), Layered(), Layered())
     for domain, _ in view.objects(Domain):
-        policies[domain] = build(view, domain, numbers, None)[0]
+        policies[domain] = build(view, domain, numbers, None)
         yield
         for name in view.children(domain, "vport"):
             path = (*domain, "vport", name)

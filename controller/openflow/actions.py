@@ -20,6 +20,16 @@ class Action(NamedTuple):
     parts: tuple[Part, ...]
 
 
+def together(*parts: Action) -> Action:
+    """Several actions of constants as one, made once and used in many flows. Raises ValueError."""
+    made = bytearray()
+    for piece in (piece for action in parts for piece in action.parts):
+        if not isinstance(piece, bytes):
+            raise ValueError(f"{piece.field} is left open, and nothing would fill it")
+        made += piece
+    return Action((bytes(made),))
+
+
 def _nicira(subtype: int, *parts: Part) -> Action:
     length = 10 + wire.size(parts)
     padding = -length % 8

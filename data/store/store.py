@@ -5,6 +5,7 @@ Only one process may open it for writing; the daemon's lock sees to that.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping
 
 from data.configuration import Edits, Running
@@ -15,6 +16,7 @@ from data.store import rows
 from data.store.connection import Connection
 from data.store.records import (
     APPLIED,
+    COMMITTED,
     CONFIRMED_PENDING,
     FAILED,
     REVERTED,
@@ -57,29 +59,42 @@ class Store(Connection):
         revision: Revision,
         numbers: Mapping[tuple[str, str], int | None] | None = None,
         receipts: Iterable[Receipt] = (),
+        *,
+        confirm: Confirm | None = None,
+        journal: int | None = None,
+        candidate_of: str | None = None,
     ) -> None:
-        """Make the edits revision `revision.number`; keep receipts and numbers given out (None frees one).
+        """Make the edits revision `revision.number`, with all that goes with it in the same transaction.
 
-        The transaction is the decision: once it is written the revision stands. A confirmed commit that
-        waited is thereby confirmed, or reverted when this revision is equal to the one that it would have
-        returned to.
+        `numbers` are those given out (None frees one), `confirm` says until when the revision waits to be
+        confirmed, `journal` is the apply that ends with it. Of the candidate of the user `candidate_of` every
+        row that wants what is committed now is dropped; a row that wants something else (that user's other
+        session went on) stays.
+
+        The transaction is the decision: once it is written the revision stands, and it is on disk (one fsync)
+        before this returns. A confirmed commit that waited is thereby confirmed, or reverted when this
+        revision is equal to the one that it would have returned to.
         """
         number = revision.number
-        places = [(rows.place_of(path), item) for path, item in edits.items()]
+        bodies = [(rows.place_of(path), item, rows.optional(item)) for path, item in edits.items()]
         with self.transaction() as db:
-            waits = db.execute("SELECT 1 FROM confirm WHERE revision = ?", (number,)).fetchone() is not None
-            state = CONFIRMED_PENDING if waits else revision.state
             db.execute(
                 "INSERT INTO revision(number, author, time, comment, state) VALUES (?, ?, ?, ?, ?)",
-                (number, revision.author, revision.time, revision.comment, state),
+                (
+                    number,
+                    revision.author,
+                    revision.time,
+                    revision.comment,
+                    CONFIRMED_PENDING if confirm is not None else revision.state,
+                ),
             )
             # All old rows are closed before the first is added: a UUID may move to another place.
-            db.executemany(_CLOSE, ((number, *place) for place, _ in places))
+            db.executemany(_CLOSE, ((number, *place) for place, _, _ in bodies))
             db.executemany(
                 _INSERT,
                 (
-                    (item.uuid, kind, parent, name, rows.encode(item), number)
-                    for (parent, kind, name), item in places
+                    (item.uuid, kind, parent, name, body, number)
+                    for (parent, kind, name), item, body in bodies
                     if item is not None
                 ),
             )
@@ -90,13 +105,30 @@ class Store(Connection):
                 ((*at, value) for at, value in given.items() if value is not None),
             )
             db.executemany(_ADD_RECEIPT, (_receipt_row(number, receipt) for receipt in receipts))
-            earlier = db.execute(
-                "SELECT revision, back_to FROM confirm WHERE revision < ?", (number,)
-            ).fetchall()
-            for waited, back_to in earlier:
-                state = APPLIED if self.difference(back_to, number) else REVERTED
-                db.execute("UPDATE revision SET state = ? WHERE number = ?", (state, waited))
-            db.execute("DELETE FROM confirm WHERE revision < ?", (number,))
+            if journal is not None:
+                db.execute(_CLOSE_JOURNAL, (COMMITTED, "", journal))
+            if candidate_of is not None:
+                db.executemany(
+                    "DELETE FROM candidate WHERE user = ? AND path = ? AND new IS ?",
+                    (
+                        (candidate_of, path_text(path), body)
+                        for path, (_, _, body) in zip(edits, bodies, strict=True)
+                    ),
+                )
+            self._settle_confirms(db, number)
+            if confirm is not None:
+                db.execute(
+                    "INSERT INTO confirm(revision, deadline, back_to) VALUES (?, ?, ?)",
+                    (number, confirm.deadline, confirm.back_to),
+                )
+
+    def _settle_confirms(self, db: sqlite3.Connection, number: int) -> None:
+        """What waited when revision `number` came is confirmed by it, or reverted when it equals the one
+        before."""
+        for waited, back_to in db.execute("SELECT revision, back_to FROM confirm").fetchall():
+            state = APPLIED if self.difference(back_to, number) else REVERTED
+            db.execute("UPDATE revision SET state = ? WHERE number = ?", (state, waited))
+        db.execute("DELETE FROM confirm")
 
     def history(self, limit: int = 50) -> list[HistoryEntry]:
         """Revisions and failed commits with their receipts, newest first."""
@@ -212,9 +244,12 @@ class Store(Connection):
     # Journal
 
     def begin_journal(self, revision: Revision, dvrs: Iterable[str]) -> int:
-        """Write down that an apply on these hypervisors begins; returns the id that closes it."""
-        with self.transaction() as db:
-            db.execute(_FORGET_CONFIRMS_WITHOUT_REVISION)
+        """Write down that an apply on these hypervisors begins; returns the id that closes it.
+
+        Not synced, see `Connection.transaction`: a power cut may forget an apply that had begun. Its revision
+        was not decided then, so it never was; the switches are compared with the configuration in any case.
+        """
+        with self.transaction(synced=False) as db:
             cursor = db.execute(
                 "INSERT INTO journal(revision, author, time, comment, dvrs, reason)"
                 " VALUES (?, ?, ?, ?, ?, '')",
@@ -223,9 +258,9 @@ class Store(Connection):
             return int(cursor.lastrowid or 0)
 
     def close_journal(self, journal: int, outcome: str, reason: str = "") -> None:
-        """Write down how an apply ended: COMMITTED, or FAILED with the reason."""
+        """Write down how an apply ended that no revision came of: FAILED with the reason."""
         with self.transaction() as db:
-            db.execute("UPDATE journal SET outcome = ?, reason = ? WHERE id = ?", (outcome, reason, journal))
+            db.execute(_CLOSE_JOURNAL, (outcome, reason, journal))
 
     def open_journals(self) -> list[JournalEntry]:
         """Applies that never ended: the process died in the middle. Oldest first."""
@@ -239,26 +274,9 @@ class Store(Connection):
 
     # Confirmed commits
 
-    def set_confirm(self, revision: int, deadline: float, back_to: int) -> None:
-        """Revision `revision`, committed or about to be, waits to be confirmed until `deadline`.
-
-        Called before the commit, so that no crash leaves a revision that nobody waits for. The wait of an
-        earlier revision goes on until that commit.
-        """
-        with self.transaction() as db:
-            db.execute(_FORGET_CONFIRMS_WITHOUT_REVISION)
-            db.execute(
-                "INSERT OR REPLACE INTO confirm(revision, deadline, back_to) VALUES (?, ?, ?)",
-                (revision, deadline, back_to),
-            )
-            db.execute("UPDATE revision SET state = ? WHERE number = ?", (CONFIRMED_PENDING, revision))
-
     def pending_confirm(self) -> Confirm | None:
         """The wait of the newest revision, if it waits."""
-        found = self.rows(
-            "SELECT revision, deadline, back_to FROM confirm"
-            " WHERE revision = (SELECT max(number) FROM revision)"
-        )
+        found = self.rows("SELECT revision, deadline, back_to FROM confirm")
         return Confirm(*found[0]) if found else None
 
     def confirm(self) -> None:
@@ -270,9 +288,7 @@ class Store(Connection):
             db.execute("DELETE FROM confirm")
 
 
-_FORGET_CONFIRMS_WITHOUT_REVISION = (
-    "DELETE FROM confirm WHERE revision > (SELECT coalesce(max(number), 0) FROM revision)"
-)
+_CLOSE_JOURNAL = "UPDATE journal SET outcome = ?, reason = ? WHERE id = ?"
 _ADD_RECEIPT = (
     "INSERT OR REPLACE INTO receipt(revision, dvrs, state, added, removed, milliseconds, time, reason)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

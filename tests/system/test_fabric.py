@@ -223,7 +223,8 @@ async def test_a_commit_that_is_not_confirmed_returns_also_when_the_controller_w
     await site.stop()
     site.store.close()
     store = type(site.store).open(site.directory)
-    store.set_confirm(before + 1, 1.0, before)
+    with store.transaction() as db:
+        db.execute("UPDATE confirm SET deadline = 1")
     store.close()
     await site.start()
     await site.until(lambda: site.fabric.running.revision == before + 2, "the former revision is back")

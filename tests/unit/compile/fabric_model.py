@@ -1,8 +1,9 @@
-"""A small model to drive the compiler with: a configuration that changes, vports that move, and what each switch holds."""
+"""A small model to drive the compiler with: a configuration that changes, vports that move, what each switch holds."""
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -62,6 +63,8 @@ class Model:
         new, dirty = at_once(step)
         self._take(at_once(compile_change(self.state, new, dirty)))
         self.numbers.adopt(new.numbers.new)
+        taken = Counter((pool, number) for (pool, _), number in self.numbers.items())
+        assert max(taken.values(), default=1) == 1, "a number was given out twice"
         self.running.apply(edits, self.running.revision + 1)
         self.state = new.settled(self.running, self.numbers)
 
@@ -124,5 +127,18 @@ def entry(model: Model, source: str = "any", target: str = "any", **leaves: obje
     return Entry(uuid=model.uuid(), from_=endpoint(source), to=endpoint(target), **given)  # type: ignore[arg-type]
 
 
-__all__ = ["ACME", "APP", "PROD", "TUNNEL_PORT", "WEB", "EgressPolicy", "IngressPolicy", "Model", "NetworkMacro",
-           "PolicyGroup", "base", "entry", "vport"]
+__all__ = [
+    "ACME",
+    "APP",
+    "PROD",
+    "TUNNEL_PORT",
+    "WEB",
+    "EgressPolicy",
+    "IngressPolicy",
+    "Model",
+    "NetworkMacro",
+    "PolicyGroup",
+    "base",
+    "entry",
+    "vport",
+]

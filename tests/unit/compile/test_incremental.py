@@ -68,7 +68,9 @@ def random_edit(model: Model, dice: random.Random) -> tuple[dict[Path, Object | 
     view = model.running
     groups, vports = view.children(PROD, "policy-group"), view.children(PROD, "vport")
     macros = view.children(ACME, "network-macro")
-    named = {name for path, body in view.walk() for name in (getattr(body, "from_", None), getattr(body, "to", None)) if name}
+    named = {
+        name for path, body in view.walk() for name in (getattr(body, "from_", None), getattr(body, "to", None)) if name
+    }
     kind = dice.randrange(9)
     if kind <= 1:
         subnet = dice.choice(("web1", "app1"))
@@ -122,7 +124,9 @@ def random_edit(model: Model, dice: random.Random) -> tuple[dict[Path, Object | 
                 leaves["icmp_type"] = dice.choice((None, 8, 3))
         if dice.random() < 0.2:
             leaves["dscp"] = 46
-        edits[(*policy, "entry", str(dice.randrange(1, 40)))] = entry(model, dice.choice(ends), dice.choice(ends), **leaves)
+        edits[(*policy, "entry", str(dice.randrange(1, 40)))] = entry(
+            model, dice.choice(ends), dice.choice(ends), **leaves
+        )
         return edits, {}
     if kind == 6:
         entries = [path for path, _ in view.walk(PROD) if path[-2] == "entry"]

@@ -18,7 +18,9 @@ POLICY = (*PROD, "ingress-policy", "base")
 
 def rule_flows(model: Model, path: Path) -> list[bytes]:
     number = model.state.number(path)
-    flows = [flow for flow in model.held["hv1"].values() if split_cookie(cookie(flow)) == (Owner.ENTRY, Feature.RULE, number)]
+    flows = [
+        flow for flow in model.held["hv1"].values() if split_cookie(cookie(flow)) == (Owner.ENTRY, Feature.RULE, number)
+    ]
     return sorted(flows)
 
 
@@ -104,7 +106,9 @@ def test_identities_keep_their_numbers_over_other_changes() -> None:
 
 def test_every_flow_of_ours_says_whose_it_is() -> None:
     model = populated()
-    model.commit({(*POLICY, "entry", "10"): entry(model, "policy-group g0", "policy-group g1", log=True, stateful=True)})
+    model.commit(
+        {(*POLICY, "entry", "10"): entry(model, "policy-group g0", "policy-group g1", log=True, stateful=True)}
+    )
     for flow in model.held["hv1"].values():
         parts = split_cookie(cookie(flow))
         assert parts is not None

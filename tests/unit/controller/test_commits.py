@@ -111,7 +111,7 @@ async def test_a_refusal_leaves_the_running_configuration_and_its_reason_in_the_
 async def test_a_full_disk_takes_the_switches_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     await bench.begin()
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise StoreUnavailable("nshell.db", "the disk is full", "make room")
 
     monkeypatch.setattr(bench.store, "commit", full)
@@ -211,7 +211,8 @@ async def test_a_deadline_that_passed_while_the_controller_was_dead_is_kept_at_i
     await bench.begin()
     await bench.commits.commit(ADDED, "ops", "", confirmed=5)
     await bench.commits.stop()
-    bench.store.set_confirm(2, 1.0, 1)
+    with bench.store.transaction() as db:
+        db.execute("UPDATE confirm SET deadline = 1")
     after = restarted(tmp_path)
     await after.commits.recover()
     while after.network.running.revision < 3:

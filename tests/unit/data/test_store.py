@@ -29,11 +29,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def commit(store: Store, state: Running, *lines: str, author: str = "ops") -> Edits:
+def commit(
+    store: Store, state: Running, *lines: str, author: str = "ops", confirm: Confirm | None = None
+) -> Edits:
     """Commit these lines to state and store alike."""
     edits = edited(state, *lines).merge()
     number = state.revision + 1
-    store.commit(edits, Revision(number, author, float(number), "because"))
+    store.commit(edits, Revision(number, author, float(number), "because"), confirm=confirm)
     state.apply(edits, number)
     return edits
 
@@ -163,8 +165,8 @@ def test_candidates_of_several_users_are_kept_row_by_row(store: Store, state: Ru
 
 def test_history_tells_revisions_and_failed_commits_newest_first(store: Store) -> None:
     journal = store.begin_journal(Revision(1, "ops", 1.0, "good"), ["hv1"])
-    store.commit({}, Revision(1, "ops", 1.0, "good"), {}, [Receipt("hv1", "verified", 1, 0, 1.0, 1.0)])
-    store.close_journal(journal, "committed")
+    receipts = [Receipt("hv1", "verified", 1, 0, 1.0, 1.0)]
+    store.commit({}, Revision(1, "ops", 1.0, "good"), {}, receipts, journal=journal)
     failed = store.begin_journal(Revision(2, "eve", 2.0, "bad"), ["hv1", "hv2"])
     store.close_journal(failed, "failed", "hv2: table full")
     interrupted = store.begin_journal(Revision(2, "eve", 3.0, "again"), ["hv1", "hv2"])
@@ -178,11 +180,55 @@ def test_history_tells_revisions_and_failed_commits_newest_first(store: Store) -
     assert [receipt.dvrs for receipt in history[1].receipts] == ["hv1"]
 
 
+def test_a_commit_ends_its_journal_row_and_its_authors_candidate_with_the_revision(
+    store: Store, state: Running
+) -> None:
+    mine = edited(state, "set enterprise new", "delete dvrs hv2")
+    store.save_candidate("ops", mine.unsaved())
+    store.save_candidate("eve", edited(state, "set enterprise new").unsaved())
+    journal = store.begin_journal(Revision(2, "ops", 2.0), [])
+    store.commit(mine.merge(), Revision(2, "ops", 2.0), journal=journal, candidate_of="ops")
+    assert not store.open_journals()
+    assert set(store.load_candidates()) == {"eve"}
+
+
+def test_edits_that_are_not_those_committed_stay_in_the_candidate(store: Store, state: Running) -> None:
+    mine = edited(state, "set enterprise new", "set dvrs hv2 description old")
+    committed = mine.merge()
+    mine.set(["dvrs", "hv2", "description", "newer"])
+    mine.set(["enterprise", "later"])
+    store.save_candidate("ops", mine.unsaved())
+    store.commit(committed, Revision(2, "ops", 2.0), candidate_of="ops")
+    assert set(store.load_candidates()["ops"]) == {("dvrs", "hv2"), ("enterprise", "later")}
+
+
+def test_a_refused_commit_leaves_journal_candidate_and_waiting_commit_as_they_were(
+    store: Store, state: Running
+) -> None:
+    mine = edited(state, "set enterprise new")
+    store.save_candidate("ops", mine.unsaved())
+    journal = store.begin_journal(Revision(2, "ops", 2.0), [])
+    twice = {**mine.merge(), ("enterprise", "other"): mine.view.get(("enterprise", "new"))}
+    with pytest.raises(sqlite3.IntegrityError):
+        store.commit(
+            twice, Revision(2, "ops", 2.0), confirm=Confirm(2, 60.0, 1), journal=journal, candidate_of="ops"
+        )
+    assert [entry.id for entry in store.open_journals()] == [journal]
+    assert set(store.load_candidates()) == {"ops"}
+    assert store.pending_confirm() is None
+    assert_unchanged(store, state)
+
+
+def test_a_commit_waits_for_the_disk_also_after_a_journal_row_that_did_not(store: Store) -> None:
+    store.begin_journal(Revision(1, "ops", 1.0), [])
+    full = 2
+    assert store.rows("PRAGMA synchronous") == [(full,)]
+
+
 def test_a_confirmed_commit_waits_until_it_is_confirmed(store: Store) -> None:
     store.commit({}, Revision(1, "ops", 1.0))
-    store.set_confirm(2, 60.0, 1)
-    assert store.pending_confirm() is None, "revision 2 does not exist yet"
-    store.commit({}, Revision(2, "ops", 2.0))
+    assert store.pending_confirm() is None
+    store.commit({}, Revision(2, "ops", 2.0), confirm=Confirm(2, 60.0, 1))
     assert store.pending_confirm() == Confirm(2, 60.0, 1)
     assert store.history()[0].state == "confirmed-pending"
     store.confirm()
@@ -191,26 +237,21 @@ def test_a_confirmed_commit_waits_until_it_is_confirmed(store: Store) -> None:
 
 
 def test_a_further_commit_confirms_and_one_that_returns_reverts(store: Store, state: Running) -> None:
-    store.set_confirm(2, 60.0, 1)
-    commit(store, state, "delete dvrs hv2")
+    commit(store, state, "delete dvrs hv2", confirm=Confirm(2, 60.0, 1))
     commit(store, state, "set enterprise new")
     assert [(one.number, one.state) for one in store.history()] == [(3, "applied"), (2, "applied"), (1, "applied")]
-    store.set_confirm(4, 60.0, 3)
-    commit(store, state, "delete dvrs hv1")
+    commit(store, state, "delete dvrs hv1", confirm=Confirm(4, 60.0, 3))
     back: dict[ObjectPath, object] = {path: new for path, (_, new) in store.difference(4, 3).items()}
     store.commit(back, Revision(5, "system", 5.0))  # type: ignore[arg-type]
     assert [(one.number, one.state) for one in store.history(2)] == [(5, "applied"), (4, "reverted")]
     assert store.pending_confirm() is None
 
 
-def test_a_wait_for_a_revision_that_never_came_does_not_catch_the_next_one(store: Store) -> None:
-    store.commit({}, Revision(1, "ops", 1.0))
-    store.begin_journal(Revision(2, "ops", 2.0), [])
-    store.set_confirm(2, 60.0, 1)
-    store.begin_journal(Revision(2, "ops", 3.0), [])
-    store.commit({}, Revision(2, "ops", 3.0))
-    assert store.pending_confirm() is None
-    assert store.history(1)[0].state == "applied"
+def test_a_confirmed_commit_over_another_confirms_that_one_and_waits_itself(store: Store, state: Running) -> None:
+    commit(store, state, "delete dvrs hv2", confirm=Confirm(2, 60.0, 1))
+    commit(store, state, "set enterprise new", confirm=Confirm(3, 90.0, 2))
+    assert store.pending_confirm() == Confirm(3, 90.0, 2)
+    assert [one.state for one in store.history(2)] == ["confirmed-pending", "applied"]
 
 
 def assert_unchanged(store: Store, state: Running) -> None:
