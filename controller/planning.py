@@ -163,12 +163,17 @@ def tunnels(running: Configuration, edits: Edits, topology: Topology) -> dict[st
 
 
 def ranks(made: Draft) -> dict[str, Rank]:
-    """The order among the hypervisors: where a vport arrives first, where vports only leave last."""
+    """The order among the hypervisors: where a vport arrives first, where vports only leave last.
+
+    A vport that was nowhere before has no order: nobody sends to it yet, and a rank of its own would cost every
+    commit of a new workload a round trip to the switches.
+    """
     found: dict[str, Rank] = {}
     for uuid, now in made.moved.items():
         before = made.old.placement.location(uuid)
-        if before is not None:
-            found.setdefault(before.dvrs, Rank.RELEASES)
+        if before is None:
+            continue
+        found.setdefault(before.dvrs, Rank.RELEASES)
         if now is not None:
             found[now.dvrs] = Rank.RECEIVES
     return found

@@ -1,7 +1,11 @@
 """A user's private candidate: the running configuration with that user's edits, kept apart until committed.
 
-This module has the commands. Each is all or nothing, a batch of 100,000 lines as well. `unsaved` says what
-the store has to keep; the caller saves it in the writer thread, once per command. Next: `edits.py`.
+This module has the commands. Each is all or nothing. `unsaved` says what the store has to keep; the caller
+saves it in the writer thread, once per command.
+
+What may take seconds (a batch or a load of 100,000 lines, a rollback) comes in steps as well: `copied`, then
+`loading` or `rolling_back` or slices of `apply_batch` on the copy, which takes the candidate's place when all
+of it has succeeded. Until then everybody sees the candidate as it was. Next: `edits.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from data.configuration import Edits
+from data.configuration import Configuration, Edits
 from data.edits import FollowingEdits
 from data.errors import Conflict, MergeConflict, NothingThere, NshellError, SyntaxProblem
 from data.path import Path, path_text
@@ -19,6 +23,7 @@ from data.schema.nodes import Node, node_of, order_key, parent_of
 from data.schema.objects import Object
 from data.schema.tokens import split
 from data.schema.words import Assign, Remove, listed, parse_delete, parse_set
+from data.steps import Steps, at_once
 from data.text.loaded import Loaded, ordered
 from data.text.read import read
 from data.text.set_lines import at_line, is_remark
@@ -30,6 +35,9 @@ LOAD_MODES = {
     "set": "set and delete lines, in their order",
 }
 """What `load` can do, with help."""
+
+_STEP = 16
+"""Objects or lines between two looks at the clock, about 500 µs."""
 
 Blame = Callable[[Path], tuple[int, str] | None]
 """Revision and author of the last change of a path, if known."""
@@ -60,16 +68,21 @@ class Candidate(FollowingEdits):
         Raises BatchProblem naming `source` and the line, with nothing changed.
         """
         self._rebase()
-        applied = 0
         with self._all_or_nothing():
-            for number, line in enumerate(lines, 1):
-                if is_remark(line):
-                    continue
-                try:
-                    self._line(split(line), at)
-                except NshellError as problem:
-                    raise at_line(source, number, line.strip(), problem) from None
-                applied += 1
+            return at_once(self._lines(lines, source, at))
+
+    def _lines(self, lines: Iterable[str], source: str, at: Path = ()) -> Steps[int]:
+        applied = 0
+        for number, line in enumerate(lines, 1):
+            if number % _STEP == 0:
+                yield
+            if is_remark(line):
+                continue
+            try:
+                self._line(split(line), at)
+            except NshellError as problem:
+                raise at_line(source, number, line.strip(), problem) from None
+            applied += 1
         return applied
 
     def _line(self, words: list[str], at: Path) -> None:
@@ -91,41 +104,44 @@ class Candidate(FollowingEdits):
     def load(self, mode: str, text: str, source: str = "terminal") -> None:
         """Load set lines, a hierarchy or JSON in one of LOAD_MODES; raises SyntaxProblem or BatchProblem with
         nothing changed."""
-        if mode not in LOAD_MODES:
-            raise SyntaxProblem(
-                f"load {mode}",
-                f"'{mode}' is not a way to load",
-                f"use {listed(LOAD_MODES)}",
-                word=1,
-                expected=tuple(LOAD_MODES),
-            )
-        if mode == "set":
-            self.apply_batch(text.splitlines(), source)
-            return
-        loaded = read(text, source)
+        contents = readable(mode, text, source)
         self._rebase()
         with self._all_or_nothing():
-            if mode == "merge":
-                for path, leaves in loaded.items():
-                    self._assign(Assign(path, node_of(path), leaves))
-            else:
-                self._replace(
-                    loaded, [()] if mode == "override" else [path for path in loaded if not parent_of(path)]
-                )
+            at_once(self.loading(mode, contents, source))
+
+    def loading(self, mode: str, contents: Loaded | Sequence[str], source: str = "terminal") -> Steps[None]:
+        """The same in steps, of what `readable` made of the text. For a copy: not all or nothing by itself."""
+        self._rebase()
+        if not isinstance(contents, dict):
+            yield from self._lines(contents, source)
+        elif mode == "merge":
+            for number, (path, leaves) in enumerate(contents.items()):
+                self._assign(Assign(path, node_of(path), leaves))
+                if number % _STEP == 0:
+                    yield
+        else:
+            tops = [()] if mode == "override" else [path for path in contents if not parent_of(path)]
+            yield from self._replace(contents, tops)
 
     def rollback_to(self, objects: Mapping[Path, Object]) -> None:
         """Make the candidate equal to these objects (a former revision), UUIDs included. Costs the
         configuration."""
         self._rebase()
         with self._all_or_nothing():
-            for path in list(self._edits):
-                self._forget(path)
-            self._clashes = []
-            for path, _ in list(self._running.walk()):
-                if path not in objects:
-                    self._write(path, None)
-            for path, item in objects.items():
-                self._write(path, item)
+            at_once(self.rolling_back(objects))
+
+    def rolling_back(self, objects: Mapping[Path, Object]) -> Steps[None]:
+        """The same in steps. For a copy: not all or nothing by itself."""
+        self._rebase()
+        self._forget_all()
+        self._clashes = []
+        for path in (yield from _paths(self._running, ())):
+            if path not in objects:
+                self._write(path, None)
+        for number, (path, item) in enumerate(objects.items()):
+            self._write(path, item)
+            if number % _STEP == 0:
+                yield
 
     def discard(self) -> None:
         """Forget every edit; after a commit, too."""
@@ -224,17 +240,46 @@ class Candidate(FollowingEdits):
         where = path_text(above) or "the configuration"
         return f"{where} has: {listed(names)}" if names else f"{where} has no {keyword}"
 
-    def _replace(self, loaded: Loaded, tops: list[Path]) -> None:
+    def _replace(self, loaded: Loaded, tops: list[Path]) -> Steps[None]:
         """Make everything at or below each of `tops` exactly what was loaded."""
         for top in tops:
-            for path, _ in reversed(list(self._view.walk(top))):
+            for number, path in enumerate(reversed((yield from _paths(self._view, top)))):
                 if path not in loaded:
                     self._write(path, None)
-        for path, leaves in loaded.items():
+                if number % _STEP == 0:
+                    yield
+        for number, (path, leaves) in enumerate(loaded.items()):
             item = self._view.get(path)
             made = node_of(path).kind(uuid=item.uuid if item else self._uuid(path), **leaves)  # type: ignore[arg-type]
             if made != item:
                 self._write(path, made)
+            if number % _STEP == 0:
+                yield
+
+
+def readable(mode: str, text: str, source: str) -> Loaded | Sequence[str]:
+    """A text as `Candidate.loading` takes it; pure, so that a worker thread can do it.
+
+    Raises SyntaxProblem or BatchProblem.
+    """
+    if mode not in LOAD_MODES:
+        raise SyntaxProblem(
+            f"load {mode}",
+            f"'{mode}' is not a way to load",
+            f"use {listed(LOAD_MODES)}",
+            word=1,
+            expected=tuple(LOAD_MODES),
+        )
+    return text.splitlines() if mode == "set" else read(text, source)
+
+
+def _paths(view: Configuration, top: Path) -> Steps[list[Path]]:
+    found: list[Path] = []
+    for path, _ in view.walk(top):
+        found.append(path)
+        if len(found) % _STEP == 0:
+            yield
+    return found
 
 
 def _added(node: Node, item: Object, field: str, value: object) -> object:

@@ -32,6 +32,7 @@ def length(mask: int) -> int:
     return mask.bit_count()
 
 
+@lru_cache(maxsize=65536)
 def mac(text: str) -> bytes:
     """'02:00:0a:01:01:0b' as six bytes."""
     return bytes.fromhex(text.replace(":", ""))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from controller.chunks import Steps
-from controller.compile.fragments import VPORT_KINDS, Fragment, Kind, domain_fragments, segment_fragments
+from controller.compile.fragments import VPORT_KINDS, Fragment, Kind, domain_fragments, fragments_of, segment_fragments
 from controller.compile.placement import Location
 from controller.compile.policy import DomainPolicy, Terms, build, regrouped, sets_of
 from controller.compile.state import Hosts, Members, State, number_objects
@@ -83,6 +83,11 @@ def changed(
         if isinstance(body, Dvrs) or isinstance(before, Dvrs):
             _hypervisor(old, new, path[1], dirty)
             yield
+    if old.gateway_mac() != new.gateway_mac():
+        for state in (old, new):
+            for name in state.placement.tunnel_ports:
+                dirty.everywhere(fragments_of(state, name))
+                yield
     for name in hypervisors:
         _hypervisor(old, new, name, dirty)
         yield

@@ -93,7 +93,7 @@ def _placed(state: State, path: Path) -> Place:
 
 
 def _skeleton(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
-    return skeleton.flows(state.placement.tunnel_ports[dvrs])
+    return skeleton.flows(state.placement.tunnel_ports[dvrs], state.gateway_mac())
 
 
 def _domain(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
@@ -115,14 +115,15 @@ def _rule(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
 
 
 def _gateway(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
-    return responder.gateway_ping(state.number(path), state.number(path[:4]), gateway(state.subnet(path)))
+    number, domain = state.number(path), state.number(path[:4])
+    return responder.gateway_ping(number, domain, gateway(state.subnet(path)), state.gateway_mac())
 
 
 def _segment(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
     number, vni = state.number(path), state.vni(path)
     owner = cookie(Owner.SUBNET, Feature.FORWARD, number)
     yield from segment.entry(owner, state.number(path[:4]), vni, state.placement.tunnel_ports[dvrs])
-    yield from responder.gateway_arp(number, vni, gateway(state.subnet(path)))
+    yield from responder.gateway_arp(number, vni, gateway(state.subnet(path)), state.gateway_mac())
 
 
 def _flood(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
@@ -155,8 +156,9 @@ def _reach(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
     vport, subnet, location = _placed(state, path)
     owner = cookie(Owner.VPORT, Feature.FORWARD, state.number(path))
     vni, hardware, domain = state.vni(subnet), mac(vport.mac), state.number(path[:4])
+    router = state.gateway_mac()
     for address in vport.address:
-        yield reach.route(owner, domain, ipv4(address), hardware, vni)
+        yield reach.route(owner, domain, router, ipv4(address), hardware, vni)
     if location.dvrs == dvrs:
         yield reach.here(owner, vni, hardware, location.port)
     else:

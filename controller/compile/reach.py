@@ -6,7 +6,6 @@ destination's subnet: its own hypervisor only switches.
 
 from __future__ import annotations
 
-from controller.compile.skeleton import GATEWAY_MAC
 from controller.openflow import actions, match, wire
 from controller.openflow.packed import Template
 from controller.openflow.wire import Field
@@ -14,7 +13,7 @@ from controller.pipeline import Priority, Register, Table
 
 __all__ = ["here", "route", "there"]
 
-_VNI, _MAC = Field("vni"), Field("mac")
+_VNI, _MAC, _GATEWAY = Field("vni"), Field("mac"), Field("gateway")
 
 _ROUTE = Template(
     table=Table.ROUTE,
@@ -22,18 +21,18 @@ _ROUTE = Template(
     cookie=Field("cookie"),
     match=[
         match.metadata(Field("domain")),
-        match.eth_dst(GATEWAY_MAC),
+        match.eth_dst(_GATEWAY),
         match.eth_type(wire.ETH_IPV4),
         match.ipv4_dst(Field("address")),
     ],
     actions=[
         actions.dec_ttl(),
-        actions.set_field("eth_src", GATEWAY_MAC),
+        actions.set_field("eth_src", _GATEWAY),
         actions.set_field("eth_dst", _MAC),
         actions.set_reg(Register.SUBNET, _VNI),
     ],
     goto=Table.SWITCH,
-    fields=("cookie", "domain", "address", "mac", "vni"),
+    fields=("cookie", "domain", "gateway", "address", "mac", "vni"),
 )
 _HERE = Template(
     table=Table.SWITCH,
@@ -58,7 +57,7 @@ _THERE = Template(
 )
 
 route = _ROUTE.pack
-"""(cookie, domain, address, mac, vni) -> flow: into the subnet of a vport's address."""
+"""(cookie, domain, MAC of the gateways, address, mac, vni) -> flow: into the subnet of a vport's address."""
 here = _HERE.pack
 """(cookie, vni, mac, port) -> flow: to a vport on this hypervisor."""
 there = _THERE.pack

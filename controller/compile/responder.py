@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.compile.skeleton import GATEWAY_MAC
 from controller.openflow import actions, match, wire
 from controller.openflow.packed import Template
 from controller.openflow.wire import Field
@@ -14,7 +13,7 @@ __all__ = ["arp", "gateway_arp", "gateway_ping"]
 
 _ARP_REQUEST, _ARP_REPLY = 1, 2  # RFC 826
 _ECHO_REPLY, _ECHO_REQUEST = 0, 8  # RFC 792
-_MAC, _ADDRESS = Field("mac"), Field("address")
+_MAC, _ADDRESS, _GATEWAY = Field("mac"), Field("address"), Field("gateway")
 
 _ARP = Template(
     table=Table.RESPONDER,
@@ -44,7 +43,7 @@ _PING = Template(
     cookie=Field("cookie"),
     match=[
         match.metadata(Field("domain")),
-        match.eth_dst(GATEWAY_MAC),
+        match.eth_dst(_GATEWAY),
         match.eth_type(wire.ETH_IPV4),
         match.ip_proto(wire.IP_ICMP),
         match.icmpv4_type(_ECHO_REQUEST),
@@ -52,14 +51,14 @@ _PING = Template(
     ],
     actions=[
         actions.move("eth_src", "eth_dst"),
-        actions.set_field("eth_src", GATEWAY_MAC),
+        actions.set_field("eth_src", _GATEWAY),
         actions.move("ipv4_src", "ipv4_dst"),
         actions.set_field("ipv4_src", _ADDRESS),
         actions.set_ttl(64),
         actions.set_field("icmpv4_type", _ECHO_REPLY),
         actions.in_port(),
     ],
-    fields=("cookie", "domain", "address"),
+    fields=("cookie", "domain", "gateway", "address"),
 )
 
 
@@ -68,11 +67,11 @@ def arp(number: int, vni: int, address: int, hardware: bytes) -> bytes:
     return _ARP.pack(cookie(Owner.VPORT, Feature.RESPONDER, number), vni, address, hardware)
 
 
-def gateway_arp(number: int, vni: int, gateway: int) -> Iterator[bytes]:
+def gateway_arp(number: int, vni: int, address: int, hardware: bytes) -> Iterator[bytes]:
     """The answer for the gateway of the subnet with this number."""
-    yield _ARP.pack(cookie(Owner.SUBNET, Feature.RESPONDER, number), vni, gateway, GATEWAY_MAC)
+    yield _ARP.pack(cookie(Owner.SUBNET, Feature.RESPONDER, number), vni, address, hardware)
 
 
-def gateway_ping(number: int, domain: int, gateway: int) -> Iterator[bytes]:
+def gateway_ping(number: int, domain: int, address: int, hardware: bytes) -> Iterator[bytes]:
     """Echo replies of a subnet's gateway, to every vport of its domain."""
-    yield _PING.pack(cookie(Owner.SUBNET, Feature.RESPONDER, number), domain, gateway)
+    yield _PING.pack(cookie(Owner.SUBNET, Feature.RESPONDER, number), domain, hardware, address)

@@ -15,10 +15,7 @@ from controller.openflow.match import Match
 from controller.openflow.packed import flow
 from controller.pipeline import Feature, Owner, Priority, Register, Table, Verdict, cookie
 
-__all__ = ["GATEWAY_MAC", "flows", "look_up"]
-
-GATEWAY_MAC = bytes.fromhex("00005e000101")
-"""The one MAC of every gateway on every hypervisor: RFC 5798 section 7.3, virtual router 1."""
+__all__ = ["flows", "look_up"]
 
 _FORWARD = cookie(Owner.FABRIC, Feature.FORWARD, 0)
 _IP = match.eth_type(wire.ETH_IPV4)
@@ -36,8 +33,8 @@ def look_up(acl: Table, reply: bool) -> list[Action]:
     ]
 
 
-def flows(tunnel_port: int) -> Iterator[bytes]:
-    """Everything that depends on nothing but the number of the tunnel port."""
+def flows(tunnel_port: int, gateway: bytes) -> Iterator[bytes]:
+    """Everything that depends on nothing but the number of the tunnel port and the MAC of the gateways."""
     yield _plain(Table.RESPONDER, Priority.MISS, [_IP], goto=Table.SOURCE)
     dropped = cookie(Owner.FABRIC, Feature.UNKNOWN_ARP, 0)
     yield flow(Table.RESPONDER, Priority.DEFAULT, dropped, [match.eth_type(wire.ETH_ARP)])
@@ -65,7 +62,7 @@ def flows(tunnel_port: int) -> Iterator[bytes]:
         onward=Table.DELIVER,
     )
     lost = cookie(Owner.FABRIC, Feature.NO_ROUTE, 0)
-    yield flow(Table.ROUTE, Priority.LOW, lost, [match.eth_dst(GATEWAY_MAC)])
+    yield flow(Table.ROUTE, Priority.LOW, lost, [match.eth_dst(gateway)])
     yield _plain(Table.ROUTE, Priority.DEFAULT, goto=Table.SWITCH)
     yield _plain(Table.SWITCH, Priority.DEFAULT, goto=Table.FLOOD)
 

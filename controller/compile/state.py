@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from controller.chunks import Steps
-from controller.compile.addresses import ipv4
+from controller.compile.addresses import ipv4, mac
 from controller.compile.layered import Layered
 from controller.compile.placement import Location, Placement
 from controller.compile.policy import DomainPolicy, build, uuid_of
 from controller.numbers import Numbers
 from data.configuration import Configuration
 from data.path import Path
-from data.schema.objects import Domain, Dvrs, Entry, Object, Subnet, Vport
+from data.schema.objects import Controller, Domain, Dvrs, Entry, Object, Subnet, Vport
 
 __all__ = ["Place", "State", "number_objects", "start"]
 
@@ -96,6 +96,10 @@ class State:
         body = self.view.get(("dvrs", dvrs))
         assert isinstance(body, Dvrs) and body.tunnel_address
         return ipv4(body.tunnel_address)
+
+    def gateway_mac(self) -> bytes:
+        """The MAC address of every gateway on every hypervisor."""
+        return mac(self.view.settings(Controller).anycast_gateway_mac)
 
     def subnets(self, domain: Path) -> Iterator[Path]:
         """All subnets of a domain."""

@@ -9,6 +9,7 @@ other_config:bundle-idle-timeout).
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
@@ -31,30 +32,31 @@ _STEP = 64  # flow-mods between two looks at the clock
 class Bundle:
     """One bundle on one connection; several may be open at the same time. Made by Switch.bundle()."""
 
-    __slots__ = ("_messages", "_switch", "count", "error", "number")
+    __slots__ = ("_messages", "_opened", "_sent", "_switch", "_unsent", "count", "error", "number")
 
     def __init__(self, switch: Switch, number: int) -> None:
         self._switch = switch
         self._messages: list[
             bytes
         ] = []  # what was added, until it is closed: to name the flow an error is about
+        self._opened: asyncio.Future[list[bytes]] | None = None
+        self._unsent: list[bytes] = []
+        self._sent = False
         self.number = number
         self.count = 0
         self.error: RequestRefused | None = None
 
-    async def _control(self, kind: int) -> None:
-        await self._switch.request(wire.BUNDLE_CONTROL, _CONTROL.pack(self.number, kind, _FLAGS))
+    def _body(self, kind: int) -> bytes:
+        return _CONTROL.pack(self.number, kind, _FLAGS)
 
     async def open(self) -> None:
-        """Begin. Raises BundleRefused, SwitchGone."""
-        try:
-            await self._control(OPEN)
-        except RequestRefused as refusal:
-            self._switch.forget(self)
-            raise BundleRefused(refusal) from None
-        except BaseException:
-            self._abandon()
-            raise
+        """Begin. Raises SwitchGone.
+
+        Nothing is sent yet. OPEN, flow-mods and CLOSE go out in one piece as far as they fit in one blob, and
+        their answers are awaited together: a turn of ovs-vswitchd's main loop costs 2 ms with 250 interfaces.
+        """
+        message, self._opened = self._switch.question(wire.BUNDLE_CONTROL, self._body(OPEN))
+        self._unsent.append(message)
 
     async def add(self, flow_mods: Iterable[bytes]) -> None:
         """Fill with flow-mods, each of them bearing FLOW_XID; may be called again.
@@ -71,10 +73,10 @@ class Bundle:
         self.count = len(self._messages)
 
     async def _fill(self, flow_mods: Iterable[bytes]) -> None:
-        switch, messages, pace = self._switch, self._messages, Pace()
+        messages, pace = self._messages, Pace()
         tail = _CONTROL.pack(self.number, 0, _FLAGS)
         heads: dict[int, bytes] = {}
-        blob: list[bytes] = []
+        blob = self._unsent
         held = step = 0
         for msg in flow_mods:
             length = len(msg)
@@ -88,23 +90,33 @@ class Bundle:
             held += 16 + length
             step += 1
             if held >= _BLOB:
-                await switch.write(b"".join(blob))
-                blob.clear()
+                await self._flush()
                 held = 0
             if step == _STEP:
                 step = 0
                 if self.error is not None:
                     return
                 await pace.breathe()
-        if blob:
-            await switch.write(b"".join(blob))
+
+    async def _flush(self) -> None:
+        data = b"".join(self._unsent)
+        self._unsent.clear()
+        self._sent = True
+        await self._switch.write(data)
 
     async def close(self) -> None:
         """Prepare: the switch takes every flow-mod, or the bundle is discarded and BundleRefused raised."""
+        assert self._opened is not None, "open() first"
         try:
-            await self._control(CLOSE)
-        except RequestRefused as refusal:
-            self.error = self.error or refusal
+            message, closed = self._switch.question(wire.BUNDLE_CONTROL, self._body(CLOSE))
+            self._unsent.append(message)
+            await self._flush()
+            answers = await asyncio.gather(self._opened, closed, return_exceptions=True)
+            for answer in answers:
+                if isinstance(answer, RequestRefused):
+                    self.error = self.error or answer
+                elif isinstance(answer, BaseException):
+                    raise answer
         except BaseException:
             self._abandon()
             raise
@@ -116,7 +128,7 @@ class Bundle:
     async def commit(self) -> None:
         """Apply. Raises BundleRefused (nothing was applied), SwitchGone (unknown: read back on return)."""
         try:
-            await self._control(COMMIT)
+            await self._switch.request(wire.BUNDLE_CONTROL, self._body(COMMIT))
         except RequestRefused as refusal:
             raise self._refusal(self.error or refusal) from None
         finally:
@@ -126,8 +138,11 @@ class Bundle:
     async def discard(self) -> None:
         """Throw it away; a bundle that the switch no longer knows counts as thrown away."""
         self._messages = []
+        if not self._sent:
+            self._abandon()
+            return
         try:
-            await self._control(DISCARD)
+            await self._switch.request(wire.BUNDLE_CONTROL, self._body(DISCARD))
         except (RequestRefused, SwitchGone):
             return
         finally:
@@ -135,9 +150,12 @@ class Bundle:
 
     def _abandon(self) -> None:
         """Discard without waiting for the answer: whoever filled it was cancelled or failed."""
-        self._messages = []
+        self._messages, self._unsent = [], []
         self._switch.forget(self)
-        self._switch.tell(wire.BUNDLE_CONTROL, _CONTROL.pack(self.number, DISCARD, _FLAGS))
+        if self._opened is not None:
+            self._opened.cancel()
+        if self._sent:
+            self._switch.tell(wire.BUNDLE_CONTROL, self._body(DISCARD))
 
     def _refusal(self, cause: RequestRefused) -> BundleRefused:
         flow = self._find(cause.data)

@@ -106,15 +106,12 @@ class Switch(asyncio.Protocol):
         return await self._ask(wire.MULTIPART_REQUEST, struct.pack("!HH4x", kind, 0) + body)
 
     async def _ask(self, kind: int, body: bytes) -> list[bytes]:
-        xid = self._next_xid()
-        future: asyncio.Future[list[bytes]] = self._loop.create_future()
-        self._pending[xid] = future
+        message, answer = self.question(kind, body)
         try:
-            await self.write(wire.message(kind, xid, body))
-            return await future
+            await self.write(message)
+            return await answer
         finally:
-            self._pending.pop(xid, None)
-            self._parts.pop(xid, None)
+            answer.cancel()
 
     async def barrier(self) -> None:
         """Wait until the switch has done everything sent so far."""
@@ -181,6 +178,27 @@ class Switch(asyncio.Protocol):
         self._end(reason)
 
     # ---- what bundles use
+
+    def question(self, kind: int, body: bytes = b"") -> tuple[bytes, asyncio.Future[list[bytes]]]:
+        """A request that the caller writes, alone or in one piece with others, and what will be its answer.
+
+        The answer is the bodies of the message's parts. Cancel it when the request is not written after all.
+        Raises SwitchGone.
+        """
+        if self.ended is not None:
+            raise SwitchGone(self.ended)
+        xid = self._next_xid()
+        answer: asyncio.Future[list[bytes]] = self._loop.create_future()
+        self._pending[xid] = answer
+
+        def settled(answer: asyncio.Future[list[bytes]]) -> None:
+            self._pending.pop(xid, None)
+            self._parts.pop(xid, None)
+            if not answer.cancelled():
+                answer.exception()  # somebody else's failure may be told first; this one is known then
+
+        answer.add_done_callback(settled)
+        return wire.message(kind, xid, body), answer
 
     def tell(self, kind: int, body: bytes) -> None:
         """Send a small message whose answer does not matter; nothing when the connection is gone."""

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 import pytest
 
 from controller.compile import Location
-from controller.compile.skeleton import GATEWAY_MAC
 from controller.openflow.connection import Switch
 from controller.openflow.packed import cookie, flow_key, instructions
 from controller.openflow.server import OpenFlowServer
@@ -86,7 +85,7 @@ def trace(ovs: RealOvs, model: Model, source: Path, target: Path, packet: Packet
     assert location is not None
     name = {1: "icmp", 6: "tcp", 17: "udp", 47: "ip"}[packet.protocol]
     transport = f"{name}_src={packet.source_port},{name}_dst={packet.destination_port}"
-    hardware = receiver.mac if sender.subnet == receiver.subnet else GATEWAY_MAC.hex(":")
+    hardware = receiver.mac if sender.subnet == receiver.subnet else model.state.gateway_mac().hex(":")
     flow = (
         f"in_port={location.port},{name},dl_src={sender.mac},dl_dst={hardware},nw_src={sender.address[0]},"
         f"nw_dst={receiver.address[0]},"

@@ -8,7 +8,16 @@ import pytest
 
 from controller.compile import Location
 from data.path import Path
-from data.schema.objects import EgressPolicy, IngressPolicy, NetworkMacro, Object, PolicyGroup, Subnet, Vport
+from data.schema.objects import (
+    Controller,
+    EgressPolicy,
+    IngressPolicy,
+    NetworkMacro,
+    Object,
+    PolicyGroup,
+    Subnet,
+    Vport,
+)
 from tests.unit.compile.fabric_model import ACME, APP, PROD, WEB, Model, base, entry, vport
 
 
@@ -186,6 +195,18 @@ def test_deleting_a_domain_leaves_nothing_of_it() -> None:
     model.commit({path: None for path, _ in model.running.walk(PROD)}, {body.uuid: None})
     assert model.held["hv1"] == skeleton
     agree(model)
+
+
+def test_another_mac_for_the_gateways_reaches_every_flow_that_names_it() -> None:
+    model = Model()
+    model.commit(base(model))
+    for nth, dvrs in ((11, "hv1"), (12, "hv2")):
+        body = vport(model, nth)
+        model.commit({(*PROD, "vport", f"web-{nth}"): body}, {body.uuid: Location(dvrs, nth)})
+    model.commit({("controller",): Controller(uuid=model.uuid(), anycast_gateway_mac="02:00:00:00:00:fe")})
+    agree(model)
+    assert model.touched.keys() == {"hv1", "hv2", "hv3"}
+    assert not [flow for flow in model.held["hv1"].values() if bytes.fromhex("00005e000101") in flow]
 
 
 def test_a_changed_gateway_is_answered_at_the_new_address() -> None:

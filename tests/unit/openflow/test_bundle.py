@@ -50,11 +50,10 @@ async def test_filling_waits_for_a_switch_that_does_not_read() -> None:
     async with serving() as place:
         peer, switch = await place.greeted()
         bundle = switch.bundle()
-        opening = asyncio.create_task(bundle.open())
+        await bundle.open()
+        filling = asyncio.create_task(bundle.add([FLOW] * 200_000))
         xid, _ = await peer.expect(wire.BUNDLE_CONTROL)
         peer.send(wire.BUNDLE_CONTROL, xid, struct.pack("!IHH", 1, 1, 3))
-        await opening
-        filling = asyncio.create_task(bundle.add([FLOW] * 200_000))
         await asyncio.sleep(0.3)
         before = switch.sent
         await asyncio.sleep(0.1)
@@ -70,7 +69,7 @@ async def test_a_fill_that_is_cancelled_leaves_no_bundle_open() -> None:
         peer, switch = await place.greeted()
 
         def failing() -> Iterator[bytes]:
-            yield FLOW
+            yield from itertools.repeat(FLOW, 10_000)
             raise LookupError("a mistake of the compiler")
 
         for number, flows, wanted in (
@@ -78,11 +77,10 @@ async def test_a_fill_that_is_cancelled_leaves_no_bundle_open() -> None:
             (2, (FLOW for _ in itertools.count()), asyncio.CancelledError),
         ):
             bundle = switch.bundle()
-            opening = asyncio.create_task(bundle.open())
+            await bundle.open()
+            filling = asyncio.create_task(bundle.add(flows))
             xid, _ = await peer.expect(wire.BUNDLE_CONTROL)
             peer.send(wire.BUNDLE_CONTROL, xid, struct.pack("!IHH", number, 1, 3))
-            await opening
-            filling = asyncio.create_task(bundle.add(flows))
             await asyncio.sleep(0.05)
             filling.cancel()
             with pytest.raises(wanted):
@@ -90,3 +88,47 @@ async def test_a_fill_that_is_cancelled_leaves_no_bundle_open() -> None:
             while (message := await peer.receive())[0] == wire.BUNDLE_ADD:
                 pass
             assert (message[0], message[2]) == (wire.BUNDLE_CONTROL, struct.pack("!IHH", number, 6, 3))
+
+
+async def test_a_small_bundle_is_filled_and_prepared_in_one_round_trip() -> None:
+    async with serving() as place:
+        peer, switch = await place.greeted()
+        bundle = switch.bundle()
+        await bundle.open()
+        await bundle.add([FLOW])
+        closing = asyncio.create_task(bundle.close())
+        opened, _ = await peer.expect(wire.BUNDLE_CONTROL)
+        await peer.expect(wire.BUNDLE_ADD)
+        closed, _ = await peer.expect(wire.BUNDLE_CONTROL)
+        for kind, xid in ((1, opened), (3, closed)):
+            peer.send(wire.BUNDLE_CONTROL, xid, struct.pack("!IHH", 1, kind, 3))
+        await closing
+
+
+async def test_a_bundle_whose_filling_fails_before_anything_was_sent_sends_nothing() -> None:
+    async with serving() as place:
+        _, switch = await place.greeted()
+        before = switch.sent
+        bundle = switch.bundle()
+        await bundle.open()
+        with pytest.raises(LookupError):
+            await bundle.add({}[number] for number in [1])
+        assert switch.sent == before
+
+
+async def test_a_switch_that_opens_no_bundle_refuses_it_when_it_is_prepared() -> None:
+    async with serving() as place:
+        peer, switch = await place.greeted()
+        bundle = switch.bundle()
+        await bundle.open()
+        await bundle.add([FLOW])
+        closing = asyncio.create_task(bundle.close())
+        xid, body = await peer.expect(wire.BUNDLE_CONTROL)
+        too_many = struct.pack("!HH", 17, 3)
+        peer.send(wire.ERROR, xid, too_many + message(wire.BUNDLE_CONTROL, xid, body))
+        await peer.expect(wire.BUNDLE_ADD)
+        for kind in (3, 7):
+            xid, _ = await peer.expect(wire.BUNDLE_CONTROL)
+            peer.send(wire.BUNDLE_CONTROL, xid, struct.pack("!IHH", 1, kind, 3))
+        with pytest.raises(BundleRefused):
+            await closing
