@@ -26,6 +26,10 @@ SHOWN_VALUES = 12
 """Live values that `?` prints for one type; the rest is counted."""
 
 
+NARROWEST_HELP = 20
+"""Characters of a line that the help gets however narrow the terminal is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One possible next word. A `hint` (`<name>`, `<enter>`) is shown but not inserted; a `live` one is a
@@ -135,15 +139,29 @@ def help_lines(mode: Mode, text: str, context: Context, width: int = 80) -> list
         if not candidate.live and not (candidate.hint and candidate.word != ENTER and live)
     ]
     hints = [candidate for candidate in found if candidate.hint and candidate.word != ENTER]
-    if live:
+    if live and len(live) <= SHOWN_VALUES and any(candidate.help for candidate in live):
+        rows += [(candidate.word, candidate.help) for candidate in [*live, *hints]]
+    elif live:
         names = ", ".join(candidate.word for candidate in live[:SHOWN_VALUES])
         if len(live) > SHOWN_VALUES:
             names += f", ... {len(live) - SHOWN_VALUES} more"
-        word, help = (hints[0].word, hints[0].help) if hints else ("<value>", "")
+        word, help = (hints[0].word, hints[0].help) if hints else ("<name>", "one of")
         rows.append((word, f"{help}   [{names}]" if help else f"[{names}]"))
     column = max(12, *(len(word) for word, _ in rows)) + 2
     lines = []
     for word, help in rows:
-        line = f"  {word.ljust(column)}{help}".rstrip()
-        lines.append(line if not width or len(line) <= width else line[: width - 3] + "...")
+        texts = wrapped(help, max(NARROWEST_HELP, width - column - 2)) if width else [help]
+        lines.append(f"  {word.ljust(column)}{texts[0]}".rstrip())
+        lines += [f"  {' ' * column}{text}" for text in texts[1:]]
     return lines
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` characters, broken between words; a hint's own spaces stay."""
+    lines: list[str] = []
+    while len(text) > width:
+        at = text.rfind(" ", 0, width + 1)
+        at = width if at <= 0 else at
+        lines.append(text[:at].rstrip())
+        text = text[at:].lstrip()
+    return [*lines, text]

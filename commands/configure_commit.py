@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from commands.context import Context
+from commands.flow_words import change_line
 from commands.registry import Arguments, Mode, command
-from controller.openflow.packed import is_delete
-from controller.openflow.text import Names, describe
-from controller.pipeline import TABLE_NAMES
+from controller.pipeline import split_cookie
 from data.errors import MergeConflict, NshellError
 from views.models import Lines, Plan, PlanHypervisor, Receipt, Receipts
 
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from controller.planning import DvrsPlan
     from data.candidate import Candidate
     from data.configuration import Edits
+    from data.path import Path
 
-NAMES = Names(tables=TABLE_NAMES)
 KEPT = "nothing was applied; your candidate is kept"
 SLICE = 500
 """Flows described before the loop gets its turn: about 5 ms."""
@@ -44,14 +43,19 @@ async def commit_check(context: Context, arguments: Arguments) -> Plan | Lines:
     except NshellError as problem:
         problem.add_note(KEPT)
         raise
+
+    def explain(cookie: int) -> Path | None:
+        parts = split_cookie(cookie)
+        return (plan.objects.get(parts[2]) if parts else None) or context.fabric.explain(cookie)
+
     planned = {each.name: each for each in plan.dvrs}
     hypervisors = []
     for name, known in sorted(context.fabric.topology.hypervisors.items()):
         if name in planned:
-            hypervisors.append(await hypervisor(planned.pop(name)))
+            hypervisors.append(await hypervisor(planned.pop(name), explain))
         else:
             hypervisors.append(PlanHypervisor(name, known.state.value, 0, 0))
-    hypervisors += [await hypervisor(each) for each in planned.values()]
+    hypervisors += [await hypervisor(each, explain) for each in planned.values()]
     return Plan(plan.revision, plan.summary, tuple(hypervisors))
 
 
@@ -65,14 +69,11 @@ async def merged(context: Context, candidate: Candidate) -> Edits:
         return candidate.merge(changes.get)
 
 
-async def hypervisor(plan: DvrsPlan) -> PlanHypervisor:
+async def hypervisor(plan: DvrsPlan, explain: Callable[[int], Path | None]) -> PlanHypervisor:
     """One hypervisor's part of the plan with its flows as text."""
     flows: list[str] = []
     for part in slices(plan.messages):
-        flows += [
-            f"{'-' if is_delete(message) else '+'} {describe(message, NAMES).removeprefix('delete ')}"
-            for message in part
-        ]
+        flows += [change_line(message, explain) for message in part]
         await asyncio.sleep(0)
     return PlanHypervisor(plan.name, plan.state, plan.added, plan.removed, plan.by_table, tuple(flows))
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from commands.context import Context
 from commands.registry import Arguments, Mode, command
+from data.candidate import readable
 from data.text import hierarchy_lines
 from views.models import Lines
 
@@ -16,14 +19,14 @@ from views.models import Lines
 )
 async def load(context: Context, arguments: Arguments) -> None:
     """Set lines, a hierarchy or JSON, told apart by how the text begins; all or nothing."""
-    candidate = await context.candidate()
     name = arguments.get("file")
     if name is None:
         text, source = await context.read_terminal("end with ctrl-d on an empty line"), "terminal"
     else:
         text, source = await context.read_file(name), name
-    candidate.load(arguments.values["load"], text, source)
-    await context.save_candidate()
+    mode = arguments.values["load"]
+    contents = await asyncio.to_thread(readable, mode, text, source)
+    await context.change_candidate(lambda candidate: candidate.loading(mode, contents, source))
 
 
 @command("save <file>", help="the candidate as text into a file at your end", mode=Mode.CONFIGURE)

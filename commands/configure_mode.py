@@ -5,7 +5,7 @@ from __future__ import annotations
 from commands.configuration_models import difference, overlaid, tree
 from commands.context import Context
 from commands.registry import Arguments, Mode, command
-from commands.show_configuration import at_revision
+from commands.show_configuration import at_revision, objects_at
 from commands.statement import path_of
 from data.difference import of_edits
 from data.errors import CommandFailed, NothingThere
@@ -131,11 +131,10 @@ async def rollback_revision(context: Context, arguments: Arguments) -> None:
 
 async def roll(context: Context, number: int) -> None:
     """Load a revision into the candidate."""
-    candidate = await context.candidate()
     if number == context.fabric.running.revision:
-        candidate.discard()
+        (await context.candidate()).discard()
+        await context.save_candidate()
     else:
-        view = await at_revision(context, number)
-        candidate.rollback_to(dict(view.walk()))
-    await context.save_candidate()
+        objects = await objects_at(context, number)
+        await context.change_candidate(lambda candidate: candidate.rolling_back(objects))
     context.note(f"the candidate is revision {number}; 'compare' shows the difference, 'commit' applies it")

@@ -5,8 +5,8 @@ The session (nshell/session.py) implements this; unit tests use a small fake. Ha
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from commands.registry import Mode
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from data.candidate import Candidate
     from data.configuration import Configuration
     from data.path import Path
+    from data.steps import Steps
+
+T = TypeVar("T")
 
 
 class SessionFacts(Protocol):
@@ -57,6 +60,10 @@ class Context(Protocol):
 
     async def save_candidate(self) -> None:
         """Persist the user's candidate; returns when it is on disk."""
+        ...
+
+    async def change_candidate(self, work: Callable[[Candidate], Steps[T]]) -> T:
+        """Do work that may take long to the candidate, beside everything else, and persist it; all or nothing."""
         ...
 
     async def enter_configure(self) -> list[str]:

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from commands.configuration_models import tree
 from commands.context import Context
 from commands.registry import Arguments, command
 from commands.statement import path_of
 from data.configuration import Configuration, Running
 from data.errors import NothingThere
-from data.path import path_text
+from data.path import Path, path_text
+from data.schema.objects import Object
 from views.models import Tree
 
 
 async def at_revision(context: Context, number: int) -> Configuration:
     """The whole configuration of a revision. Raises NothingThere."""
+    if number == context.fabric.running.revision:
+        return context.fabric.running
+    return await asyncio.to_thread(Running, await objects_at(context, number), number)
+
+
+async def objects_at(context: Context, number: int) -> dict[Path, Object]:
+    """Every object of a revision. Raises NothingThere."""
     fabric = context.fabric
-    if number == fabric.running.revision:
-        return fabric.running
     if number > fabric.running.revision:
         raise NothingThere(
             f"revision {number}",
             f"there is no revision {number}",
             f"the latest is {fabric.running.revision}; 'show system commit' lists them",
         )
-    return Running(await fabric.submit(fabric.store.objects_at, number), number)
+    return await fabric.submit(fabric.store.objects_at, number)
 
 
 @command(

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from commands.context import Context
 from commands.lookup import require
 from commands.registry import Arguments, command
-from controller.topology import Attachment, Hypervisor
+from controller.topology import Attachment, Hypervisor, Interface
 from data.configuration import Configuration
-from data.path import Path, vport_name
-from data.schema.objects import Vport
-from views.models import Column, Document, Model, Moment, Several, Table
+from data.path import Path, vport_name, vport_path
+from data.schema.objects import Controller, Vport
+from views.models import Column, Document, Lines, Model, Moment, Several, Table
+from views.moment import ago
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric
@@ -84,11 +85,13 @@ async def show_dvrs(context: Context, arguments: Arguments) -> Model:
         hypervisors = [each for each in hypervisors if each.name == name]
     if not arguments.has("detail"):
         return table(fabric, hypervisors)
-    return Several({each.name: detail(fabric, each) for each in hypervisors})
+    return Several({each.name: await detail(fabric, each) for each in hypervisors})
 
 
-def detail(fabric: Fabric, hypervisor: Hypervisor) -> Document:
-    """Everything known of one hypervisor."""
+async def detail(fabric: Fabric, hypervisor: Hypervisor) -> Document:
+    """Everything known of one hypervisor; its flows are counted by its switch now."""
+    agent = next((one for one in fabric.agents.connected() if one.system_id == hypervisor.system_id), None)
+    here = [vport_name(path) for path, _, where in attachments(fabric) if where and where.dvrs == hypervisor.name]
     claims = sorted(fabric.topology.claims_of(hypervisor.name), key=lambda claim: claim.name)
     return Document(
         {
@@ -101,6 +104,9 @@ def detail(fabric: Fabric, hypervisor: Hypervisor) -> Document:
             "open_vswitch": hypervisor.ovs_version,
             "ovsdb_peer": hypervisor.ovsdb_peer,
             "openflow_peer": hypervisor.openflow_peer,
+            "agent": f"{agent.version} from {agent.peer}" if agent else "not connected",
+            "flows": await fabric.flow_count(hypervisor.name),
+            "vports": len(here),
             "interfaces": [
                 f"{claim.name} port {claim.ofport} iface-id {vport_of(fabric.running, claim.iface_id)}"
                 for claim in claims
@@ -116,43 +122,52 @@ def vport_of(configuration: Configuration, iface_id: str) -> str:
     return vport_name(path) if path is not None and len(path) == 6 else iface_id
 
 
-WHERE = (
-    Column("dvrs", "dVRS"),
-    Column("interface", "Interface"),
-    Column("port", "Port", "right"),
-    Column("vport", "vPort", shrink=True),
-    Column("since", "Since"),
-)
-
-
-@command("show topology", help="hypervisors and which workload is where")
+@command("show topology", help="hypervisors and which workload is where, as a tree")
 async def show_topology(context: Context, arguments: Arguments) -> Model:
-    """The hypervisors, every interface with an iface-id, and vports that several interfaces claim."""
+    """The controller, its hypervisors, and every interface with an iface-id; rival claims to a vport are marked."""
     fabric = context.fabric
-    topology = fabric.topology
+    listen = fabric.running.settings(Controller).listen_address
     hypervisors = known(fabric)
-    rows = [
-        (claim.dvrs, claim.name, claim.ofport, vport_of(fabric.running, claim.iface_id), Moment(claim.since))
-        for each in hypervisors
-        for claim in sorted(topology.claims_of(each.name), key=lambda claim: claim.ofport)
-    ]
-    parts: dict[str, Model] = {
-        "hypervisors": table(fabric, hypervisors),
-        "interfaces": Table("Workload interfaces", WHERE, rows, "interfaces"),
-    }
-    rivals = [
-        (
-            vport_of(fabric.running, iface_id),
-            ", ".join(f"{claim.name} on {claim.dvrs}" for claim in claims[:-1]),
-            f"{claims[-1].name} on {claims[-1].dvrs}",
-        )
-        for iface_id, claims in topology.rivals()
-    ]
-    if rivals:
-        parts["rivals"] = Table(
-            "vPorts claimed more than once",
-            (Column("vport", "vPort"), Column("ignored", "Ignored"), Column("counts", "Counts")),
-            rows=rivals,
-            counted="vports",
-        )
-    return Several(parts)
+    lines = [f"controller {listen}   revision {fabric.running.revision}   {state_note(hypervisors)}".rstrip()]
+    document = []
+    for each in hypervisors:
+        claims = sorted(fabric.topology.claims_of(each.name), key=lambda claim: claim.ofport)
+        rows = [branch(fabric, claim) for claim in claims]
+        last = each is hypervisors[-1]
+        address = f"   tunnel {each.tunnel_address}" if each.tunnel_address else ""
+        reason = f"   ({each.reason})" if each.reason else ""
+        lines.append(f"{'`' if last else '|'}-- {each.name}   {each.state.value} {ago(each.since)}{address}{reason}")
+        names, ports = (max((len(str(row[key])) for row in rows), default=0) for key in ("vport", "port"))
+        for row in rows:
+            note = f"   {row['note']}" if row["note"] else ""
+            lines.append(
+                f"{' ' if last else '|'}   {'`' if row is rows[-1] else '|'}-- port {str(row['port']).rjust(ports)}   "
+                f"{str(row['vport']).ljust(names)}   {row['interface']}{note}"
+            )
+        facts = {"name": each.name, "state": each.state.value, "tunnel_address": each.tunnel_address or None}
+        document.append(facts | {"interfaces": rows})
+    nowhere = [vport_name(path) for path, _, where in attachments(fabric) if where is None]
+    if nowhere:
+        shown = ", ".join(nowhere[:UNRESOLVED]) + (", ..." if len(nowhere) > UNRESOLVED else "")
+        lines.append(f"unresolved vports: {len(nowhere)}   {shown}")
+    return Lines(lines, {"controller": listen, "hypervisors": document, "unresolved": nowhere})
+
+
+UNRESOLVED = 8
+"""Unresolved vports that the tree names."""
+
+
+def branch(fabric: Fabric, claim: Interface) -> dict[str, object]:
+    """One interface: its vport, and what is to be said about it."""
+    topology = fabric.topology
+    path = fabric.running.by_uuid(claim.iface_id) or vport_path(claim.iface_id)
+    vport = None if path is None else fabric.running.get(path)
+    note = ""
+    if path is None or vport is None:
+        note = "no such vport"
+    else:
+        where = topology.attachment(vport.uuid, vport_name(path))
+        if where is not None and (where.dvrs, where.interface) != (claim.dvrs, claim.name):
+            note = f"ignored: {where.interface} on {where.dvrs} came later"
+    shown = vport_of(fabric.running, claim.iface_id)
+    return {"port": claim.ofport, "vport": shown, "interface": claim.name, "note": note or None}

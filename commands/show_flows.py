@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from commands.context import Context
+from commands.counters import reachable
+from commands.flow_words import flow_text, owner_name, purpose
 from commands.lookup import named, require
 from commands.registry import Arguments, command
-from controller.openflow.readback import FlowEntry
-from controller.openflow.text import Names, actions_text, match_text
+from controller.openflow.wire import ALL_TABLES
 from controller.pipeline import TABLE_NAMES
-from controller.topology import Standing
 from data.errors import NothingThere
-from data.path import path_text
 from views.models import Column, Table
 
 COLUMNS = (
     Column("dvrs", "dVRS"),
     Column("table", "Table"),
     Column("packets", "Packets", "right"),
-    Column("bytes", "Bytes", "right"),
+    Column("bytes", "Bytes", "right", spare=True),
     Column("object", "Object", shrink=True),
+    Column("purpose", "Does", spare=True),
     Column("flow", "Flow", shrink=True),
 )
-
-
-NAMES = Names(tables=TABLE_NAMES)
-
-
-def flow_text(flow: FlowEntry) -> str:
-    """Match and actions in ovs-ofctl's words; table and cookie have columns of their own."""
-    return f"{match_text(flow.priority, flow.match, NAMES)} actions={actions_text(flow.instructions, NAMES)}"
 
 
 def table_number(name: str) -> int:
@@ -48,22 +40,15 @@ async def show_flows(context: Context, arguments: Arguments) -> Table:
     """Flows read from the switches now; hypervisors that are away are left out unless one is named."""
     fabric = context.fabric
     name, vport, table = arguments.get("dvrs"), arguments.get("vport"), arguments.get("table")
-    number = None if table is None else table_number(table)
+    number = ALL_TABLES if table is None else table_number(table)
     owner = None if vport is None else next(iter(named(fabric.running, "vport", vport, arguments)))
     if name is not None:
         require(fabric.running, ("dvrs", name))
-    ready = [
-        each
-        for each, known in fabric.topology.hypervisors.items()
-        if known.state in (Standing.READY, Standing.CONNECTED)
-    ]
     rows = []
-    for dvrs in [name] if name is not None else sorted(ready):
-        for flow in sorted(await fabric.flows(dvrs), key=lambda flow: (flow.table, -flow.priority, flow.match)):
-            if number is not None and flow.table != number:
-                continue
-            path = fabric.explain(flow.cookie)
-            if owner is not None and path != owner:
+    for dvrs in [name] if name is not None else reachable(fabric):
+        flows = await fabric.flows(dvrs, number)
+        for flow in sorted(flows, key=lambda flow: (flow.table, -flow.priority, flow.match)):
+            if owner is not None and fabric.explain(flow.cookie) != owner:
                 continue
             rows.append(
                 (
@@ -71,8 +56,9 @@ async def show_flows(context: Context, arguments: Arguments) -> Table:
                     TABLE_NAMES.get(flow.table, str(flow.table)),
                     flow.packets,
                     flow.octets,
-                    path_text(path) if path else None,
-                    flow_text(flow),
+                    owner_name(flow.cookie, fabric.explain),
+                    purpose(flow.cookie),
+                    flow_text(flow.priority, flow.match, flow.instructions),
                 )
             )
     return Table("Flows", COLUMNS, rows, "flows")

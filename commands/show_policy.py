@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from commands.context import Context
+from commands.counters import RULE_TABLES, reachable, read
 from commands.lookup import note, scope
 from commands.registry import Arguments, command
 from commands.show_dvrs import attachments
+from controller.pipeline import Feature
 from data.configuration import Configuration
 from data.path import Path
 from data.schema.objects import (
@@ -26,7 +28,7 @@ from data.schema.objects import (
     Zone,
 )
 from data.schema.types import ipv4_range, ipv4_text
-from views.models import Column, Table
+from views.models import Cell, Column, Table
 
 SCOPE = "[enterprise <enterprise> [domain <domain>]]"
 DOMAIN = Column("domain", "Domain", shrink=True)
@@ -218,8 +220,12 @@ def entry_row(path: Path, entry: Entry, priority: int) -> tuple[str | int | None
     )
 
 
-def entries(running: Configuration, domain: Path) -> Iterator[tuple[str | int | None, ...]]:
-    """The rules of a domain in the order in which they are looked at, each direction closed by its default."""
+def entries(
+    running: Configuration, domain: Path
+) -> Iterator[tuple[tuple[Path, Feature], tuple[str | int | None, ...]]]:
+    """The rules of a domain in the order in which they are looked at, each direction closed by its default; before each
+    what its flows are counted under.
+    """
     kinds: tuple[tuple[str, type[IngressPolicy | EgressPolicy]], ...] = (
         ("ingress", IngressPolicy),
         ("egress", EgressPolicy),
@@ -234,20 +240,29 @@ def entries(running: Configuration, domain: Path) -> Iterator[tuple[str | int | 
                 entry = running.get((*path, "entry", number))
                 if isinstance(entry, Entry):
                     any_entry = True
-                    yield entry_row((*path, "entry", number), entry, policy.priority)
+                    where = (*path, "entry", number)
+                    yield (where, Feature.RULE), entry_row(where, entry, policy.priority)
         settings = running.get(domain)
         assert isinstance(settings, Domain)
         default = settings.ingress_default if keyword == "ingress" else settings.egress_default
-        yield (keyword, None, "default", "any", "any", "any", default or ("deny" if any_entry else "allow"), None)
+        feature = Feature.DEFAULT_INGRESS if keyword == "ingress" else Feature.DEFAULT_EGRESS
+        verdict = default or ("deny" if any_entry else "allow")
+        yield (domain, feature), (keyword, None, "default", "any", "any", "any", verdict, None)
 
 
-@command(f"show policies {SCOPE}", help="rules in the order in which they are looked at")
+@command(
+    f"show policies {SCOPE} [counters]",
+    help="rules in the order in which they are looked at",
+    words={"counters": "with what each matched, added up over the hypervisors"},
+)
 async def show_policies(context: Context, arguments: Arguments) -> Table:
     """One row per entry; the last row of a direction is what happens when nothing matches."""
     running = context.fabric.running
     under = scope(running, arguments)
-    rows = [(domain_name(path), *row) for path, _ in running.objects(Domain, under) for row in entries(running, path)]
-    columns = (
+    found = [(path, key, row) for path, _ in running.objects(Domain, under) for key, row in entries(running, path)]
+    rows: list[tuple[Cell, ...]] = [(domain_name(path), *row) for path, _, row in found]
+    keys = [key for _, key, _ in found]
+    columns: tuple[Column, ...] = (
         DOMAIN,
         Column("direction", "Direction"),
         Column("priority", "Prio", "right"),
@@ -258,4 +273,10 @@ async def show_policies(context: Context, arguments: Arguments) -> Table:
         Column("action", "Action"),
         Column("flags", "Flags"),
     )
+    if arguments.has("counters"):
+        asked = reachable(context.fabric)
+        counts = await read(context.fabric, asked, RULE_TABLES)
+        nothing = (0, 0) if asked else (None, None)
+        rows = [(*row, *counts.get(key, nothing)) for row, key in zip(rows, keys, strict=True)]
+        columns = (*columns, Column("packets", "Packets", "right"), Column("bytes", "Bytes", "right", spare=True))
     return Table("Policies", columns, rows, "rules and defaults", note=note(under))

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from commands.context import Context
+from commands.counters import DROPS, VPORT_TABLES, Counts, reachable, read
 from commands.lookup import named, note, scope
 from commands.registry import Arguments, command
+from controller.pipeline import Feature
 from controller.topology import Attachment, Standing
 from data.path import Path, vport_name
 from data.schema.objects import Vport
@@ -56,13 +58,13 @@ def chosen(context: Context, arguments: Arguments) -> Iterator[tuple[Path, Vport
 @command(
     "show vports <vport> [enterprise <enterprise> [domain <domain>]] [detail]",
     help="one virtual port, by its name or enterprise/domain/name",
-    words={"detail": "every attribute"},
+    words={"detail": "every attribute, and what was dropped why"},
 )
 @command(
     "show vports [enterprise <enterprise> [domain <domain> [subnet <subnet>]]] "
     "[type {vm|host|bridge|container}] [detail]",
     help="virtual ports and where they are",
-    words={"detail": "every attribute"},
+    words={"detail": "every attribute, and what was dropped why"},
 )
 async def show_vports(context: Context, arguments: Arguments) -> Model:
     """Vports as a table, or one document each with `detail`."""
@@ -73,7 +75,9 @@ async def show_vports(context: Context, arguments: Arguments) -> Model:
         for path, vport in chosen(context, arguments)
     ]
     if arguments.has("detail"):
-        return Several({vport_name(path): detail(fabric, path, vport, where) for path, vport, where in found})
+        there = {where.dvrs for _, _, where in found if where is not None}
+        counts = await read(fabric, sorted(there.intersection(reachable(fabric))), VPORT_TABLES)
+        return Several({vport_name(path): detail(fabric, path, vport, where, counts) for path, vport, where in found})
     rows = []
     states: Counter[str] = Counter()
     whose = 3 if under else 1
@@ -97,8 +101,23 @@ async def show_vports(context: Context, arguments: Arguments) -> Model:
     return Table("Virtual ports", columns, rows, "virtual ports", summary, note(under))
 
 
-def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None) -> Document:
-    """Every attribute of one vport."""
+def counters(path: Path, counts: Counts) -> dict[str, object]:
+    """What the switch counted since the vport's flows are there; nothing when it cannot be asked."""
+    if not any(counted == path for counted, _ in counts):
+        return {"traffic": None, "dropped": None}
+
+    def amount(feature: Feature) -> dict[str, object]:
+        packets, octets = counts.get((path, feature), (0, 0))
+        return {"packets": packets, "bytes": octets}
+
+    return {
+        "traffic": {"received": amount(Feature.RECEIVED), "delivered": amount(Feature.DELIVERED)},
+        "dropped": {feature.name.lower(): counts.get((path, feature), (0, 0))[0] for feature in DROPS},
+    }
+
+
+def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None, counts: Counts) -> Document:
+    """Every attribute of one vport, and its counters."""
     subnet = fabric.running.resolve(path, "subnet", vport.subnet)
     entries = [" ".join(user[4:]) for user in sorted(fabric.running.referrers(path))]
     return Document(
@@ -117,6 +136,7 @@ def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None) -
             "address": list(vport.address),
             "policy_groups": list(vport.policy_group),
             "named_by": entries,
+            **counters(path, counts),
         },
         f"vport {vport_name(path)}",
     )

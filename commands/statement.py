@@ -56,6 +56,11 @@ def complete_tail(tail: Value, before: tuple[Word, ...], partial: str, context: 
         yield Candidate(f"<{tail.name}>", "words of the command, up to the end of the line", hint=True)
         return
     words = [word.text for word in before]
+    if words == ["dvrs"] and not context.level and verb in ("set", "edit"):
+        for name, stranger in context.fabric.topology.unknown.items():
+            if name.startswith(partial):
+                peer = stranger.ovsdb_peer or stranger.openflow_peer
+                yield Candidate(name, f"dials in from {peer}, not configured yet", live=True)
     for found in complete(words, partial, context.configuration, verb=verb, at=context.level):
         text = f"{found.help}   {found.hint}" if found.hint and found.word else found.help
         if found.word == ENTER or not found.word:

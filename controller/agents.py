@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from controller.events import Events, Kind
 from data.errors import CommandFailed
 
 __all__ = ["AgentInfo", "AgentServer"]
+
+log = logging.getLogger(__name__)
 
 LINE_LIMIT = 1 << 20  # bytes of one message, either way
 HELLO_TIMEOUT = 5.0  # seconds from connecting to a valid hello
@@ -142,26 +145,30 @@ class AgentServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
-    async def start(self, host: str, port: int) -> None:
-        """Listens; raises CommandFailed when the address cannot be taken."""
-        try:
-            self._server = await asyncio.start_server(self._arrived, host, port, limit=LINE_LIMIT)
-        except OSError as problem:
-            raise CommandFailed(
-                "controller agent-port",
-                f"cannot listen on {host}:{port}: {problem.strerror or problem}",
-                "set another listen-address or agent-port, or end what holds it",
-            ) from None
+    async def start(self, host: str, port: int) -> int:
+        """Listens; port 0 takes a free one. Returns the port. Raises OSError."""
+        self._server = await asyncio.start_server(self._arrived, host, port, limit=LINE_LIMIT)
+        return self.port or port
 
-    async def stop(self) -> None:
-        """Closes the listener and every connection, and waits for their tasks to end."""
+    def stop_listening(self) -> None:
+        """Lets nobody in any more; `start` begins again. Connections stay."""
         if self._server is not None:
             self._server.close()
+        self._server = None
+
+    def end_connections(self, reason: str) -> None:
+        """Ends all connections; who dials again gets in."""
+        if self._open:
+            self._events.add(Kind.HYPERVISOR, f"{len(self._open)} connections of agents are ended: {reason}")
         for connection in tuple(self._open):
             connection.close()
+
+    async def close(self) -> None:
+        """Closes the listener and every connection, and waits for their tasks to end."""
+        self.stop_listening()
+        self.end_connections("the controller stops")
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=PING_TIMEOUT)
-        self._server = None
 
     @property
     def port(self) -> int | None:
@@ -229,9 +236,7 @@ class AgentServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if len(self._open) >= CONNECTIONS_MAX:
-            self._events.add(
-                Kind.FAULT, f"agent {connection.peer}: refused, {CONNECTIONS_MAX} connections are open"
-            )
+            log.warning("agent %s: refused, %d connections are open", connection.peer, CONNECTIONS_MAX)
             connection.close()
             return
         self._open.add(connection)
@@ -239,7 +244,11 @@ class AgentServer:
             if await self._greet(connection):
                 await self._serve(connection)
         except _Broken as problem:
-            self._events.add(Kind.FAULT, f"agent {self._named(connection)}: {problem}; closed")
+            text = f"agent {self._named(connection)}: {problem}; closed"
+            if connection.info is None:
+                log.warning("%s", text)  # no event: strangers must not push out what happened to hypervisors
+            else:
+                self._events.add(Kind.FAULT, text)
         finally:
             self._gone(connection)
 

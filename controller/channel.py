@@ -10,7 +10,6 @@ committed changes are only noted, and sent at the end of the reconcile (`reconci
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from typing import Protocol
 from controller.openflow.bundle import Bundle
 from controller.openflow.errors import SwitchGone
 from controller.openflow.readback import FlowEntry
+from controller.openflow.wire import ALL_TABLES
+from controller.patience import patience
 
 __all__ = ["Channel", "Prepared", "Switch"]
 
@@ -26,13 +27,17 @@ __all__ = ["Channel", "Prepared", "Switch"]
 class Switch(Protocol):
     """What a change needs of an OpenFlow connection (`controller.openflow.connection.Switch`)."""
 
+    progress: int
+
     def bundle(self) -> Bundle: ...
 
-    async def barrier(self) -> None: ...
+    async def flows(self, table: int = ALL_TABLES) -> list[FlowEntry]: ...
 
-    async def flows(self) -> list[FlowEntry]: ...
+    async def flow_count(self, table: int = ALL_TABLES) -> int: ...
 
     async def flush_conntrack(self, zone: int) -> None: ...
+
+    def close(self, reason: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,15 @@ class Prepared:
     async def commit(self) -> float:
         """Carries it out; milliseconds from the preparation to the switch's barrier reply."""
         self.channel.pushes += 1
-        # Both are sent at once: the barrier is answered after the bundle, without another round trip.
-        await asyncio.gather(self.bundle.commit(), self.switch.barrier())
+        with patience(self.switch, self.bundle.count):
+            await self.bundle.commit()
         self.channel.pushes += 1
         return (time.perf_counter() - self.started) * 1000
+
+    async def discard(self) -> None:
+        """Throws it away; a switch that is gone has done so already."""
+        with patience(self.switch):
+            await self.bundle.discard()
 
 
 class Channel:
@@ -79,11 +89,18 @@ class Channel:
         if switch is None:
             raise SwitchGone("not connected")
         started = time.perf_counter()
-        bundle = switch.bundle()
-        await bundle.open()
-        await bundle.add(messages)
-        await bundle.close()
+        with patience(switch):
+            bundle = switch.bundle()
+            await bundle.open()
+            await bundle.add(messages)
+            await bundle.close()
         return Prepared(self, switch, bundle, started)
+
+    async def forget_connections(self, zone: int) -> None:
+        """Empties a conntrack zone; nothing when there is no switch. Raises RequestRefused or SwitchGone."""
+        if self.switch is not None:
+            with patience(self.switch):
+                await self.switch.flush_conntrack(zone)
 
     async def push(self, messages: Sequence[bytes]) -> float:
         """One bundle there and behind a barrier; milliseconds. Raises BundleRefused or SwitchGone."""

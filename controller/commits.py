@@ -209,6 +209,7 @@ class Commits:
             try:
                 for participant in self._participants:
                     await participant.prepare(edits)
+                successor = await network.successor(made, number)
                 receipts = await apply(
                     items, lambda: backward(made), decide,
                     journal=write_journal, strict=strict, report=report, stranded=self._stranded,
@@ -219,7 +220,7 @@ class Commits:
                 await self._failed(number, author, journal, failure)
                 raise
             moves = list(told(made))
-            network.commit(made, number)
+            network.commit(made, number, successor)
             for receipt in receipts:
                 if receipt.state is Kept.PENDING:
                     self._pending.setdefault(receipt.dvrs, set()).add(number)

@@ -1,11 +1,13 @@
 """What happened in the network, newest last: the list behind `show events` and the same lines in the log.
 
 Events are facts for people, not a message bus: nothing in the controller reacts to one. A kind is one word a person can
-filter on; the text names the object first. The list is bounded (LIMIT), the log keeps everything.
+filter on; the text names the object first. The list is bounded (LIMIT), the log keeps everything. Packets that policy
+logs have a LIMIT of their own: a port scan must not drive out what happened to the network.
 """
 
 from __future__ import annotations
 
+import heapq
 import logging
 import time
 from collections import deque
@@ -15,7 +17,7 @@ from enum import StrEnum
 
 __all__ = ["LIMIT", "Event", "Events", "Kind"]
 
-LIMIT = 1000  # events kept in memory, about 200 KB
+LIMIT = 1000  # events kept in memory of POLICY, and as many of all other kinds; about 200 KB each
 log = logging.getLogger("nshell.controller")
 
 
@@ -43,17 +45,18 @@ class Event:
 
 
 class Events:
-    """The last LIMIT events, oldest first. `watch` gives later ones to a dashboard or `monitor`."""
+    """The last events, oldest first. `watch` gives later ones to a dashboard or `monitor`."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._events: deque[Event] = deque(maxlen=LIMIT)
+        self._packets: deque[Event] = deque(maxlen=LIMIT)
         self._watchers: set[Callable[[Event], None]] = set()
 
     def add(self, kind: Kind, text: str) -> None:
         """Records and logs one event; a FAULT is logged as a warning."""
         event = Event(self._clock(), kind, text)
-        self._events.append(event)
+        (self._packets if kind is Kind.POLICY else self._events).append(event)
         log.log(logging.WARNING if kind is Kind.FAULT else logging.INFO, "%s: %s", kind, text)
         for watcher in tuple(self._watchers):
             watcher(event)
@@ -64,7 +67,7 @@ class Events:
         return lambda: self._watchers.discard(watcher)
 
     def __iter__(self) -> Iterator[Event]:
-        return iter(tuple(self._events))
+        return heapq.merge(tuple(self._events), tuple(self._packets), key=lambda event: event.time)
 
     def __len__(self) -> int:
-        return len(self._events)
+        return len(self._events) + len(self._packets)

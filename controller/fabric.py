@@ -29,6 +29,7 @@ from controller.network import Network
 from controller.numbers import Numbers
 from controller.openflow.errors import OpenFlowError
 from controller.openflow.readback import FlowEntry
+from controller.openflow.wire import ALL_TABLES
 from controller.pipeline import split_cookie
 from controller.planning import Plan
 from controller.reconcile import Reconciled
@@ -64,7 +65,7 @@ class Fabric:
     async def start(self) -> None:
         """Loads, compiles, closes what a crash left open, then listens.
 
-        Raises StoreUnavailable, or CommandFailed when a listener cannot be opened.
+        A port that is taken is told as an event and tried again (`listeners.py`). Raises StoreUnavailable.
         """
         running = await self.submit(self.store.load)
         numbers = Numbers(await self.submit(self.store.numbers))
@@ -74,11 +75,11 @@ class Fabric:
         self._hypervisors = Hypervisors(network, self._upkeep)
         self._listeners = Listeners(self._hypervisors, network)
         neighbours = Neighbours(network, lambda system_id, peers: self.agents.set_peers(system_id, peers))
-        self._listeners.renewed = neighbours.all
         self._commits = Commits(
             network, self.store, self.submit, self._upkeep.stranded, (self._listeners, self._hypervisors), self._clock
         )
         await self._commits.recover()
+        neighbours.all()
         await self._listeners.open(running.settings(Controller))
         self._upkeep.start()
         gc.collect()
@@ -123,8 +124,11 @@ class Fabric:
     def topology(self) -> Topology:
         return self.network.topology
 
-    async def flows(self, dvrs: str) -> list[FlowEntry]:
-        """The flows of a hypervisor, read from its switch now. Raises CommandFailed when it is not there."""
+    async def flows(self, dvrs: str, table: int = ALL_TABLES) -> list[FlowEntry]:
+        """The flows of a hypervisor, of one table or all, read from its switch now.
+
+        Raises CommandFailed when it is not there.
+        """
         channel = self.network.channels.get(dvrs)
         where = f"dvrs {dvrs}"
         if channel is None:
@@ -132,9 +136,19 @@ class Fabric:
         if channel.switch is None:
             raise CommandFailed(where, f"it is away: {self.topology.hypervisors[dvrs].reason}", "see 'show dvrs'")
         try:
-            return await channel.switch.flows()
+            return await channel.switch.flows(table)
         except OpenFlowError as problem:
             raise CommandFailed(where, f"its flows could not be read: {problem}", "try again") from problem
+
+    async def flow_count(self, dvrs: str) -> int | None:
+        """How many flows a switch holds, counted by itself now; None when it is not there."""
+        channel = self.network.channels.get(dvrs)
+        if channel is None or channel.switch is None:
+            return None
+        try:
+            return await channel.switch.flow_count()
+        except OpenFlowError:
+            return None
 
     def explain(self, cookie: int) -> Path | None:
         """The object that a flow with this cookie belongs to; None for the fabric itself and for foreign flows."""

@@ -122,7 +122,7 @@ class Hypervisors:
         network.topology.stranger_left(identity)
         self._admitted[name] = database
         self._names[number] = name
-        network.topology.note(name, datapath_id=number, ovs_version=version, ovsdb_peer=database.peer)
+        network.topology.note(name, datapath_id=number, ovs_version=version or None, ovsdb_peer=database.peer)
         if not await self._set_up(name, item, database) or self._admitted.get(name) is not database:
             return
         self._report(name, database)
@@ -166,7 +166,7 @@ class Hypervisors:
 
     def _report(self, name: str, database: Database) -> None:
         topology = self._network.topology
-        topology.note(name, vxlan_port=database.tunnel_port, ovs_version=database.ovs_version)
+        topology.note(name, vxlan_port=database.tunnel_port)
         topology.report(name, database.attached())
         self._upkeep.settle()
 
@@ -218,6 +218,8 @@ class Hypervisors:
         topology.note(name, openflow_peer=switch.peer)
         self._stand(name, "reading its flows back")
         switch.on_packet_in = lambda cookie, table, port, frame: self._log.packet(name, cookie, frame)
+        # The database has a version only where the distribution's start script writes it there.
+        topology.note(name, ovs_version=await switch.software())
         await switch.monitor(lambda event: self._upkeep.suspect(name, event.table))
         self._upkeep.program(name)
 

@@ -1,15 +1,23 @@
 """Where hypervisors dial in: OpenFlow, OVSDB and the agents, as the `controller` configuration says.
 
-A participant of commits. One that changes an address, a port or the probe interval opens the new listeners before
-anything else happens, so that a port which is taken fails the commit, and closes the old ones after it. The connections
-of the old listeners end; hypervisors dial in again and are found in agreement.
+A participant of commits. What a commit moves is closed and opened anew before anything else happens, so that a port
+which is taken fails the commit, and put back when the commit fails; what it does not move is left alone. Connections
+outlive all this until the commit is decided; then those end that were dialled at a place which is no more, and
+hypervisors dial in again and are found in agreement.
+
+    prepare   close what moves ──> open it at its new place ──taken──> put it back, ApplyFailed
+    drop      the same way back
+    changed   end the connections of what moved away
+
+A port that is taken at start does not keep the controller from starting: how else would an operator choose another? It
+is told as an event, and tried again every RETRY seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import NamedTuple, Protocol
 
 from controller.agents import AgentServer
 from controller.events import Kind
@@ -18,138 +26,158 @@ from controller.network import Network
 from controller.openflow.server import OpenFlowServer
 from controller.ovsdb.server import OvsdbServer
 from data.configuration import Edits
-from data.errors import ApplyFailed, CommandFailed
+from data.errors import ApplyFailed
 from data.schema.objects import Controller
 
-__all__ = ["Listeners"]
+__all__ = ["RETRY", "Listeners"]
 
 CONTROLLER = ("controller",)
-Endpoint = tuple[str, str, int]  # protocol, address, port
+RETRY = 5.0  # seconds between two attempts to listen at a place that is taken
+_ANY = "0.0.0.0"
+_REMEDY = "choose another address or port, or stop what listens there"
+
+
+class Place(NamedTuple):
+    """Where one protocol is listened for."""
+
+    address: str
+    port: int
+
+    def covers(self, other: Place) -> bool:
+        """Whether who dialled the other place would get through here."""
+        return self.port == other.port and self.address in (_ANY, other.address)
 
 
 class Server(Protocol):
-    """What OpenFlowServer and OvsdbServer have in common."""
+    """What the three servers have in common."""
 
     async def start(self, host: str, port: int) -> int: ...
+
+    def stop_listening(self) -> None: ...
+
+    def end_connections(self, reason: str) -> None: ...
 
     def close(self) -> Awaitable[None]: ...
 
 
-class _Agents:
-    """An AgentServer as a Server."""
-
-    def __init__(self, agents: AgentServer) -> None:
-        self.agents = agents
-
-    async def start(self, host: str, port: int) -> int:
-        await self.agents.start(host, port)
-        return self.agents.port or port
-
-    async def close(self) -> None:
-        await self.agents.stop()
-
-
 class Listeners:
-    """The open listeners. `agents` are those that dialled in; `renewed` is called when they have to dial in anew."""
+    """The servers, for life, and where they listen now. `agents` are those that dialled in."""
 
     def __init__(self, hypervisors: Hypervisors, network: Network) -> None:
-        self._hypervisors = hypervisors
         self._network = network
-        self._open: dict[Endpoint, Server] = {}
-        self._fresh: dict[Endpoint, Server] = {}
-        self._settings: Controller | None = None
-        self.renewed: Callable[[], None] | None = None
-
-    @property
-    def agents(self) -> AgentServer:
-        """The hypervisors' agents."""
-        return next(server.agents for server in self._open.values() if isinstance(server, _Agents))
+        self.agents = AgentServer(network.events, self._refusal)
+        self._openflow = OpenFlowServer(hypervisors.switch_connected, hypervisors.switch_closed)
+        self._ovsdb = OvsdbServer(hypervisors.database_connected, hypervisors.database_closed)
+        self._servers: dict[str, Server] = {
+            "openflow": self._openflow, "ovsdb": self._ovsdb, "agent": self.agents,
+        }  # fmt: skip
+        self._wanted: dict[str, Place] = {}
+        self._former: dict[str, Place] = {}  # where they listened before the commit that is under way
+        self._closed: dict[str, str] = {}  # protocol that is wanted and cannot be listened for -> why
+        self._moving = asyncio.Lock()
+        self._retrying: asyncio.Task[None] | None = None
 
     async def open(self, settings: Controller) -> None:
-        """Opens what the configuration says. Raises CommandFailed when an address cannot be listened on."""
-        try:
-            self._fresh = await self._opened(settings, set())
-        except (OSError, CommandFailed) as problem:
-            raise CommandFailed("controller", _cause(problem), _REMEDY) from problem
-        self._take(settings)
+        """Listens where the configuration says; a place that is taken is told, and tried again later."""
+        self._probe(settings)
+        self._wanted = _places(settings)
+        self._closed = dict.fromkeys(self._wanted, "")
+        async with self._moving:
+            await self._try()
+        self._retrying = asyncio.create_task(self._retry(), name="listeners")
 
     async def close(self) -> None:
         """Closes everything, connections included."""
-        servers, self._open = list(self._open.values()), {}
-        await asyncio.gather(*(server.close() for server in servers))
+        if self._retrying is not None:
+            self._retrying.cancel()
+            await asyncio.gather(self._retrying, return_exceptions=True)
+        await asyncio.gather(*(server.close() for server in self._servers.values()))
 
     async def prepare(self, edits: Edits) -> None:
-        """Opens the listeners that a commit asks for beside those that are open. Raises ApplyFailed."""
-        settings = self._changed(edits)
+        """Listens where a commit says. Raises ApplyFailed, and listens where it did before then."""
+        settings = _edited(edits)
         if settings is None:
             return
-        try:
-            self._fresh = await self._opened(settings, set(self._open))
-        except (OSError, CommandFailed) as problem:
-            raise ApplyFailed("controller", _cause(problem), _REMEDY) from problem
+        async with self._moving:
+            self._former, places = self._wanted, _places(settings)
+            problem = await self._move(places, _differing(self._former, places))
+        if problem is not None:
+            raise ApplyFailed("controller", problem, _REMEDY)
 
     async def drop(self) -> None:
-        """Closes what was opened for a commit that failed."""
-        fresh, self._fresh = self._fresh, {}
-        await asyncio.gather(*(server.close() for server in fresh.values()))
+        """The commit failed: listens where it did before."""
+        async with self._moving:
+            await self._back()
 
     async def changed(self, edits: Edits) -> None:
-        """Takes the new listeners, closes those that are not wanted any more."""
-        settings = self._changed(edits)
+        """The commit is decided: ends the connections that were dialled at places which are no more."""
+        settings = _edited(edits)
         if settings is None:
             return
-        before = self._settings
-        wanted = set(_endpoints(settings))
-        again = before is not None and before.probe_interval != settings.probe_interval
-        stale = {end: self._open.pop(end) for end in tuple(self._open) if end not in wanted or again}
-        await asyncio.gather(*(server.close() for server in stale.values()))
-        if again:
-            try:
-                self._fresh |= await self._opened(settings, set(self._fresh))
-            except (OSError, CommandFailed) as problem:
-                self._network.events.add(Kind.FAULT, f"a listener is closed: {_cause(problem)}")
-        self._take(settings)
+        self._probe(settings)
+        for protocol, place in self._former.items():
+            if not self._wanted[protocol].covers(place):
+                self._servers[protocol].end_connections("the controller listens elsewhere now")
+        self._former = {}
 
-    def _changed(self, edits: Edits) -> Controller | None:
-        """The settings after the edits, None when the edits do not concern the listeners."""
-        if CONTROLLER not in edits:
-            return None
-        item = edits[CONTROLLER]
-        settings = item if isinstance(item, Controller) else Controller(uuid="")
-        before = self._settings
-        if before is None or before.probe_interval != settings.probe_interval:
-            return settings
-        return settings if set(_endpoints(settings)) != set(_endpoints(before)) else None
+    async def _move(self, places: Mapping[str, Place], moved: Iterable[str]) -> str | None:
+        """Closes what moves, then opens it at its new place: all or none. Returns why it cannot be done."""
+        for protocol in moved:
+            self._servers[protocol].stop_listening()
+        self._wanted = dict(places)
+        for protocol in moved:
+            problem = await self._listen(protocol)
+            if problem is not None:
+                await self._back()
+                return problem
+            self._closed.pop(protocol, None)
+        return None
 
-    async def _opened(self, settings: Controller, present: set[Endpoint]) -> dict[Endpoint, Server]:
-        """Listeners for every endpoint that is not present, all or none. Raises OSError, CommandFailed."""
-        opened: dict[Endpoint, Server] = {}
-        hypervisors, interval = self._hypervisors, float(settings.probe_interval)
+    async def _back(self) -> None:
+        """Undoes a move; a place that was taken by somebody else meanwhile is tried again later."""
+        former, self._former = self._former, {}
+        if not former:
+            return
+        moved = _differing(self._wanted, former)
+        for protocol in moved:
+            self._servers[protocol].stop_listening()
+        self._wanted = former
+        self._closed |= {protocol: self._closed.get(protocol, "") for protocol in moved}
+        await self._try()
+
+    async def _retry(self) -> None:
+        while True:
+            await asyncio.sleep(RETRY)
+            async with self._moving:
+                await self._try()
+
+    async def _try(self) -> None:
+        """Opens what is closed; tells what cannot be opened, once for each cause, and what can at last."""
+        for protocol, told in tuple(self._closed.items()):
+            problem = await self._listen(protocol)
+            if problem is None:
+                del self._closed[protocol]
+                if told:
+                    place = self._wanted[protocol]
+                    text = f"controller {protocol}-port: listening on {place.address}:{place.port} at last"
+                    self._network.events.add(Kind.HYPERVISOR, text)
+            elif problem != told:
+                self._closed[protocol] = problem
+                text = f"controller {problem}; {_REMEDY}. Tried again every {RETRY:g} s"
+                self._network.events.add(Kind.FAULT, text)
+
+    async def _listen(self, protocol: str) -> str | None:
+        place = self._wanted[protocol]
         try:
-            for end in _endpoints(settings):
-                if end in present:
-                    continue
-                server: Server
-                if end[0] == "openflow":
-                    server = OpenFlowServer(hypervisors.switch_connected, hypervisors.switch_closed, interval)
-                elif end[0] == "agent":
-                    server = _Agents(AgentServer(self._network.events, self._refusal))
-                else:
-                    server = OvsdbServer(hypervisors.database_connected, hypervisors.database_closed, interval)
-                opened[end] = server
-                await server.start(end[1], end[2])
-        except (OSError, CommandFailed):
-            await asyncio.gather(*(server.close() for server in opened.values()))
-            raise
-        return opened
+            await self._servers[protocol].start(place.address, place.port)
+        except OSError as problem:
+            return f"{protocol}-port: cannot listen on {place.address}:{place.port}: {_cause(problem)}"
+        return None
 
-    def _take(self, settings: Controller) -> None:
-        renewed = any(isinstance(server, _Agents) for server in self._fresh.values())
-        self._open |= self._fresh
-        self._fresh = {}
-        self._settings = settings
-        if renewed and self.renewed is not None:
-            self.renewed()
+    def _probe(self, settings: Controller) -> None:
+        interval = float(settings.probe_interval)
+        self._openflow.set_probe_interval(interval)
+        self._ovsdb.set_probe_interval(interval)
 
     def _refusal(self, system_id: str) -> str | None:
         """Why an agent is not let in."""
@@ -157,19 +185,27 @@ class Listeners:
         return None if known is not None else f"{system_id} is not configured"
 
 
-_REMEDY = "choose another address or port, or stop what listens there"
+def _edited(edits: Edits) -> Controller | None:
+    """The settings after the edits, None when these do not touch them."""
+    if CONTROLLER not in edits:
+        return None
+    item = edits[CONTROLLER]
+    return item if isinstance(item, Controller) else Controller(uuid="")
 
 
-def _endpoints(settings: Controller) -> tuple[Endpoint, ...]:
+def _places(settings: Controller) -> dict[str, Place]:
     address = settings.listen_address
-    return (
-        ("openflow", address, settings.openflow_port),
-        ("ovsdb", address, settings.ovsdb_port),
-        ("agent", address, settings.agent_port),
-    )
+    return {
+        "openflow": Place(address, settings.openflow_port),
+        "ovsdb": Place(address, settings.ovsdb_port),
+        "agent": Place(address, settings.agent_port),
+    }
 
 
-def _cause(problem: OSError | CommandFailed) -> str:
-    if isinstance(problem, CommandFailed):
-        return problem.cause
-    return f"cannot listen: {problem.strerror or problem}"
+def _differing(before: Mapping[str, Place], after: Mapping[str, Place]) -> list[str]:
+    return [protocol for protocol, place in after.items() if before.get(protocol) != place]
+
+
+def _cause(problem: OSError) -> str:
+    """Just the system's words: asyncio's sentence repeats the address."""
+    return (problem.strerror or str(problem)).rpartition(": ")[2]

@@ -53,11 +53,15 @@ class DvrsPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a commit would do: the revision it would make, one line per object, and each hypervisor it changes."""
+    """What a commit would do: the revision it would make, one line per object, and each hypervisor it changes.
+
+    `objects` are the new ones by their number, which their flows have in the cookie.
+    """
 
     revision: int
     summary: tuple[str, ...]
     dvrs: tuple[DvrsPlan, ...]
+    objects: Mapping[int, Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +184,15 @@ def ranks(made: Draft) -> dict[str, Rank]:
 
 
 async def work(made: Draft, channels: Mapping[str, Channel]) -> list[Work]:
-    """The draft as work for `transaction.apply`: one item per hypervisor that it changes."""
+    """The draft as work for `transaction.apply`: one item per hypervisor that it changes or adds."""
     order = ranks(made)
+    admitted = {path[1] for path, item in made.edits.items() if isinstance(item, Dvrs) and path[1] not in channels}
     items: list[Work] = []
-    for name, messages in sorted(made.messages.items()):
+    for name, messages in sorted({**dict.fromkeys(admitted, ()), **made.messages}.items()):
+        if name in admitted:
+            added, removed = await _count(messages)
+            items.append(Work(Channel(name), messages, added, removed, admits=True))
+            continue
         channel = channels.get(name)
         if channel is None or not messages:
             continue
@@ -222,7 +231,28 @@ async def describe(made: Draft, running: Configuration, revision: int, topology:
         added = sum(added for added, _ in by_table.values())
         state = Standing.AWAY if known is None else known.state
         plans.append(DvrsPlan(name, state, tuple(messages), added, len(messages) - added, by_table))
-    return Plan(revision, tuple(summary(running, made.edits)), tuple(plans))
+    lines = (*summary(running, made.edits), *_turned(made))
+    return Plan(revision, lines, tuple(plans), dict(_numbered(made)))
+
+
+def _turned(made: Draft) -> Iterator[str]:
+    """Directions whose default is another now, which an edit of an entry can do: the first one makes it deny."""
+    for domain in dict.fromkeys(path[:4] for path in made.edits if len(path) > 4 or path[2:3] == ("domain",)):
+        before, after = made.old.policies.get(domain), made.new.policies.get(domain)
+        if before is None or after is None:
+            continue
+        for side, allowed in after.defaults.items():
+            if allowed != before.defaults[side]:
+                verdict = "allows" if allowed else "denies"
+                yield f"domain {domain[3]}: {side} now {verdict} what no entry matches"
+
+
+def _numbered(made: Draft) -> Iterator[tuple[int, Path]]:
+    """The objects that the draft gives a number."""
+    for (pool, key), number in made.new.numbers.new.items():
+        path = made.new.view.by_uuid(key) if pool == "object" else None
+        if number is not None and path is not None:
+            yield number, path
 
 
 def summary(running: Configuration, edits: Edits) -> Iterator[str]:

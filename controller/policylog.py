@@ -6,6 +6,7 @@ RATE a second of each hypervisor become events, the rest are counted: a port sca
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 from collections.abc import Callable
@@ -97,8 +98,16 @@ class PolicyLog:
         second = int(self._clock())
         at, count = self._seen.get(dvrs, (second, 0))
         if at != second:
-            if count > RATE:
-                self._network.events.add(Kind.POLICY, f"{count - RATE} more logged packets on {dvrs} within a second")
+            self._sum(dvrs, at)
             at, count = second, 0
+        if count == RATE:  # the first that is not told; perhaps no packet of a later second will tell how many
+            asyncio.get_running_loop().call_later(1.0, self._sum, dvrs, second)
         self._seen[dvrs] = (at, count + 1)
         return count < RATE
+
+    def _sum(self, dvrs: str, second: int) -> None:
+        """Tells how many packets of a second were not told, once."""
+        at, count = self._seen.get(dvrs, (second, 0))
+        if at == second and count > RATE:
+            self._seen[dvrs] = (at, RATE)
+            self._network.events.add(Kind.POLICY, f"{count - RATE} more logged packets on {dvrs} within a second")

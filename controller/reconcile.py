@@ -21,6 +21,7 @@ from controller.channel import Channel
 from controller.chunks import Steps, spread
 from controller.openflow.packed import as_delete_strict, cookie, instructions
 from controller.openflow.readback import FlowEntry
+from controller.patience import patience
 
 __all__ = ["Difference", "Reconciled", "compare", "reconcile", "repair"]
 
@@ -135,7 +136,8 @@ async def repair(
             if channel.switch is not switch or not channel.ready:
                 return None
             if attempt == ATTEMPTS - 1:
-                held = await switch.flows()
+                with patience(switch):
+                    held = await switch.flows()
             elif channel.pushes != before:
                 continue
             desired = await compile_all(channel.name)

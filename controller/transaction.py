@@ -58,13 +58,17 @@ class Kept(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One hypervisor's part of a change: ordered flow-mods, and how many add and remove."""
+    """One hypervisor's part of a change: ordered flow-mods, and how many add and remove.
+
+    One that the change itself `admits` cannot be ready before it, and is not missed by a strict commit.
+    """
 
     channel: Channel
     messages: Sequence[bytes]
     added: int = 0
     removed: int = 0
     rank: Rank = Rank.BETWEEN
+    admits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ async def apply(
     """
     state = Applied()
     if strict:
-        absent = [item.channel.name for item in work if not item.channel.ready]
+        absent = [item.channel.name for item in work if not item.channel.ready and not item.admits]
         if absent:
             raise ApplyFailed(
                 f"dvrs {absent[0]}", f"{', '.join(absent)} cannot be programmed now and the commit is strict",
@@ -129,7 +133,7 @@ async def apply(
             )  # fmt: skip
     for item in work:
         if not item.channel.ready:
-            state.note(item, Kept.PENDING, reason="not ready")
+            state.note(item, Kept.PENDING, reason="it has not connected yet" if item.admits else "not ready")
     prepared = await prepare([item for item in work if item.channel.ready], state, journal, strict)
     report(f"prepared on {len(prepared)} of {len(work)} hypervisors")
     try:
@@ -140,7 +144,7 @@ async def apply(
         return receipts
     except BaseException:
         left = [ready for item, ready in prepared if item.channel.name not in state.receipts]
-        await asyncio.gather(*(discard(ready) for ready in left))
+        await asyncio.gather(*(ready.discard() for ready in left))
         if state.done:
             report(f"{Phase.REVERT} on {len(state.done)} hypervisors")
             await revert(state.done, await backward(), stranded)
@@ -168,7 +172,7 @@ async def prepare(
         elif isinstance(result, BaseException):
             failure = failure or _failure(item, result)
     if failure is not None:
-        await asyncio.gather(*(discard(ready) for _, ready in prepared))
+        await asyncio.gather(*(ready.discard() for _, ready in prepared))
         raise failure
     return prepared
 
@@ -206,11 +210,6 @@ async def revert(
         for item, result in zip(group, results, strict=True):
             if isinstance(result, BaseException):
                 stranded(item.channel, str(result))
-
-
-async def discard(prepared: Prepared) -> None:
-    """Throws a filled bundle away; a switch that is gone has done so already."""
-    await prepared.bundle.discard()
 
 
 def _failure(work: Work, cause: BaseException) -> BaseException:

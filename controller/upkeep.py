@@ -168,9 +168,9 @@ class Upkeep:
     async def _forget_connections(self, dvrs: str, port: int) -> None:
         """Empties the conntrack zone of a port that is free again, before another workload gets it."""
         channel = self._network.channels.get(dvrs)
-        if channel is not None and channel.switch is not None and 0 < port < 0xFFFF:
+        if channel is not None and 0 < port < 0xFFFF:
             try:
-                await channel.switch.flush_conntrack(port)
+                await channel.forget_connections(port)
             except OpenFlowError as problem:
                 self._network.events.add(Kind.FAULT, f"{dvrs} keeps the connections of port {port}: {problem}")
 
@@ -217,7 +217,8 @@ class Upkeep:
         while True:
             await asyncio.sleep(AUDIT_INTERVAL)
             for dvrs in tuple(self._network.channels):
-                await self._compare(dvrs, None)
+                # A task of its own: a mistake met on one hypervisor is told and does not end the audit of the others.
+                await asyncio.wait([self.spawn(self._compare(dvrs, None), f"audit of {dvrs}")])
 
     async def _compare(self, dvrs: str, tables: frozenset[int] | None) -> None:
         network = self._network

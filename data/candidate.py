@@ -120,7 +120,7 @@ class Candidate(FollowingEdits):
                 if number % _STEP == 0:
                     yield
         else:
-            tops = [()] if mode == "override" else [path for path in contents if not parent_of(path)]
+            tops: list[Path] = [()] if mode == "override" else [path for path in contents if not parent_of(path)]
             yield from self._replace(contents, tops)
 
     def rollback_to(self, objects: Mapping[Path, Object]) -> None:

@@ -171,6 +171,23 @@ class Running(Configuration):
     def __len__(self) -> int:
         return len(self._objects)
 
+    def successor(self, edits: Edits, revision: int) -> Running:
+        """What `apply` would make of this, as another object; costs the configuration.
+
+        Reads only, so that a worker thread can do it as long as nobody applies anything meanwhile.
+        """
+        made = Running()
+        made._objects = dict(self._objects)
+        made._lists = {path: names.copy() for path, names in self._lists.items()}
+        made._index = self._index.copy()
+        made.apply(edits, revision)
+        return made
+
+    def become(self, successor: Running) -> None:
+        """Be what `successor` is, at once; everybody who holds this object sees it. The successor is used up."""
+        self._objects, self._lists, self._index = successor._objects, successor._lists, successor._index
+        self._revision = successor._revision
+
     def apply(self, edits: Edits, revision: int) -> None:
         """Make the edits the committed state, in place. Costs the edits."""
         if len(edits) > _NAMES_WORTH_SORTING:

@@ -35,7 +35,7 @@ class FollowingEdits:
         self._view = Overlay(running, {path: edit.new for path, edit in self._edits.items()})
         self._revision = -1
         self._clashes: list[Clash] = []
-        self._unsaved: set[Path] = set()
+        self._unsaved: dict[Path, Edit | None] = {}  # what the store keeps of each path that changed
         self._outdated: frozenset[Path] = frozenset()  # kept rows that were not the edits when these were merged
         self._former_uuids: dict[Path, str] = {}
         self._undo: list[tuple[Path, Edit | None]] | None = None
@@ -61,7 +61,7 @@ class FollowingEdits:
         """The same edits once more, apart from these: a long command works on a copy that then takes their place."""
         rows = dict(self._edits)
         copy = type(self)(self._running, self.user)
-        copy._unsaved = set(self._unsaved)
+        copy._unsaved = dict(self._unsaved)
         copy._former_uuids = dict(self._former_uuids)
         yield from copy._take(rows)
         return copy
@@ -83,13 +83,27 @@ class FollowingEdits:
 
     def saved(self, rows: Iterable[Path]) -> None:
         """The store has kept these rows."""
-        self._unsaved.difference_update(rows)
+        for path in rows:
+            self._unsaved.pop(path, None)
+
+    def put_back(self) -> None:
+        """The store could not keep what changed: the edits are again those that it has."""
+        for path, edit in self._unsaved.items():
+            if edit is None:
+                self._edits.pop(path, None)
+                self._view.withdraw(path)
+            else:
+                self._edits[path] = edit
+                self._view.put(path, edit.new)
+        self._unsaved = {}
+        self._revision = -1
 
     def committed(self, edits: Edits) -> None:
         """These edits, as `merge` gave them, are a revision, and the store dropped their rows with it."""
         self._rebase()
         gone = edits.keys() - self._edits.keys() - self._outdated
-        self._unsaved.difference_update(gone)
+        for path in gone:
+            self._unsaved.pop(path, None)
 
     # Following the running configuration
 
@@ -114,7 +128,7 @@ class FollowingEdits:
                 self._forget(path)
             else:
                 if edit != (theirs, merged):
-                    self._unsaved.add(path)
+                    self._unsaved.setdefault(path, edit)
                 self._edits[path] = Edit(theirs, merged)
                 self._view.put(path, merged)
 
@@ -138,7 +152,7 @@ class FollowingEdits:
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         undo: list[tuple[Path, Edit | None]] = []
-        unsaved = set(self._unsaved)
+        unsaved = dict(self._unsaved)
         self._undo = undo
         try:
             yield
@@ -160,7 +174,7 @@ class FollowingEdits:
     def _note(self, path: Path) -> None:
         if self._undo is not None:
             self._undo.append((path, self._edits.get(path)))
-        self._unsaved.add(path)
+        self._unsaved.setdefault(path, self._edits.get(path))
 
     def _forget(self, path: Path) -> None:
         self._note(path)
@@ -170,7 +184,7 @@ class FollowingEdits:
     def _forget_all(self) -> None:
         if self._undo is not None:
             self._undo.extend(self._edits.items())
-        self._unsaved.update(self._edits)
+        self._unsaved = {**self._edits, **self._unsaved}
         self._edits = {}
         self._view.clear()
 

@@ -27,6 +27,13 @@ class Names:
         self._names: set[str] = set()
         self._sorted: list[str] | None = None
 
+    def copy(self) -> Names:
+        """The same names, apart from these."""
+        made = Names()
+        made._names = set(self._names)
+        made._sorted = None if self._sorted is None else list(self._sorted)
+        return made
+
     def __len__(self) -> int:
         return len(self._names)
 
@@ -72,6 +79,13 @@ class Prefixes:
     def __init__(self) -> None:
         self._starts: list[tuple[int, int, Path]] = []
         self._exact: dict[tuple[int, int], list[Path]] = {}
+
+    def copy(self) -> Prefixes:
+        """The same prefixes, apart from these."""
+        made = Prefixes()
+        made._starts = list(self._starts)
+        made._exact = {place: list(paths) for place, paths in self._exact.items()}
+        return made
 
     def add(self, prefix: str, path: Path) -> None:
         first, last = ipv4_range(prefix)
@@ -134,6 +148,20 @@ class Index:
         self._prefixes: dict[tuple[str, str, Path], Prefixes] = {}
         self._referrers: dict[tuple[str, Path], dict[str, set[Path]]] = {}
         self._uuids: dict[str, Path] = {}
+
+    def copy(self) -> Index:
+        """The same index, apart from this one."""
+        made = Index()
+        made._holders = {
+            key: {value: list(held) if isinstance(held, list) else held for value, held in table.items()}
+            for key, table in self._holders.items()
+        }
+        made._prefixes = {key: prefixes.copy() for key, prefixes in self._prefixes.items()}
+        made._referrers = {
+            key: {name: set(paths) for name, paths in names.items()} for key, names in self._referrers.items()
+        }
+        made._uuids = dict(self._uuids)
+        return made
 
     def add(self, path: Path, item: Object) -> None:
         node = node_of(path)

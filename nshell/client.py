@@ -122,7 +122,11 @@ def attach(state: str, may_start: bool) -> socket:
             NOT_PERMITTED, f"{problem.filename}: {problem.strerror}\n  choose your own state directory with --state DIR"
         ) from None
     except OSError as problem:
-        raise Refused(NO_DAEMON, f"the daemon did not start: {problem}") from None
+        raise Refused(
+            NO_DAEMON,
+            f"the daemon did not start: {problem.filename or state}: {problem.strerror}\n"
+            "  mend that, or choose another state directory with --state DIR",
+        ) from None
     assert isinstance(started, socket)
     return started
 
@@ -279,7 +283,11 @@ def main(arguments: list[str]) -> int:
 
             time.sleep(0.05)
         if receiver.code < 0:
-            raise Refused(NO_DAEMON, "the daemon closed the connection\n  your candidate is kept; start nshell again")
+            raise Refused(
+                NO_DAEMON,
+                "the daemon closed the connection\n"
+                "  start nshell again: your candidate is kept, and 'show system commit' tells what a commit came to",
+            )
         return receiver.code
     except Refused as problem:
         code, text = problem.args

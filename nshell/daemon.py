@@ -31,7 +31,7 @@ def start(state: str, dial: "object") -> object:
     import subprocess
 
     assert callable(dial)
-    os.makedirs(state, 0o750, exist_ok=True)
+    os.makedirs(state, 0o700, exist_ok=True)  # admission.py opens it for a group
     lock = os.open(state + "/start.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -39,7 +39,7 @@ def start(state: str, dial: "object") -> object:
         if connection is not None:
             return connection
         read, write = os.pipe()
-        log = os.open(state + "/" + LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        log = os.open(state + "/" + LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         path = os.environ.get("PYTHONPATH")
         environment = dict(os.environ, PYTHONPATH=root + (os.pathsep + path if path else ""))
@@ -75,7 +75,7 @@ def own(state: str) -> int:
 
     Raises DaemonFailed when another daemon still holds it after TAKEOVER seconds.
     """
-    os.makedirs(state, 0o750, exist_ok=True)
+    os.makedirs(state, 0o700, exist_ok=True)
     lock = os.open(state + "/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + TAKEOVER
     while True:
@@ -86,7 +86,9 @@ def own(state: str) -> int:
             if time.monotonic() > deadline:
                 holder = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
                 os.close(lock)
-                raise DaemonFailed(f"another nshell serves {state} (pid {holder})") from None
+                raise DaemonFailed(
+                    f"another nshell serves {state} (pid {holder})\n  use that one, end it, or choose another --state"
+                ) from None
             time.sleep(0.05)
     os.ftruncate(lock, 0)
     os.pwrite(lock, b"%d\n" % os.getpid(), 0)

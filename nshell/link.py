@@ -12,6 +12,8 @@ from views.render import Screen, encode
 
 HELLO_LIMIT = 4096
 """Bytes of a hello; a client sends about 120."""
+KEYS_LIMIT = 4 * 1024 * 1024
+"""Bytes of keys, in one frame or waiting for the prompt; a paste of 10,000 lines is about 1 MB."""
 CHUNK = 256 * 1024
 """Bytes written before the loop waits for the socket: a long table must not sit in memory twice."""
 
@@ -30,7 +32,7 @@ class Hello:
     def parse(cls, payload: bytes) -> Hello:
         """The hello in a frame. Raises ValueError."""
         pairs = dict(line.partition("=")[::2] for line in payload.decode("ascii").splitlines())
-        screen = Screen(int(pairs["columns"]), int(pairs["rows"]), pairs["unicode"] == "1")
+        screen = Screen(max(0, int(pairs["columns"])), max(0, int(pairs["rows"])), pairs["unicode"] == "1")
         return cls(pairs["interactive"] == "1", screen, pairs["term"], pairs["json"] == "1", pairs["keep-going"] == "1")
 
 
@@ -45,16 +47,20 @@ class Link:
         self.json = False
         self.hello: Hello | None = None
         self._screen = Screen()
-        self._answers: asyncio.Queue[tuple[bytes, bytes]] = asyncio.Queue()
+        self._answer: asyncio.Future[tuple[bytes, bytes]] | None = None
 
     @property
     def screen(self) -> Screen:
         return self._screen
 
-    async def frame(self, limit: int = frames.MAXIMUM) -> tuple[bytes, bytes]:
-        """The next frame. Raises IncompleteReadError at the end and ValueError for a payload over the limit."""
+    async def frame(self, limit: int | None = None) -> tuple[bytes, bytes]:
+        """The next frame. Raises IncompleteReadError at the end and ValueError for a payload over the limit, which is
+        that of a file when one was asked for, else that of keys.
+        """
         head = await self.reader.readexactly(5)
         size = int.from_bytes(head[1:], "big")
+        if limit is None:
+            limit = KEYS_LIMIT if self._answer is None else frames.MAXIMUM
         if size > limit:
             raise ValueError(f"a frame of {size} bytes")
         return head[:1], await self.reader.readexactly(size)
@@ -74,11 +80,15 @@ class Link:
         return self.hello
 
     async def work(self) -> list[Batch]:
-        """The batches the client sends; its -c commands are one. Raises ValueError for garbage."""
+        """The batches the client sends; its -c commands are one. Raises ValueError for garbage, SyntaxProblem for what
+        is not text or too long.
+        """
         commands: list[str] = []
         batches: list[Batch] = []
+        left = frames.MAXIMUM
         while True:
-            kind, payload = await self.frame()
+            kind, payload = await self.frame(left)
+            left -= len(payload)
             if kind == frames.END:
                 break
             if kind == frames.COMMAND:
@@ -96,7 +106,11 @@ class Link:
                 batches.append(Batch(file, tuple(text.splitlines())))
             else:
                 raise ValueError(f"unexpected frame {kind!r}")
-        return [*batches, Batch("", tuple(commands))] if commands else batches
+        if commands:
+            batches.append(Batch("", tuple(commands)))
+        for batch in batches:
+            batch.check()
+        return batches
 
     async def pump(self) -> None:
         """Take frames until the client is gone."""
@@ -104,7 +118,8 @@ class Link:
             while True:
                 kind, payload = await self.frame()
                 if kind in (frames.FILE, frames.REFUSED):
-                    self._answers.put_nowait((kind, payload))
+                    if self._answer is not None and not self._answer.done():
+                        self._answer.set_result((kind, payload))
                 elif kind == frames.DATA:
                     self.keys(payload)
                 elif kind == frames.WINDOW and len(payload) == 4:
@@ -154,9 +169,13 @@ class Link:
         await self._ask(frames.SAVE, name, contents)
 
     async def _ask(self, kind: bytes, name: str, contents: bytes) -> bytes:
-        self.send(kind, name.encode() + (b"\0" + contents if kind == frames.SAVE else b""))
-        await self.writer.drain()
-        answer, payload = await self._answers.get()
+        self._answer = asyncio.get_running_loop().create_future()
+        try:
+            self.send(kind, name.encode() + (b"\0" + contents if kind == frames.SAVE else b""))
+            await self.writer.drain()
+            answer, payload = await self._answer
+        finally:
+            self._answer = None
         if answer == frames.REFUSED:
             raise CommandFailed(name, payload.decode("utf-8", "replace"), "name a file that you may use")
         return payload

@@ -19,7 +19,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from data.errors import CommandFailed, NshellError
-from nshell import __version__, daemon
+from nshell import __version__, admission, daemon
 from nshell.batch import run_batch
 from nshell.candidates import UserCandidates
 from nshell.link import Link
@@ -39,8 +39,19 @@ usage: nshell serve [--state DIR] [--log FILE] [--log-level LEVEL]
   --log-level LEVEL  debug, info (default), warning or error
 """
 BACKLOG = 128
+SESSIONS = 256
+"""Most sessions at a time; each is a connection and perhaps a terminal of 2 MB."""
+GREETING = 5.0
+"""Seconds from connecting to the hello; a client sends it at once."""
+SENDING = 60.0
+"""Seconds from the hello to the last line of a batch; 100 MB take one."""
 LINGER = 5.0
 """Seconds that sessions get to end after they were cancelled."""
+
+
+TOO_MANY = CommandFailed(
+    "", f"{SESSIONS} sessions are open already", "end one; 'show sessions' in another tells whose they are"
+)
 
 
 class Service:
@@ -51,6 +62,7 @@ class Service:
         self.fabric = fabric
         self.candidates = candidates
         self.sessions: set[Session] = set()
+        self.stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -65,19 +77,26 @@ class Service:
             log.debug("user=%s pid=%d session ended by its connection", peer.name, peer.pid)
         except ValueError as problem:
             log.warning("user=%s pid=%d spoke something else than nshell frames: %s", peer.name, peer.pid, problem)
+        except TimeoutError:
+            log.warning("user=%s pid=%d did not say in time what it wants", peer.name, peer.pid)
         finally:
             self._tasks.discard(task)
             writer.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer) -> None:
         link = Link(reader, writer)
-        hello = await link.greet()
+        async with asyncio.timeout(GREETING):
+            hello = await link.greet()
         terminal = None
         if hello.interactive:
             # 200 ms of imports, once, off the loop: keepalives to switches must not wait for them.
             module = await asyncio.to_thread(importlib.import_module, "nshell.terminal")
             link = terminal = module.Terminal(link, self.state)
         session = Session(self, peer.name, f"local pid {peer.pid}", link)
+        if len(self.sessions) >= SESSIONS:
+            log.warning("user=%s pid=%d refused: %d sessions are open", peer.name, peer.pid, SESSIONS)
+            await link.close(await session.refuse(TOO_MANY))
+            return
         self.sessions.add(session)
         log.info("user=%s pid=%d session opened interactive=%d", peer.name, peer.pid, hello.interactive)
         code = FAILED
@@ -93,16 +112,20 @@ class Service:
 
     async def _one_shot(self, link: Link, session: Session, keep_going: bool) -> int:
         try:
-            batches = await link.work()
+            async with asyncio.timeout(SENDING):
+                batches = await link.work()
         except NshellError as problem:
-            from commands.lexer import lex
-
-            return await session.fail(session.failure(problem, lex("")))
+            return await session.refuse(problem)
 
         async def run() -> int:
-            code = 0
+            code, session.busy = 0, True
             for batch in batches:
-                result = await run_batch(session, batch, keep_going)
+                try:
+                    result = await run_batch(session, batch, keep_going)
+                except ConnectionError:
+                    raise
+                except Exception as problem:
+                    result = await session.refuse(problem)
                 code = code or result
                 if session.ended or (code and not keep_going):
                     break
@@ -125,7 +148,17 @@ class Service:
                 task.cancel()
 
     async def end_sessions(self) -> None:
-        """Cancel all sessions and wait for them."""
+        """End all sessions: one that runs a command may see it through for LINGER seconds, so that whoever typed
+        `commit` learns what it came to.
+        """
+        self.stopping = True
+        busy = {session.task for session in self.sessions if session.busy and session.task is not None}
+        for session in self.sessions:
+            session.ended = session.ended or session.interactive
+        for task in self._tasks - busy:
+            task.cancel()
+        if busy:
+            await asyncio.wait(busy, timeout=LINGER)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -135,6 +168,7 @@ class Service:
 
 async def serve(state: str, ready: int | None) -> None:
     """Run the daemon until a signal ends it. Raises DaemonFailed and NshellError when it cannot start."""
+    os.umask(admission.PRIVATE)
     lock = daemon.own(state)
     # Imported only now: a second daemon that finds the lock taken fails in 50 ms.
     from controller.fabric import Fabric
@@ -151,11 +185,9 @@ async def serve(state: str, ready: int | None) -> None:
     await candidates.load()
     service = Service(state, fabric, candidates)
     path = socket_path(state)
-    before = os.umask(0o117)  # the socket is 0660 from birth
-    try:
-        server = await asyncio.start_unix_server(service.client, path, backlog=BACKLOG)
-    finally:
-        os.umask(before)
+    group = admission.group()
+    server = await asyncio.start_unix_server(service.client, path, backlog=BACKLOG)
+    admission.admit(state, path, group)
     gc.collect()
     gc.freeze()
     log.info("version=%s state=%s revision=%d serving", __version__, state, fabric.running.revision)
@@ -167,9 +199,13 @@ async def serve(state: str, ready: int | None) -> None:
         log.info("stopping")
     finally:
         server.close()
-        os.unlink(path)  # 3.11 leaves it; from now on a client starts a new daemon, which waits for our lock
+        try:
+            os.unlink(path)  # 3.11 leaves it; from now on a client starts a new daemon, which waits for our lock
+        except OSError as problem:
+            log.warning("the socket stays behind: %s", problem)
         await service.end_sessions()
         await fabric.stop()
+        fabric.store.close()  # its write-ahead log goes into the database: one file to back up
         os.close(lock)
 
 
@@ -197,6 +233,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(USAGE)
         return 2
     try:
+        logging.raiseExceptions = False  # a log on a full disk is cut, and says no more about it
         logging.basicConfig(
             filename=log_file or None,
             level=number,
@@ -207,16 +244,14 @@ def main(arguments: list[str]) -> int:
     except daemon.DaemonFailed as problem:
         code, reason = 1, str(problem)
     except NshellError as problem:
-        code, reason = problem.exit_code, str(problem)
+        code, reason = problem.exit_code, f"{problem.where}: {problem.cause}\n  {problem.remedy}"
     except OSError as problem:
-        failed = CommandFailed(
-            str(problem.filename or "nshell serve"), problem.strerror or str(problem), "mend it and start again"
-        )
-        code, reason = 1, str(failed)
+        place = problem.filename or state_directory(state)
+        code, reason = 1, f"{place}: {problem.strerror or problem}\n  mend that, or choose another --state"
     except Exception as problem:
-        logging.getLogger("nshell.service").exception("the daemon cannot go on")
-        code, reason = 1, f"internal error: {type(problem).__name__}: {problem}"
-    sys.stderr.write(f"nshell serve: {reason}\n")
+        log.exception("the daemon cannot go on")
+        code, reason = 1, f"internal error: {type(problem).__name__}: {problem}\n  its log has more; please report it"
+    sys.stderr.write(f"error: {reason}\n")
     if ready is not None:
         try:
             os.write(ready, reason.encode())

@@ -9,18 +9,21 @@ A session is the Context (commands/context.py) that its handlers see. Batches ar
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from commands.context import SessionFacts
 from commands.lexer import Line, Word, lex, split_pipes
 from commands.parse import parse
 from commands.pipes import Output, run_pipe
 from commands.registry import Mode, automaton
+from controller.chunks import spread
 from data.errors import BatchProblem, CheckFailed, CommandFailed, NshellError, SyntaxProblem
 from data.path import Path
+from data.steps import Steps
 from nshell import __version__
 from nshell.transport import Transport
 from views.errors import render_failure
@@ -35,8 +38,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nshell.session")
 
+T = TypeVar("T")
+
 DONE = 0
 FAILED = 1
+LINE_LIMIT = 64 * 1024
+"""Characters of one line: read word by word they cost 20 ms, in which nobody else is answered."""
 CHANGES = ("configure", "commit")
 """Permissions of the commands that change a candidate: a user's sessions run them one after the other."""
 
@@ -54,6 +61,8 @@ class Session:
         self.mode = Mode.OPERATIONAL
         self.level: Path = ()
         self.ended = False
+        self.busy = False
+        self.task = asyncio.current_task()
         self.version = __version__
         self.seen_revision = service.fabric.running.revision
         self._notes: list[str] = []
@@ -80,6 +89,9 @@ class Session:
 
     async def save_candidate(self) -> None:
         await self.service.candidates.save(self.user)
+
+    async def change_candidate(self, work: Callable[[Candidate], Steps[T]]) -> T:
+        return await self.service.candidates.change(self.user, lambda copy: spread(work(copy)))
 
     async def enter_configure(self) -> list[str]:
         candidate = await self.candidate()
@@ -133,34 +145,42 @@ class Session:
 
     async def execute(self, text: str, file: str = "", number: int | None = None) -> int:
         """Run one line and show its result; returns its exit code. Raises only CancelledError and ConnectionError."""
+        if len(text) > LINE_LIMIT:
+            return await self.refuse(too_long("", text))
         line = lex(text)
         if not line.words:
             return DONE
         self._notes = []
+        busy, self.busy = self.busy, True
         try:
             output = await self.evaluate(line)
         except NshellError as problem:
             await self.flush_notes()
             return await self.fail(self.failure(problem, line, file, number))
-        except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError) as problem:
-            if isinstance(problem, ConnectionError):
-                raise
-            log.exception("%s: internal error in: %s", self.user, text)
-            return await self.fail(
-                self.failure(
-                    CommandFailed(
-                        "",
-                        f"internal error: {type(problem).__name__}: {problem}",
-                        "the daemon's log has the details; please report it",
-                    ),
-                    line,
-                    file,
-                    number,
-                )
-            )
+        except ConnectionError:
+            raise
+        except Exception as problem:
+            await self.flush_notes()
+            return await self.fail(self.failure(self.mistake(problem, text), line, file, number))
+        finally:
+            self.busy = busy
         await self.flush_notes()
         await self.show(output)
         return DONE
+
+    async def refuse(self, problem: Exception) -> int:
+        """Show an error that belongs to no line; returns its exit code."""
+        known = problem if isinstance(problem, NshellError) else self.mistake(problem, "a batch")
+        return await self.fail(self.failure(known, lex("")))
+
+    def mistake(self, problem: Exception, doing: str) -> CommandFailed:
+        """What nobody foresaw, as an error to show; its traceback is in the log, once."""
+        log.error("user=%s internal error in: %.200r", self.user, doing, exc_info=problem)
+        return CommandFailed(
+            "",
+            f"internal error: {type(problem).__name__}: {problem}",
+            "your candidate is kept; the daemon's log has the details, please report them",
+        )
 
     async def evaluate(self, line: Line) -> Output | None:
         """Run one line and return its result. Raises NshellError; a SyntaxProblem's `word` counts in the whole line."""
@@ -290,6 +310,11 @@ class Session:
             for record in reversed(records)
             if record.number > since and record.author != self.user
         ]
+
+
+def too_long(where: str, line: str) -> SyntaxProblem:
+    """The error for a line over LINE_LIMIT."""
+    return SyntaxProblem(where, f"the line has {len(line)} characters", f"use at most {LINE_LIMIT} in one line")
 
 
 def objects(count: int) -> str:

@@ -24,7 +24,7 @@ from prompt_toolkit.shortcuts import PromptSession
 from commands.complete import complete, help_lines
 from commands.lexer import lex
 from nshell import frames
-from nshell.link import Link
+from nshell.link import KEYS_LIMIT, Link
 from nshell.session import Session
 from views.render import encode
 
@@ -87,6 +87,7 @@ class Terminal(Link):
         await self.write(text)
 
     def keys(self, data: bytes) -> None:
+        data = data[: max(0, KEYS_LIMIT - len(self._pending))]
         if self._key is not None and not self._key.done():
             self._key.set_result(data)
         elif self._prompting:

@@ -8,6 +8,10 @@ from views.models import Document, Moment
 from views.moment import clock
 
 
+INNERMOST = 4
+"""Indent from which a nested mapping stands on one line."""
+
+
 def render_document(document: Document) -> list[str]:
     """The facts as lines."""
     lines = [document.title] if document.title else []
@@ -20,7 +24,7 @@ def facts(values: Mapping[str, object], indent: str) -> list[str]:
     lines: list[str] = []
     for name, value in values.items():
         label = name.replace("_", " ").ljust(width)
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and len(indent) < INNERMOST:
             lines.append(f"{indent}{label.rstrip()}")
             lines += facts(value, indent + "  ")
         elif isinstance(value, (list, tuple)):

@@ -21,12 +21,15 @@ Cell: TypeAlias = "str | int | float | bool | Moment | None"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `key` names it in JSON, `title` on screen; a `shrink` column may be cut to fit the terminal."""
+    """One column: `key` names it in JSON, `title` on screen. To fit the terminal, a `shrink` column may be cut; a
+    `spare` one is left out before that.
+    """
 
     key: str
     title: str
     align: Literal["left", "right"] = "left"
     shrink: bool = False
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ hv3        +2 flows (egress_acl), 0 removed
 check passed; nothing was applied
 
 hv3
-  + table=egress_acl,priority=...,actions=...
+  + egress_acl      priority=...,tcp,... actions=...  # egress-policy acme/prod/db/20
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from __future__ import annotations
 from views.models import Plan, PlanHypervisor
 
 LABEL = 10
+UNCHANGED = "no change"
 TABLES = 4
-"""Tables named on the line of one hypervisor."""
+"""Tables named on the line of one hypervisor; the flows below name all."""
 
 
 def count_line(hypervisor: PlanHypervisor) -> str:
     """The counts of one hypervisor in words."""
     if not hypervisor.added and not hypervisor.removed:
-        text = "no change"
+        text = UNCHANGED
     else:
         added = tables([name for name, (more, _) in hypervisor.by_table.items() if more])
         removed = tables([name for name, (_, less) in hypervisor.by_table.items() if less])
         noun = "flow" if hypervisor.added == 1 else "flows"
         text = f"+{hypervisor.added} {noun}" + (f" ({added})" if added else "")
         text += f", {hypervisor.removed} removed" + (f" ({removed})" if removed else "")
-    if hypervisor.state not in ("ready", ""):
+    if text != UNCHANGED and hypervisor.state not in ("ready", ""):
         text += f"   [{hypervisor.state}: applied when it returns]"
     return text
 
 
 def tables(names: list[str]) -> str:
-    """The tables by name, cut after TABLES."""
-    rest = len(names) - TABLES
-    return ", ".join(names[:TABLES]) + (f" and {rest} more tables" if rest > 0 else "")
+    """The tables by name; their number when they are more than TABLES."""
+    return ", ".join(names) if len(names) <= TABLES else f"{len(names)} tables"
 
 
 def render_plan(plan: Plan) -> list[str]:

@@ -9,8 +9,8 @@
     ------------------------------------------------------
     No. of virtual ports: 1   up 1
 
-A table wider than the terminal cuts its shrinkable columns, widest first, then any other; nothing is cut when the width
-is 0 (a pipe or a file).
+A table wider than the terminal leaves out its spare columns, last first, then cuts its shrinkable ones, widest first,
+then any other; nothing is lost when the width is 0 (a pipe or a file).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from views.moment import ago
 GAP = "  "
 NARROWEST = 6
 """Characters below which no column is cut."""
+WIDEST_RULE = 160
+"""Characters of the rules in a pipe or a file, however long a row is."""
 LEAST_RULE = 60
 """Characters of the rules of a narrow table, so that the title has room."""
 
@@ -75,13 +77,19 @@ def cut(text: str, width: int, ellipsis: str) -> str:
 def render_table(table: Table, width: int = 0, unicode: bool = True) -> list[str]:
     """The table as lines, without a newline at their ends."""
     rows = [[cell_text(value) for value in row] for row in table.rows]
-    widths = [len(column.title) for column in table.columns]
+    columns = list(table.columns)
+    widths = [len(column.title) for column in columns]
     for row in rows:
         for i, text in enumerate(row):
             if len(text) > widths[i]:
                 widths[i] = len(text)
     if width:
-        widths = fit(widths, table.columns, width)
+        for i in reversed(range(len(columns))):
+            if columns[i].spare and sum(widths) + len(GAP) * (len(widths) - 1) > width:
+                del columns[i], widths[i]
+                for cells in rows:
+                    del cells[i]
+        widths = fit(widths, columns, width)
     ellipsis = "…" if unicode else "~"
     last = len(widths) - 1
 
@@ -89,7 +97,7 @@ def render_table(table: Table, width: int = 0, unicode: bool = True) -> list[str
         parts = []
         for i, text in enumerate(cells):
             text = cut(text, widths[i], ellipsis)
-            if table.columns[i].align == "right":
+            if columns[i].align == "right":
                 parts.append(text.rjust(widths[i]))
             else:
                 parts.append(text if i == last else text.ljust(widths[i]))
@@ -97,12 +105,11 @@ def render_table(table: Table, width: int = 0, unicode: bool = True) -> list[str
 
     natural = sum(widths) + len(GAP) * last
     total = max(natural, len(table.title) + len(table.note) + 4, LEAST_RULE, len(table.summary))
-    if width:
-        total = min(total, width)
+    total = min(total, width or WIDEST_RULE)
     heading = table.title
     if table.note:
         heading = f"{table.title}{' ' * max(2, total - len(table.title) - len(table.note))}{table.note}"
-    lines = ["=" * total, heading, "=" * total, line([column.title for column in table.columns]), "-" * total]
+    lines = ["=" * total, heading, "=" * total, line([column.title for column in columns]), "-" * total]
     lines += [line(row) for row in rows]
     lines += ["-" * total, table.summary]
     return lines

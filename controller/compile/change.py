@@ -73,7 +73,10 @@ def changed(
             number_objects(new.numbers, body)
             yield
     dirty = Dirty()
-    touched = set(_touched_vports(old, new, edits, vports, hypervisors))
+    touched: set[Path] = set()
+    for path in _touched_vports(old, new, edits, vports, hypervisors):
+        touched.add(path)
+        yield
     new = yield from _move(old, new, touched, dirty)
     new = yield from _policies(old, new, edits, touched, dirty)
     for path, body in edits.items():
@@ -82,7 +85,7 @@ def changed(
             dirty.everywhere(Fragment(kind, path) for kind in (Kind.GATEWAY, Kind.SEGMENT))
         if isinstance(body, Dvrs) or isinstance(before, Dvrs):
             _hypervisor(old, new, path[1], dirty)
-            yield
+        yield
     if old.gateway_mac() != new.gateway_mac():
         for state in (old, new):
             for name in state.placement.tunnel_ports:
@@ -127,13 +130,17 @@ def _touched_vports(
 
 def _move(old: State, new: State, touched: Iterable[Path], dirty: Dirty) -> Steps[State]:
     """Bring `members` and `hosts` up to date, and mark what follows from a vport being here instead of there."""
-    members: dict[Path, dict[str, dict[Path, int]]] = {}
+    members: dict[Path, dict[str, Mapping[Path, int]]] = {}
+    edited: dict[tuple[Path, str], dict[Path, int]] = {}  # those of the above that are copies already
     counts: dict[Path, dict[str, int]] = {}
 
-    def editable(subnet: Path) -> dict[str, dict[Path, int]]:
+    def editable(subnet: Path, dvrs: str) -> dict[Path, int]:
         if subnet not in members:
-            members[subnet] = {name: dict(here) for name, here in old.members_of(subnet).items()}
-        return members[subnet]
+            members[subnet] = dict(old.members_of(subnet))
+        if (subnet, dvrs) not in edited:
+            edited[subnet, dvrs] = dict(members[subnet].get(dvrs, ()))
+            members[subnet][dvrs] = edited[subnet, dvrs]
+        return edited[subnet, dvrs]
 
     def count(domain: Path, dvrs: str, by: int) -> None:
         if domain not in counts:
@@ -147,10 +154,10 @@ def _move(old: State, new: State, touched: Iterable[Path], dirty: Dirty) -> Step
         if before is not None and after is not None and before[1:] == after[1:]:
             continue
         if before is not None:
-            del editable(before.subnet)[before.location.dvrs][path]
+            del editable(before.subnet, before.location.dvrs)[path]
             count(path[:4], before.location.dvrs, -1)
         if after is not None:
-            editable(after.subnet).setdefault(after.location.dvrs, {})[path] = after.location.port
+            editable(after.subnet, after.location.dvrs)[path] = after.location.port
             count(path[:4], after.location.dvrs, 1)
 
     member_changes: dict[Path, Members | None] = {}
@@ -234,10 +241,19 @@ def _recount(
 
 
 def _mark_policy(before: DomainPolicy, after: DomainPolicy, dirty: Dirty) -> None:
-    if (before.tracked, before.directions, before.defaults) != (after.tracked, after.directions, after.defaults):
-        dirty.everywhere([Fragment(Kind.DOMAIN, after.domain)])
+    if before.rules is not after.rules:  # they are one while only members come and go, which must not cost the rules
+        _mark_rules(before, after, dirty)
     if before.prefixes != after.prefixes:
         dirty.everywhere([Fragment(Kind.PREFIXES, after.domain)])
+    appeared_or_gone = before.numbers.keys() ^ after.numbers.keys()
+    if appeared_or_gone:
+        for policy in (before, after):
+            dirty.everywhere(Fragment(Kind.RULE, path) for path in policy.naming(appeared_or_gone))
+
+
+def _mark_rules(before: DomainPolicy, after: DomainPolicy, dirty: Dirty) -> None:
+    if (before.tracked, before.directions, before.defaults) != (after.tracked, after.directions, after.defaults):
+        dirty.everywhere([Fragment(Kind.DOMAIN, after.domain)])
     for path in before.rules.keys() | after.rules.keys():
         same = (
             before.rules.get(path) == after.rules.get(path)
@@ -246,10 +262,6 @@ def _mark_policy(before: DomainPolicy, after: DomainPolicy, dirty: Dirty) -> Non
         )
         if not same:
             dirty.everywhere([Fragment(Kind.RULE, path)])
-    appeared_or_gone = before.numbers.keys() ^ after.numbers.keys()
-    if appeared_or_gone:
-        for policy in (before, after):
-            dirty.everywhere(Fragment(Kind.RULE, path) for path in policy.naming(appeared_or_gone))
 
 
 def _hypervisor(old: State, new: State, name: str, dirty: Dirty) -> None:

@@ -111,12 +111,13 @@ class Bundle:
             message, closed = self._switch.question(wire.BUNDLE_CONTROL, self._body(CLOSE))
             self._unsent.append(message)
             await self._flush()
-            answers = await asyncio.gather(self._opened, closed, return_exceptions=True)
-            for answer in answers:
-                if isinstance(answer, RequestRefused):
-                    self.error = self.error or answer
-                elif isinstance(answer, BaseException):
+            opening, closing = await asyncio.gather(self._opened, closed, return_exceptions=True)
+            for answer in (opening, closing):
+                if isinstance(answer, BaseException) and not isinstance(answer, RequestRefused):
                     raise answer
+            # A refused opening is the cause of all that follows it, a refused closing their consequence.
+            refusals = (opening, self.error, closing)
+            self.error = next((answer for answer in refusals if isinstance(answer, RequestRefused)), None)
         except BaseException:
             self._abandon()
             raise
@@ -126,9 +127,16 @@ class Bundle:
             raise problem
 
     async def commit(self) -> None:
-        """Apply. Raises BundleRefused (nothing was applied), SwitchGone (unknown: read back on return)."""
+        """Apply, and return when the switch has done so: a barrier follows in the same piece.
+
+        Raises BundleRefused (nothing was applied), SwitchGone (unknown: read back on return).
+        """
         try:
-            await self._switch.request(wire.BUNDLE_CONTROL, self._body(COMMIT))
+            # In two pieces they would cost two turns of ovs-vswitchd's main loop.
+            commit, committed = self._switch.question(wire.BUNDLE_CONTROL, self._body(COMMIT))
+            barrier, done = self._switch.question(wire.BARRIER_REQUEST)
+            await self._switch.write(commit + barrier)
+            await asyncio.gather(committed, done)
         except RequestRefused as refusal:
             raise self._refusal(self.error or refusal) from None
         finally:

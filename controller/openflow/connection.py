@@ -34,6 +34,7 @@ MISSED_PROBES = 3
 _HELLO_LIMIT = 256  # bytes; Open vSwitch sends 16. A longer "HELLO" is another protocol's bytes
 _LAST_TYPE = 35  # highest ofp_type of OpenFlow 1.4 and of Open vSwitch's monitor extensions in it
 _PARTS_LIMIT = 8192  # messages of one answer, 64 KiB each: 3,000,000 flows
+_ERRORS_LIMIT = 100  # errors that answer nothing, each a line in the log, before the connection is ended
 _UNREAD_LIMIT = 4 * 1024 * 1024  # bytes of answers waiting for a peer that does not read
 _MISS_SEND_LEN = 0xFFFF  # packets for the controller come whole, nothing is buffered in the switch
 _FEATURES: Final = struct.Struct("!QIBB")
@@ -57,11 +58,9 @@ class Switch(asyncio.Protocol):
     ``received`` and ``sent`` (bytes), ``last_error``, ``ended`` (the reason, None while connected).
     """
 
-    def __init__(
-        self, owner: Owner, probe_interval: float, describe: Callable[[bytes], str] = text.describe
-    ) -> None:
+    def __init__(self, owner: Owner, probe_interval: float, describe: Callable[[bytes], str] = text.describe) -> None:
         self._owner = owner
-        self._probe_interval = probe_interval
+        self.probe_interval = probe_interval
         self.describe = describe
         self.on_flow_event: Callable[[FlowEvent], None] | None = None
         self.on_packet_in: Callable[[int, int, int, bytes], None] | None = None
@@ -72,6 +71,7 @@ class Switch(asyncio.Protocol):
         self.since = 0.0
         self.version = 0
         self.received = 0
+        self.progress = 0  # grows with all that the switch says, and all that it takes but probes
         self.sent = 0
         self.last_error: str | None = None
         self.ended: str | None = None
@@ -88,6 +88,7 @@ class Switch(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._heard = False
         self._missed = 0
+        self._errors = 0
         self._features_xid = -1
 
     # ---- what callers use
@@ -135,26 +136,26 @@ class Switch(asyncio.Protocol):
             self._end(f"malformed message: {problem}")
             raise SwitchGone(self.ended) from None
 
+    async def software(self) -> str:
+        """Version of the software that runs the switch, ``3.1.0`` (sw_desc of ofp_desc)."""
+        return readback.software(await self.multipart(readback.DESCRIPTION, b""))
+
     async def monitor(self, callback: Callable[[FlowEvent], None]) -> None:
-        """From now on tell ``callback`` each change of flows that somebody else makes (OpenFlow 1.4 flow
-        monitor).
-        """
+        """Tell ``callback`` each later change of flows that somebody else makes (OpenFlow 1.4 flow monitor)."""
         self.on_flow_event = callback
         await self.multipart(readback.FLOW_MONITOR, readback.monitor_request(1))
 
     async def flush_conntrack(self, zone: int) -> None:
         """Forget all tracked connections of a zone (NXT_CT_FLUSH_ZONE)."""
-        xid = self._next_xid()
         body = struct.pack("!II6xH", wire.NICIRA, wire.NX_CT_FLUSH_ZONE, zone)
-        future: asyncio.Future[list[bytes]] = self._loop.create_future()
-        self._pending[xid] = future
+        message, refused = self.question(wire.EXPERIMENTER, body)
         try:
-            await self.write(wire.message(wire.EXPERIMENTER, xid, body))
+            await self.write(message)
             await self.barrier()
-            if future.done():
-                future.result()
+            if refused.done():
+                refused.result()
         finally:
-            self._pending.pop(xid, None)
+            refused.cancel()
 
     def bundle(self) -> Bundle:
         """A new bundle; it is opened by its ``open``."""
@@ -172,6 +173,7 @@ class Switch(asyncio.Protocol):
             await self._writable.wait()
             if self.ended is not None:
                 raise SwitchGone(self.ended)
+        self.progress += 1
 
     def close(self, reason: str) -> None:
         """End the connection; waiting requests raise SwitchGone(reason)."""
@@ -180,16 +182,12 @@ class Switch(asyncio.Protocol):
     # ---- what bundles use
 
     def question(self, kind: int, body: bytes = b"") -> tuple[bytes, asyncio.Future[list[bytes]]]:
-        """A request that the caller writes, alone or in one piece with others, and what will be its answer.
-
-        The answer is the bodies of the message's parts. Cancel it when the request is not written after all.
-        Raises SwitchGone.
-        """
+        """A request for the caller to write, alone or in one piece with others, and its answer to come: the bodies
+        of its parts. Cancel it when the request is not written after all. Raises SwitchGone."""
         if self.ended is not None:
             raise SwitchGone(self.ended)
         xid = self._next_xid()
-        answer: asyncio.Future[list[bytes]] = self._loop.create_future()
-        self._pending[xid] = answer
+        answer = self._pending[xid] = self._loop.create_future()
 
         def settled(answer: asyncio.Future[list[bytes]]) -> None:
             self._pending.pop(xid, None)
@@ -229,6 +227,7 @@ class Switch(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
+        self.progress += 1
         self.received += len(data)
         buffer = self._buffer
         buffer += data
@@ -302,7 +301,7 @@ class Switch(asyncio.Protocol):
             raise ValueError("datapath id 0")
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(self._probe_interval, self._probe)
+        self._timer = self._loop.call_later(self.probe_interval, self._probe)
         self._owner.greeted(self)
 
     def _multipart(self, xid: int, body: bytes) -> None:
@@ -333,6 +332,10 @@ class Switch(asyncio.Protocol):
             if bundle is not None:
                 bundle.error = bundle.error or error
                 return
+        self._errors += 1
+        if self.datapath_id == 0 or self._errors > _ERRORS_LIMIT:
+            self._end(f"error for nothing that was asked: {error}"[:300])
+            return
         self.last_error = str(error)
         log.warning("switch %016x at %s: %s", self.datapath_id, self.peer, error)
 
@@ -367,14 +370,14 @@ class Switch(asyncio.Protocol):
             self._missed = 0
         elif self._missed == MISSED_PROBES:
             self._end(
-                f"no answer to {MISSED_PROBES} echo requests in {self._probe_interval * MISSED_PROBES:g} s"
+                f"no answer to {MISSED_PROBES} echo requests in {self.probe_interval * MISSED_PROBES:g} s"
             )
             return
         if not self._heard:
             self._missed += 1
             self._send(wire.ECHO_REQUEST, self._next_xid())
         self._heard = False
-        self._timer = self._loop.call_later(self._probe_interval, self._probe)
+        self._timer = self._loop.call_later(self.probe_interval, self._probe)
 
     def _end(self, reason: str) -> None:
         if self.ended is not None:

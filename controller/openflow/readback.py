@@ -18,11 +18,12 @@ from controller.openflow import wire
 from controller.openflow.pace import Pace
 
 # Multipart types
-FLOW, AGGREGATE, FLOW_MONITOR = 1, 2, 16
+DESCRIPTION, FLOW, AGGREGATE, FLOW_MONITOR = 0, 1, 2, 16
 
 _STATS: Final = struct.Struct("!HBxIIHHHHH2xQQQ")  # 48 bytes up to the match
 _AGGREGATE: Final = struct.Struct("!QQI4x")
 _EVENT: Final = struct.Struct("!HHBBHHH4xQ")  # ofp_flow_update_full, 24 bytes up to the match
+_SOFTWARE: Final = slice(512, 768)  # sw_desc of ofp_desc, after the manufacturer's and the hardware's 256 bytes
 _PACKET_IN: Final = struct.Struct("!IHBBQ")  # 16 bytes up to the match
 _IN_PORT: Final = wire.FIELDS["in_port"].oxm()
 _NO_MATCH: Final = struct.pack("!HH4x", 1, 4)
@@ -128,6 +129,11 @@ def flow_count(parts: Sequence[bytes]) -> int:
     """Number of flows in an aggregate statistics reply."""
     total: int = _AGGREGATE.unpack_from(parts[0])[2]
     return total
+
+
+def software(parts: Sequence[bytes]) -> str:
+    """The software's version in a description reply."""
+    return parts[0][_SOFTWARE].partition(b"\0")[0].decode("utf-8", "replace")
 
 
 def events(body: bytes) -> Iterator[FlowEvent]:

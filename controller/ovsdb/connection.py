@@ -32,6 +32,8 @@ CALL_TIMEOUT = 30.0  # seconds; a transaction takes 13 ms
 BUFFER_LIMIT = 8 * 1024 * 1024  # characters of one unfinished message; 10,000 interfaces are 4 MiB
 _UNREAD_LIMIT = 4 * 1024 * 1024  # bytes waiting for a peer that does not read
 MISSED_PROBES = 3
+_CHEAP = 64 * 1024  # characters that may be parsed in vain as often as they come, 1 ms
+_IN_VAIN = 2 * BUFFER_LIMIT  # characters parsed in vain before a long message is no message, 0.3 s
 _LITERAL = 8  # characters: a value cut off within a literal or a number is not garbage yet
 
 
@@ -54,7 +56,7 @@ class Hypervisor(asyncio.Protocol):
 
     def __init__(self, owner: Owner, probe_interval: float) -> None:
         self._owner = owner
-        self._probe_interval = probe_interval
+        self.probe_interval = probe_interval
         self.tables = Tables()
         self.on_change: Callable[[Hypervisor, list[Change]], None] | None = None
         self.on_close: Callable[[Hypervisor], None] | None = None
@@ -70,6 +72,8 @@ class Hypervisor(asyncio.Protocol):
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._json = json.JSONDecoder()
         self._text = ""
+        self._depth = 0  # braces open in _text, those inside of strings counted with them
+        self._in_vain = 0
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -168,7 +172,9 @@ class Hypervisor(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
         try:
-            self._text += self._decoder.decode(data)
+            text = self._decoder.decode(data)
+            self._text += text
+            self._depth += text.count("{") - text.count("}")
             self._parse(data.rstrip().endswith(b"}"))
         except (ValueError, TypeError, KeyError, LookupError, AttributeError, RecursionError) as problem:
             self._end(f"malformed message: {problem.__class__.__name__}: {problem}"[:300])
@@ -182,21 +188,32 @@ class Hypervisor(asyncio.Protocol):
                 raise ValueError(f"not JSON-RPC, begins with {self._text[:16]!r}")
         if len(self._text) > BUFFER_LIMIT:
             raise ValueError(f"a message of more than {BUFFER_LIMIT // 1024 // 1024} MiB")
-        if not may_end:
-            return
         text, at, end = self._text, 0, len(self._text)
+        if not may_end or (end > _CHEAP and self._depth > 0 and self._in_vain > _IN_VAIN):
+            return
         while at < end and self.ended is None:
             try:
                 value, at = self._json.raw_decode(text, at)
             except json.JSONDecodeError as problem:
                 if problem.msg.startswith("Expecting") and problem.pos < end - _LITERAL:
                     raise
+                self._wasted(end - at)
                 break
             while at < end and text[at].isspace():
                 at += 1
             self._heard = True
+            self._in_vain = 0
             self._message(value)
-        self._text = text[at:]
+        if at:
+            self._text = text[at:]
+            self._depth = self._text.count("{") - self._text.count("}")
+
+    def _wasted(self, size: int) -> None:
+        """What could have been the end of a message was not. Raises ValueError when that happened too often."""
+        if size > _CHEAP:
+            self._in_vain += size
+            if self._in_vain > _IN_VAIN and self._depth <= 0:
+                raise ValueError("a message without an end")
 
     def _message(self, message: dict[str, Any]) -> None:
         method = message.get("method")
@@ -258,7 +275,7 @@ class Hypervisor(asyncio.Protocol):
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(self._probe_interval, self._probe)
+        self._timer = self._loop.call_later(self.probe_interval, self._probe)
         self._greeted = True
         self._owner.greeted(self)
 
@@ -269,9 +286,9 @@ class Hypervisor(asyncio.Protocol):
         if self._heard:
             self._missed = 0
         elif self._missed == MISSED_PROBES:
-            self._end(f"no answer to {MISSED_PROBES} probes in {self._probe_interval * MISSED_PROBES:g} s")
+            self._end(f"no answer to {MISSED_PROBES} probes in {self.probe_interval * MISSED_PROBES:g} s")
             return
-        self._timer = self._loop.call_later(self._probe_interval, self._probe)
+        self._timer = self._loop.call_later(self.probe_interval, self._probe)
         if not self._heard:
             self._missed += 1
             self._send({"method": "echo", "params": [], "id": "probe"})

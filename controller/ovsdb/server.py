@@ -53,13 +53,27 @@ class OvsdbServer:
         """Listen on a unix socket. Raises OSError."""
         self._servers.append(await asyncio.get_running_loop().create_unix_server(self._protocol, path))
 
-    async def close(self) -> None:
-        """Stop listening and end all connections."""
+    def stop_listening(self) -> None:
+        """Let nobody in any more; ``start`` begins again. Connections stay."""
         for server in self._servers:
             server.close()
         self._servers.clear()
+
+    def end_connections(self, reason: str) -> None:
+        """End all connections; who dials again gets in."""
         for connection in list(self._all):
-            connection.close("the controller stops")
+            connection.close(reason)
+
+    def set_probe_interval(self, seconds: float) -> None:
+        """Probe at this interval from the next probe on, also those that are connected."""
+        self._probe_interval = seconds
+        for connection in self._all:
+            connection.probe_interval = seconds
+
+    async def close(self) -> None:
+        """Stop listening and end all connections."""
+        self.stop_listening()
+        self.end_connections("the controller stops")
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

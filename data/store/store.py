@@ -237,10 +237,6 @@ class Store(Connection):
             found.setdefault(user, {})[path] = edit
         return found
 
-    def drop_candidate(self, user: str) -> None:
-        with self.transaction() as db:
-            db.execute("DELETE FROM candidate WHERE user = ?", (user,))
-
     # Journal
 
     def begin_journal(self, revision: Revision, dvrs: Iterable[str]) -> int:

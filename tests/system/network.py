@@ -47,6 +47,13 @@ class Network:
         self.lab = Lab(prefix, folder / "lab")
         self.lab.down()
         self.shell = Shell(folder / "shell", state=state)
+        try:
+            self._build(agents)
+        except BaseException:
+            self.close()
+            raise
+
+    def _build(self, agents: bool) -> None:
         openflow, ovsdb, agent = self.shell.ports
         ports = {"openflow_port": openflow, "ovsdb_port": ovsdb, "agent_port": agent}
         self.lab.up(3, [machine(*row) for row in MACHINES], agents=False, **ports)

@@ -43,7 +43,7 @@ async def server(lab: Lab) -> AsyncIterator[AgentServer]:
     server = AgentServer(Events())
     await server.start(lab.controller_address, AGENT_PORT)
     yield server
-    await server.stop()
+    await server.close()
 
 
 async def until(condition: Callable[[], object], timeout: float = 12.0) -> None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
-from collections.abc import AsyncIterator
 from pathlib import Path as FilePath
 
 import msgspec
 import pytest
-import pytest_asyncio
 
 from controller import hypervisors
 from controller.events import Kind
@@ -20,17 +17,7 @@ from controller.topology import Standing
 from controller.transaction import Kept
 from data.errors import ApplyFailed
 from tests.system.ovs import RealOvs
-from tests.system.site import Site, free_port, network, vport, vport_path
-
-
-@pytest_asyncio.fixture
-async def site(tmp_path: FilePath) -> AsyncIterator[Site]:
-    site = Site(tmp_path / "state")
-    await site.start()
-    try:
-        yield site
-    finally:
-        await site.close()
+from tests.system.site import Site, network, vport, vport_path
 
 
 async def test_an_unknown_hypervisor_is_shown_and_left_alone_until_it_is_configured(site: Site) -> None:
@@ -235,26 +222,25 @@ async def test_a_commit_that_is_not_confirmed_returns_also_when_the_controller_w
     assert await site.difference("hv1") == []
 
 
-async def test_new_ports_of_the_controller_are_listened_on_and_hypervisors_follow(site: Site) -> None:
-    await site.commit(network(1))
+async def test_a_hypervisor_that_a_commit_adds_is_pending_until_it_has_connected(site: Site) -> None:
+    outcome = await site.fabric.commit(network(1), author="test", strict=True)
+    assert [(receipt.dvrs, receipt.state) for receipt in outcome.receipts] == [("hv1", Kept.PENDING)]
+    assert [receipt.state for receipt in site.store.receipts(outcome.revision)] == ["pending"]
+    await site.stop()
+    await site.start()
     await site.hypervisor("hv1")
     await site.ready("hv1")
-    port = free_port()
-    moved = msgspec.structs.replace(site.settings, openflow_port=port)
-    await site.commit({("controller",): moved})
-    await site.until(lambda: f":{port}" in site.switches["hv1"].vsctl("get-controller", "br-nsh"), "it is told")
-    await site.ready("hv1")
+    await site.until(
+        lambda: [receipt.state for receipt in site.store.receipts(outcome.revision)] == ["verified"], "it is verified"
+    )
 
 
-async def test_a_port_that_is_taken_fails_the_commit_and_the_old_listeners_stay(site: Site) -> None:
+async def test_the_version_of_open_vswitch_is_the_running_switchs_own(site: Site) -> None:
     await site.commit(network(1))
-    await site.hypervisor("hv1")
+    ovs = await site.hypervisor("hv1")
     await site.ready("hv1")
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        moved = msgspec.structs.replace(site.settings, openflow_port=other.getsockname()[1])
-        with pytest.raises(ApplyFailed, match="in use"):
-            await site.commit({("controller",): moved})
-    assert site.state("hv1") is Standing.READY
-    assert site.fabric.running.get(("controller",)) == site.settings
+    version = (await asyncio.to_thread(ovs.run, "ovs-vswitchd", "--version")).splitlines()[0].split()[-1]
+    assert site.fabric.topology.hypervisors["hv1"].ovs_version == version
+    await site.attach("hv1", 1, 11)
+    await site.until(lambda: site.fabric.topology.claim("", "acme/prod/vm-1") is not None, "tap1 is seen")
+    assert site.fabric.topology.hypervisors["hv1"].ovs_version == version

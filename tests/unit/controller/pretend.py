@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from controller.openflow.errors import BundleRefused, RequestRefused, SwitchGone
 from controller.openflow.packed import cookie, flow_key, instructions, is_delete, priority_of, table_of
 from controller.openflow.readback import FlowEntry
+from controller.openflow.wire import ALL_TABLES
 
 STEPS = ("open", "add", "close", "commit", "barrier")
 
@@ -22,26 +23,32 @@ class PretendSwitch:
         self.log = [] if log is None else log
         self.open_bundles = 0
         self.gone = False
+        self.progress = 0
         self.flushed: list[int] = []
 
     def bundle(self) -> PretendBundle:
         return PretendBundle(self)
 
-    async def barrier(self) -> None:
-        await self.step("barrier")
-
-    async def flows(self) -> list[FlowEntry]:
+    async def flows(self, table: int = ALL_TABLES) -> list[FlowEntry]:
         await asyncio.sleep(0)
         return [
             FlowEntry(table_of(msg), priority_of(msg), cookie(msg), key[3:], instructions(msg), 0, 0, 0)
             for key, msg in self.held.items()
+            if table in (ALL_TABLES, table_of(msg))
         ]
+
+    async def flow_count(self, table: int = ALL_TABLES) -> int:
+        return len(await self.flows(table))
+
+    def close(self, reason: str) -> None:
+        self.gone = True
 
     async def flush_conntrack(self, zone: int) -> None:
         self.flushed.append(zone)
 
     async def step(self, step: str) -> None:
         await asyncio.sleep(0)
+        self.progress += 1
         if self.gone:
             raise SwitchGone("connection lost")
         what = self.fail.pop(step, None)
@@ -59,6 +66,10 @@ class PretendBundle:
     def __init__(self, switch: PretendSwitch) -> None:
         self.switch = switch
         self.messages: list[bytes] = []
+
+    @property
+    def count(self) -> int:
+        return len(self.messages)
 
     async def open(self) -> None:
         await self.switch.step("open")
@@ -88,6 +99,7 @@ class PretendBundle:
                 self.switch.held.pop(flow_key(message), None)
             else:
                 self.switch.held[flow_key(message)] = message
+        await self.switch.step("barrier")
 
     async def discard(self) -> None:
         self.switch.open_bundles -= 1

@@ -9,13 +9,16 @@ from pathlib import Path as FilePath
 import msgspec
 import pytest
 
+import controller.network
 from controller.commits import Commits
 from controller.events import Kind
 from controller.network import Network
 from controller.numbers import Numbers
 from controller.reconcile import Reconciled
 from controller.transaction import Kept
+from data.candidate import Candidate
 from data.errors import ApplyFailed, CheckFailed, CommandFailed, StoreUnavailable
+from data.merge import Edit
 from data.store import Revision, Store
 from tests.unit.controller.model import Model, configuration, vport, vport_path
 
@@ -138,6 +141,43 @@ async def test_commits_at_the_same_time_go_one_after_the_other(bench: Bench) -> 
     outcomes = await asyncio.gather(*(bench.commits.commit(edits, "ops", "") for edits in one_each))
     assert [outcome.revision for outcome in outcomes] == [*range(2, 12)]
     assert await bench.agreed()
+
+
+async def test_edits_made_before_somebody_elses_commit_are_taken_anew_after_it(bench: Bench) -> None:
+    await bench.begin()
+    await bench.commits.commit(ADDED, "ops", "")
+    described = msgspec.structs.replace(vport(2), description="mine")
+    both = msgspec.structs.replace(described, mac="02:00:00:00:00:99")
+    theirs = {vport_path(2): msgspec.structs.replace(vport(2), mac="02:00:00:00:00:99")}
+    first = bench.commits.commit(theirs, "eve", "")
+    second = bench.commits.commit({vport_path(2): described}, "ops", "", again=lambda: {vport_path(2): both})
+    await asyncio.gather(first, second)
+    assert bench.network.running.get(vport_path(2)) == both
+
+
+async def test_a_candidate_ends_with_its_revision_and_outlives_a_commit_that_fails(bench: Bench) -> None:
+    await bench.begin()
+    candidate = Candidate(bench.network.running, "ops", {path: Edit(None, item) for path, item in ADDED.items()})
+    bench.store.save_candidate("ops", {path: Edit(None, item) for path, item in ADDED.items()})
+    bench.switches["hv2"].fail["add"] = "refuse"
+    with pytest.raises(ApplyFailed):
+        await bench.commits.commit(candidate.merge(), "ops", "", candidate_of="ops")
+    assert bench.store.load_candidates()["ops"].keys() == ADDED.keys()
+    edits = candidate.merge()
+    await bench.commits.commit(edits, "ops", "", candidate_of="ops")
+    candidate.committed(edits)
+    assert not bench.store.load_candidates() and not candidate.unsaved() and not candidate.differs
+
+
+async def test_a_large_commit_prepares_what_will_be_running_aside(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controller.network, "_MANY", 1)
+    await bench.begin()
+    running = bench.network.running
+    await bench.commits.commit(ADDED, "ops", "")
+    assert bench.network.running is running and running.revision == 2
+    assert running.get(vport_path(2)) == vport(2) and await bench.agreed()
 
 
 async def test_a_hypervisor_that_was_away_settles_its_receipt_when_it_returns(bench: Bench) -> None:

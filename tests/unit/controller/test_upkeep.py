@@ -9,6 +9,7 @@ import pytest
 from controller import upkeep
 from controller.events import Kind
 from controller.openflow.packed import flow
+from controller.openflow.readback import FlowEntry
 from tests.unit.controller.model import Model
 
 
@@ -147,3 +148,51 @@ async def test_a_restarted_controller_sends_nothing_to_switches_whose_workloads_
     after.switches = before.switches
     await after.connect("hv1")
     assert after.told(Kind.RECONCILE)[0].startswith("hv1 in agreement")
+
+
+async def test_the_audit_repairs_what_no_event_told_also_when_another_hypervisor_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upkeep, "AUDIT_INTERVAL", 0.02)
+    model = Model(hypervisors=4, vports=2)
+    await model.connect("hv1", "hv2", "hv4")
+    model.switches["hv1"].flows = mistaken  # type: ignore[method-assign]
+    model.switches["hv2"].gone = True
+    held = model.switches["hv4"].held
+    model.upkeep.start()
+    try:
+        for _ in range(2):
+            stolen = next(iter(held))
+            del held[stolen]
+            async with asyncio.timeout(5):
+                while stolen not in held:
+                    await asyncio.sleep(0.01)
+    finally:
+        await model.upkeep.stop()
+    assert model.told(Kind.DRIFT) == ["hv4 repaired: 1 missing, 0 wrong, 0 too many"] * 2
+    assert "audit of hv1: ValueError('no such flow')" in model.told(Kind.FAULT)
+
+
+async def test_the_audit_of_a_network_in_agreement_sends_nothing_and_lets_changes_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upkeep, "AUDIT_INTERVAL", 0.0)
+    model = Model(vports=2)
+    await model.connect("hv1", "hv2")
+    model.log.clear()
+    model.upkeep.start()
+    try:
+        await asyncio.sleep(0.05)
+        assert model.log == []
+        model.attach("hv1", 2, 4)
+        async with asyncio.timeout(5):
+            while not model.told(Kind.VPORT):
+                await asyncio.sleep(0.01)
+        assert await model.agreed()
+    finally:
+        await model.upkeep.stop()
+    assert model.told(Kind.DRIFT) == [] and model.told(Kind.FAULT) == []
+
+
+async def mistaken(*_: object) -> list[FlowEntry]:
+    raise ValueError("no such flow")

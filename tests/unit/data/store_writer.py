@@ -1,7 +1,8 @@
 """A process that commits until it is killed: `python store_writer.py DIRECTORY`; see test_store_survives_kill.py.
 
 Every revision writes all vports anew, with its number as their description, and one vport that it alone has. It says
-`acked N` on standard output once N is committed. Before that it saves a candidate whose rows all hold the same number.
+`acked N` on standard output once N is committed. Before that it saves a candidate whose rows all hold the same number,
+and begins a journal row; both end with the commit.
 """
 
 from __future__ import annotations
@@ -49,14 +50,17 @@ def main(directory: str) -> None:
         revision += 1
         wanted = edits(revision)
         store.save_candidate("ops", {path: Edit(None, item) for path, item in wanted.items() if item is not None})
+        made = Revision(revision, "ops", float(revision))
+        journal = store.begin_journal(made, ["hv1"])
         store.commit(
             wanted,
-            Revision(revision, "ops", float(revision)),
+            made,
             {("vni", f"only-{revision}"): revision},
             [Receipt("hv1", "verified", VPORTS, 0, 1.0, float(revision))],
+            journal=journal,
+            candidate_of="ops",
         )
         print(f"acked {revision}", flush=True)
-        store.drop_candidate("ops")
 
 
 if __name__ == "__main__":

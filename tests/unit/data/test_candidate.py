@@ -10,6 +10,7 @@ from data.errors import BatchProblem, MergeConflict, NothingThere, SyntaxProblem
 from data.merge import Edit
 from data.path import Path
 from data.schema.objects import Enterprise, Object, Vport
+from data.steps import at_once
 from tests.unit.data.examples import ACME, PROD, WEB_1, edited, objects, running, words
 
 WEB = "enterprise acme domain prod vport web-1"
@@ -288,3 +289,66 @@ def test_every_edited_object_is_frozen() -> None:
     item: Object = web_1(running())
     with pytest.raises(AttributeError):
         item.description = "changed"  # type: ignore[misc]
+
+
+def test_a_copy_changes_nothing_of_its_candidate_and_has_all_of_it() -> None:
+    state = running()
+    candidate = edited(state, "set enterprise new", "delete dvrs hv2")
+    before = candidate.edits()
+    copy = at_once(candidate.copied())
+    assert copy.edits() == before and copy.unsaved() == candidate.unsaved()
+    at_once(copy.loading("set", ["set enterprise other", "delete enterprise new"]))
+    assert candidate.edits() == before
+    assert ("enterprise", "other") in copy.edits() and ("enterprise", "new") not in copy.edits()
+    assert objects(copy.view) != objects(candidate.view)
+
+
+def test_a_copy_follows_what_was_committed_while_it_was_made() -> None:
+    state = running()
+    candidate = edited(state, f"set {WEB} description mine")
+    steps = candidate.copied()
+    next(steps)
+    commit(state, edited(state, f"set {WEB} mac 02:00:00:00:00:01"))
+    copy = at_once(steps)
+    assert (web_1(copy).description, web_1(copy).mac) == ("mine", "02:00:00:00:00:01")
+    assert copy.merge() == candidate.merge()
+
+
+def test_after_its_commit_nothing_is_left_to_be_kept() -> None:
+    state = running()
+    candidate = edited(state, "set enterprise new", "delete dvrs hv2")
+    candidate.saved(candidate.unsaved())
+    edits = candidate.merge()
+    state.apply(edits, 2)
+    candidate.committed(edits)
+    assert not candidate.differs and not candidate.unsaved()
+    assert objects(candidate.view) == objects(state)
+
+
+def test_a_row_that_was_kept_in_an_older_form_is_dropped_after_the_commit() -> None:
+    state = running()
+    candidate = edited(state, f"set {WEB} description mine")
+    candidate.saved(candidate.unsaved())
+    commit(state, edited(state, f"set {WEB} mac 02:00:00:00:00:01"))
+    edits = candidate.merge()
+    state.apply(edits, state.revision + 1)
+    candidate.committed(edits)
+    assert candidate.unsaved() == {WEB_1: None}, "the store has the row as it was before the merge"
+
+
+def test_what_the_store_could_not_keep_is_put_back_to_what_it_has() -> None:
+    state = running()
+    candidate = edited(state, f"set {WEB} mac 02:00:00:00:00:01")
+    candidate.saved(candidate.unsaved())
+    kept = candidate.edits()
+    for line in (f"set {WEB} mac 02:00:00:00:00:02", "set enterprise umbrella", "delete enterprise acme domain prod"):
+        verb, *rest = line.split()
+        (candidate.set if verb == "set" else candidate.delete)(rest)
+    assert candidate.edits() != kept
+    candidate.put_back()
+    assert candidate.edits() == kept and not candidate.unsaved()
+    assert web_1(candidate).mac == "02:00:00:00:00:01"
+    assert candidate.view.get(("enterprise", "umbrella")) == state.get(("enterprise", "umbrella"))
+    candidate.discard()
+    candidate.put_back()
+    assert candidate.edits() == kept

@@ -162,3 +162,17 @@ def test_a_hundred_thousand_vports_are_looked_up_in_microseconds() -> None:
         f"\nbatch of 100,000 lines {batched - began:.2f} s, apply {applied - batched:.2f} s,"
         f" first walk {walked - applied:.2f} s, overlay with two questions {(looked - walked) * 1e3:.1f} us"
     )
+
+
+@lenient
+@given(any_configuration(), any_configuration())
+def test_a_successor_is_what_applying_would_make_and_shares_nothing(old: Running, new: Running) -> None:
+    edits = edits_between(old, new)
+    before, applied = Running(objects(old), 1), Running(objects(old), 1)
+    successor = old.successor(edits, 2)
+    assert_same_answers(old, before)
+    applied.apply(edits, 2)
+    assert_same_answers(successor, applied)
+    old.become(successor)
+    assert_same_answers(old, applied)
+    assert old.revision == 2

@@ -27,6 +27,9 @@ MATCHES: dict[str, list[Match]] = {
     "eth_src": [m.eth_src("02:00:0a:01:01:0c")],
     "eth_src masked": [m.eth_src("02:00:00:00:00:00", "ff:ff:00:00:00:00")],
     "eth_type": [m.eth_type(0x86DD)],
+    "vlan_vid none": [m.vlan_vid(0)],
+    "vlan_vid": [m.vlan_vid(0x1000 | 100)],
+    "vlan_vid among others": [m.metadata(9), m.in_port(3), m.vlan_vid(0), IP, m.eth_src(MAC), m.ipv4_src("10.1.1.1")],
     "ip_proto": [IP, m.ip_proto(47)],
     "ip_dscp": [IP, m.ip_dscp(46)],
     "ip_frag none": [IP, m.ip_frag(0)],
@@ -90,6 +93,7 @@ ACTIONS: dict[str, tuple[list[Match], list[Action]]] = {
     "group": ([], [a.group(5)]),
     "set eth_src": ([], [a.set_field("eth_src", MAC)]),
     "set eth_dst": ([], [a.set_field("eth_dst", "02:00:00:00:00:01")]),
+    "set vlan_vid": ([m.vlan_vid(0x1000 | 100)], [a.set_field("vlan_vid", 0x1000 | 200)]),
     "set ipv4_src": ([IP], [a.set_field("ipv4_src", "10.1.1.1")]),
     "set ipv4_dst": ([IP], [a.set_field("ipv4_dst", 0x0A010102)]),
     "set ip_dscp": ([IP], [a.set_field("ip_dscp", 46)]),
@@ -126,6 +130,7 @@ ACTIONS: dict[str, tuple[list[Match], list[Action]]] = {
         [IP],
         [a.ct(zone=6, commit=True, nested=[a.set_field("ct_mark", 5), a.load("ct_mark", 8, 8, 1)])],
     ),
+    "together": ([], [a.together(a.set_reg(5, 7), a.resubmit(9)), a.together(a.output(3)), a.together()]),
     "arp reply": (
         [ARP],
         [

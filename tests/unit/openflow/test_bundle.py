@@ -132,3 +132,60 @@ async def test_a_switch_that_opens_no_bundle_refuses_it_when_it_is_prepared() ->
             peer.send(wire.BUNDLE_CONTROL, xid, struct.pack("!IHH", 1, kind, 3))
         with pytest.raises(BundleRefused):
             await closing
+
+
+async def test_a_bundle_is_carried_out_when_the_barrier_behind_it_is_answered() -> None:
+    async with serving() as place:
+        peer, switch = await place.greeted()
+        for refused in (False, True):
+            bundle = switch.bundle()
+            carrying = asyncio.create_task(bundle.commit())
+            commit, body = await peer.expect(wire.BUNDLE_CONTROL)
+            assert body == struct.pack("!IHH", bundle.number, 4, 3)
+            barrier, _ = await peer.expect(wire.BARRIER_REQUEST)
+            if refused:
+                failed = struct.pack("!HH", 17, 13)
+                peer.send(wire.ERROR, commit, failed + message(wire.BUNDLE_CONTROL, commit, body))
+                with pytest.raises(BundleRefused):
+                    await carrying
+            else:
+                peer.send(wire.BUNDLE_CONTROL, commit, struct.pack("!IHH", bundle.number, 5, 3))
+                await asyncio.sleep(0.05)
+                assert not carrying.done()
+            peer.send(wire.BARRIER_REPLY, barrier)
+            if not refused:
+                await carrying
+        assert switch.connected
+
+
+async def test_errors_of_flows_that_follow_a_refused_opening_do_not_hide_its_cause() -> None:
+    async with serving() as place:
+        peer, switch = await place.greeted()
+        bundle = switch.bundle()
+        await bundle.open()
+        await bundle.add([FLOW, FLOW])
+        closing = asyncio.create_task(bundle.close())
+        received = [await peer.receive() for _ in range(4)]
+        assert [kind for kind, _, _ in received] == [33, 34, 34, 33]
+        for (kind, xid, body), code in zip(received, (5, 2, 2, 2), strict=True):
+            start = message(kind, xid, body)[:64]
+            peer.send(wire.ERROR, xid, struct.pack("!HH", 17, code) + start)
+        xid, body = await peer.expect(wire.BUNDLE_CONTROL)
+        assert body == struct.pack("!IHH", 1, 6, 3), "discarded, whether it exists or not"
+        peer.send(wire.ERROR, xid, struct.pack("!HH", 17, 2) + message(wire.BUNDLE_CONTROL, xid, body))
+        with pytest.raises(BundleRefused, match="out of bundles"):
+            await closing
+        assert switch.connected
+
+
+async def test_a_connection_lost_between_opening_and_preparation_is_a_lost_switch() -> None:
+    async with serving() as place:
+        peer, switch = await place.greeted()
+        bundle = switch.bundle()
+        await bundle.open()
+        await bundle.add([FLOW])
+        closing = asyncio.create_task(bundle.close())
+        await peer.expect(wire.BUNDLE_CONTROL)
+        peer.writer.close()
+        with pytest.raises(SwitchGone):
+            await closing

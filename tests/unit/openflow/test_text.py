@@ -18,6 +18,7 @@ from controller.openflow import wire
 from controller.openflow.packed import as_delete_strict, flow
 from controller.openflow.readback import FlowEvent
 from controller.openflow.text import Names, describe
+from controller.openflow.wire import FIELDS
 from tests.unit.openflow.elements import ACTIONS, MATCHES
 
 NAMES = Names(
@@ -41,6 +42,15 @@ def test_every_action_is_decoded(name: str) -> None:
     assert line.endswith("goto_table:20")
     for unknown in ("action(", "nicira(", "instruction("):
         assert unknown not in line.replace("conjunction(", "")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_that_a_flow_may_match_move_or_set_has_its_words(name: str) -> None:
+    line = describe(flow(4, 9, 1, [m.field(name, 0)], [a.set_field(name, 0), a.move(name, name)]))
+    assert line.startswith("table=4, cookie=0x1, priority=9,")
+    move = line.rpartition("move:")[2].partition("->")[0]
+    assert move.startswith(("NXM_", "OXM_")), "Open vSwitch's own name of the field"
+    assert "action(" not in line
 
 
 def test_names_of_the_pipeline_replace_numbers() -> None:

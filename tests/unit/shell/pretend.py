@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import TypeVar
 
 from commands.registry import Mode
 from controller.events import Events
@@ -12,6 +14,9 @@ from controller.topology import Topology
 from data.candidate import Candidate
 from data.configuration import Configuration, Running
 from data.path import Path
+from data.steps import Steps, at_once
+
+T = TypeVar("T")
 
 LINES = """
 set dvrs hv1 tunnel-address 172.31.0.1
@@ -76,6 +81,12 @@ class PretendContext:
 
     async def save_candidate(self) -> None:
         self.own.saved(self.own.unsaved())
+
+    async def change_candidate(self, work: Callable[[Candidate], Steps[T]]) -> T:
+        copy = at_once(self.own.copied())
+        result = at_once(work(copy))
+        self.own = copy
+        return result
 
     async def enter_configure(self) -> list[str]:
         self.mode = Mode.CONFIGURE
