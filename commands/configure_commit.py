@@ -56,7 +56,7 @@ async def commit_check(context: Context, arguments: Arguments) -> Plan | Lines:
         else:
             hypervisors.append(PlanHypervisor(name, known.state.value, 0, 0))
     hypervisors += [await hypervisor(each, explain) for each in planned.values()]
-    return Plan(plan.revision, plan.summary, tuple(hypervisors))
+    return Plan(plan.revision, plan.summary, tuple(hypervisors), plan.reach)
 
 
 async def merged(context: Context, candidate: Candidate) -> Edits:

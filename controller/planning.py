@@ -22,6 +22,7 @@ from controller.chunks import Steps, spread
 from controller.compile import Dirty, Location, Placement, State, changed, compile_change
 from controller.openflow.packed import is_delete, table_of
 from controller.pipeline import TABLE_NAMES
+from controller.reach import reach
 from controller.topology import TUNNEL_PORT, Standing, Topology
 from controller.transaction import Rank, Work
 from data.configuration import Configuration, Edits, Overlay
@@ -55,13 +56,15 @@ class DvrsPlan:
 class Plan:
     """What a commit would do: the revision it would make, one line per object, and each hypervisor it changes.
 
-    `objects` are the new ones by their number, which their flows have in the cookie.
+    `objects` are the new ones by their number, which their flows have in the cookie;
+    `reach` says who reaches whom now (`reach.py`).
     """
 
     revision: int
     summary: tuple[str, ...]
     dvrs: tuple[DvrsPlan, ...]
     objects: Mapping[int, Path]
+    reach: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +235,8 @@ async def describe(made: Draft, running: Configuration, revision: int, topology:
         state = Standing.AWAY if known is None else known.state
         plans.append(DvrsPlan(name, state, tuple(messages), added, len(messages) - added, by_table))
     lines = (*summary(running, made.edits), *_turned(made))
-    return Plan(revision, lines, tuple(plans), dict(_numbered(made)))
+    reached = await asyncio.to_thread(reach, made.old, made.new, made.edits)
+    return Plan(revision, lines, tuple(plans), dict(_numbered(made)), reached)
 
 
 def _turned(made: Draft) -> Iterator[str]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from views.models import Document, Moment
 from views.moment import clock
 
-
 INNERMOST = 4
 """Indent from which a nested mapping stands on one line."""
 

@@ -99,11 +99,12 @@ class PlanHypervisor:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a commit would do: a line per changed policy object, then each hypervisor."""
+    """What a commit would do: a line per changed policy object, who reaches whom then, and each hypervisor."""
 
     revision: int
     summary: tuple[str, ...]
     hypervisors: tuple[PlanHypervisor, ...]
+    reach: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

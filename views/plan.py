@@ -1,6 +1,7 @@
 """The plan of a commit: changed policy, what each hypervisor gains and loses, then every flow.
 
 policy     egress-policy db: entry 20 added
+reach      app-1, app-2 -> db-1 tcp/5432         denied -> allowed
 hv1        no change
 hv3        +2 flows (egress_acl), 0 removed
 check passed; nothing was applied
@@ -43,6 +44,7 @@ def render_plan(plan: Plan) -> list[str]:
     """The plan as lines."""
     width = max([LABEL, *(len(hypervisor.name) for hypervisor in plan.hypervisors)])
     lines = [f"{'policy'.ljust(width)} {line}" for line in plan.summary]
+    lines += [f"{('' if at else 'reach').ljust(width)} {line}" for at, line in enumerate(plan.reach)]
     lines += [f"{hypervisor.name.ljust(width)} {count_line(hypervisor)}" for hypervisor in plan.hypervisors]
     lines.append("check passed; nothing was applied")
     for hypervisor in plan.hypervisors:

@@ -132,6 +132,7 @@ def test_two_operators_have_their_own_candidates_and_conflicts_name_who_was_firs
     person = Person(shared)
     other(f"set {BASE} zone dmz", "commit comment meanwhile")
     assert "note: revision 5 was committed by uid4711: meanwhile" in person.line("show version") + person.line("")
+    person.type("exit\r")
     assert person.leave() == 0
     mine("set enterprise acme description ours", "commit comment third")
     assert mine("show zones | count") == "Count: 5 zones\n"
@@ -154,7 +155,7 @@ def test_an_error_nobody_foresaw_ends_neither_session_nor_daemon(network: Networ
     (shell.state / "nshell.log").write_text("")
     done = shell.run("--json", "--keep-going", "-c", "configure", "-c", "commit", "-c", "run show version")
     documents = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 1 and [list(one)[0] for one in documents] == ["done", "error", "nshell"]
+    assert done.returncode == 1 and [next(iter(one)) for one in documents] == ["done", "error", "nshell"]
     assert "zone extra" in network.run("configure", "compare") and shell.pid == pid
     assert network.all_flows() == before
     database(shell, "DELETE FROM revision WHERE number = ?", revision)
@@ -206,30 +207,24 @@ def test_a_daemon_told_to_stop_in_a_commit_sees_it_through_and_says_so(network: 
     print("daemon told to stop:", outcomes)
 
 
-def test_a_daemon_killed_between_set_and_commit_has_kept_the_candidate(network: Network, alike: None) -> None:
-    network.run(f"set {BASE} zone later")
-    network.kill()
-    assert "zone later" in network.run("configure", "compare")
-    network.run("configure", "discard")
-
-
-def test_there_is_never_more_than_one_daemon(network: Network, alike: None) -> None:
-    served = network.shell.run("serve", "--state", str(network.shell.state))
+def test_there_is_never_more_than_one_daemon_and_a_killed_one_has_kept_the_candidate(shared: Shell) -> None:
+    shared.commands(f"set {BASE} zone later")
+    served = shared.run("serve", "--state", str(shared.state))
     assert served.returncode == 1
-    assert "another nshell serves" in served.stderr and str(network.shell.pid) in served.stderr
-    started = network.shell.log().count(" serving")
-    network.kill()
+    assert "another nshell serves" in served.stderr and str(shared.pid) in served.stderr
+    started = shared.log().count(" serving")
+    shared.end(signal.SIGKILL)
     codes: list[int] = []
     threads = [
-        threading.Thread(target=lambda: codes.append(network.shell.commands("show version").returncode))
-        for _ in range(8)
+        threading.Thread(target=lambda: codes.append(shared.commands("show version").returncode)) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert codes == [0] * 8
-    assert network.shell.log().count(" serving") == started + 1
+    assert shared.log().count(" serving") == started + 1
+    assert "zone later" in shared.commands("configure", "compare").stdout
 
 
 def test_an_unconfirmed_commit_returns_when_its_deadline_passed_without_a_daemon(network: Network, alike: None) -> None:
