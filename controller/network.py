@@ -15,14 +15,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from controller.channel import Channel
-from controller.chunks import at_once, spread
 from controller.compile import Location, Placement, compile_all, start
 from controller.compile.layered import Layered
 from controller.events import Events
 from controller.numbers import Numbers
+from controller.pace import spread
 from controller.planning import Draft, dvrs_of, located, vport_of
 from controller.topology import TUNNEL_PORT, Interface, Topology
 from data.configuration import Running
+from data.steps import at_once
 
 __all__ = ["Network"]
 

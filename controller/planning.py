@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from controller.channel import Channel
-from controller.chunks import Steps, spread
 from controller.compile import Dirty, Location, Placement, State, changed, compile_change
 from controller.openflow.packed import is_delete, table_of
+from controller.pace import spread
 from controller.pipeline import TABLE_NAMES
 from controller.reach import reach
 from controller.topology import TUNNEL_PORT, Standing, Topology
@@ -30,6 +30,7 @@ from data.errors import CheckFailed
 from data.path import Path, path_text, vport_name, vport_path
 from data.rules import check as problems
 from data.schema.objects import Dvrs, Object, Vport
+from data.steps import Steps
 
 __all__ = ["Draft", "DvrsPlan", "Plan", "backward", "check", "describe", "draft", "dvrs_of", "located", "moves",
            "ranks", "relocation", "told", "vport_of", "work"]  # fmt: skip

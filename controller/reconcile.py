@@ -18,10 +18,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.channel import Channel
-from controller.chunks import Steps, spread
 from controller.openflow.packed import as_delete_strict, cookie, instructions
 from controller.openflow.readback import FlowEntry
+from controller.pace import spread
 from controller.patience import patience
+from data.steps import Steps
 
 __all__ = ["Difference", "Reconciled", "compare", "reconcile", "repair"]
 

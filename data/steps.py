@@ -1,7 +1,7 @@
 """Long work in steps: a generator that yields often, so that an event loop can drive it beside other work.
 
 A batch of 100,000 lines takes seconds. In one go it would stall every keepalive to a switch and every other session;
-`controller.chunks.spread` drives the same generator a few milliseconds at a time.
+`controller.pace.spread` drives the same generator a few milliseconds at a time.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from controller.chunks import spread
+from controller.pace import spread
 from data.candidate import Candidate
 from data.configuration import Edits
 from data.errors import NshellError

@@ -20,7 +20,7 @@ from commands.lexer import Line, Word, lex, split_pipes
 from commands.parse import parse
 from commands.pipes import Output, run_pipe
 from commands.registry import Mode, automaton
-from controller.chunks import spread
+from controller.pace import spread
 from data.errors import BatchProblem, CheckFailed, CommandFailed, NshellError, SyntaxProblem
 from data.path import Path
 from data.steps import Steps

@@ -11,7 +11,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from controller.chunks import Steps
 from controller.compile.fragments import VPORT_KINDS, Fragment, Kind, domain_fragments, fragments_of, segment_fragments
 from controller.compile.placement import Location
 from controller.compile.policy import DomainPolicy, Terms, build, regrouped, sets_of
@@ -19,6 +18,7 @@ from controller.compile.state import Hosts, Members, State, number_objects
 from data.configuration import Configuration
 from data.path import Path
 from data.schema.objects import Domain, Dvrs, Object, Subnet, Vport
+from data.steps import Steps
 
 __all__ = ["Dirty", "changed"]
 

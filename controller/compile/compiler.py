@@ -1,6 +1,6 @@
 """States to flow-mods: everything one hypervisor must hold, or the difference between two states.
 
-Both are generators that yield often (`controller.chunks`), so that 100,000 flows can be made without stalling the loop.
+Both are generators that yield often (`data.steps`), so that 100,000 flows can be made without stalling the loop.
 Flow-mods are complete OpenFlow 1.4 messages; the key of a flow is its table, priority and match.
 """
 
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from controller.chunks import Steps
 from controller.compile.change import Dirty
 from controller.compile.fragments import fragments_of
 from controller.compile.state import State
 from controller.openflow.packed import as_delete_strict, flow_key
+from data.steps import Steps
 
 __all__ = ["compile_all", "compile_change"]
 

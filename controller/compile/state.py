@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from controller.chunks import Steps
 from controller.compile.addresses import ipv4, mac
 from controller.compile.layered import Layered
 from controller.compile.placement import Location, Placement
@@ -24,6 +23,7 @@ from controller.numbers import Numbers
 from data.configuration import Configuration
 from data.path import Path
 from data.schema.objects import Controller, Domain, Dvrs, Entry, Object, Subnet, Vport
+from data.steps import Steps
 
 __all__ = ["Place", "State", "number_objects", "start"]
 

@@ -13,7 +13,6 @@ Read next, in this order::
     text.py        a flow as one line for people
     errors.py      error messages as text, the exceptions of this package
     hello.py       which version to speak
-    pace.py        long work a few milliseconds at a time
     connection.py  Switch: one connection, requests and events
     bundle.py      Bundle: all or nothing
     readback.py    flows and monitor events by walking headers

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from controller.openflow import wire
 from controller.openflow.errors import BundleRefused, RequestRefused, SwitchGone
-from controller.openflow.pace import Pace
+from controller.pace import Pace
 
 if TYPE_CHECKING:
     from controller.openflow.connection import Switch

@@ -159,8 +159,8 @@ class Driver:
 
     async def expected(self) -> Reply:
         """How many flows all hypervisors together must hold: a compilation from nothing."""
-        from controller.chunks import at_once
         from controller.compile import compile_all
+        from data.steps import at_once
 
         state = self.fabric.network.state
         return {"flows": sum(len(at_once(compile_all(state, name))) for name in self.fabric.topology.hypervisors)}

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from controller.channel import Channel
-from controller.chunks import at_once
 from controller.compile import Location, Placement, compile_all, start
 from controller.numbers import Numbers
 from controller.openflow.connection import Switch
 from controller.openflow.server import OpenFlowServer
 from data.configuration import Running
 from data.schema.objects import Vport
+from data.steps import at_once
 from tests.bench import objects, workload
 from tests.bench.measure import Row, median, processes, run, timed, wait_until
 from tests.bench.switches import Hypervisor, start_hypervisor

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
 from uuid import uuid4
 
-from controller.chunks import at_once
 from controller.compile import compile_all
 from controller.events import Kind
 from controller.fabric import Fabric
@@ -18,6 +17,7 @@ from controller.ovsdb.model import BRIDGE
 from controller.topology import Standing
 from data.path import Path
 from data.schema.objects import Controller, Domain, Dvrs, Enterprise, Object, Subnet, Vport, Zone
+from data.steps import at_once
 from data.store import Revision, Store
 from tests.system.ovs import RealOvs
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from uuid import UUID
 
-from controller.chunks import at_once
 from controller.compile import Location, Placement, State, changed, compile_all, compile_change, start
 from controller.numbers import Numbers
 from controller.openflow.packed import flow_key, is_delete
@@ -28,6 +27,7 @@ from data.schema.objects import (
     Vport,
     Zone,
 )
+from data.steps import at_once
 
 ACME = ("enterprise", "acme")
 PROD = (*ACME, "domain", "prod")

@@ -23,7 +23,7 @@ async def test_a_switch_is_announced_after_the_handshake() -> None:
         _, switch = await place.greeted()
         assert (switch.datapath_id, switch.tables, switch.version) == (0xAA, 254, 5)
         assert switch.connected
-        assert place.server.switches == [switch]
+        assert place.server.connections == [switch]
         assert switch.received == 48
         assert switch.sent > 0
     assert place.left == ["the controller stops"]
@@ -88,7 +88,7 @@ async def test_an_error_answers_its_request_and_a_lost_connection_every_one() ->
             with pytest.raises(SwitchGone, match=r"closed by the switch|connection lost"):
                 await each
         assert len(place.left) == 1
-        assert place.server.switches == []
+        assert place.server.connections == []
 
 
 async def test_an_error_that_nobody_asked_for_is_reported(caplog: pytest.LogCaptureFixture) -> None:
