@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from commands.lexer import Word
 from commands.parse import parse
+from commands.patterns import pattern
 from commands.registry import Arguments, Mode, command
 from data.errors import CommandFailed, SyntaxProblem
 from views.json import document, render_json_pretty
@@ -40,16 +41,6 @@ class Output:
 def as_lines(output: Output) -> Lines:
     """The text of the result, nothing cut, for pipes that act on lines."""
     return Lines(output.lines(Screen()))
-
-
-def pattern(text: str) -> re.Pattern[str]:
-    """A regular expression. Raises SyntaxProblem."""
-    try:
-        return re.compile(text)
-    except re.error as problem:
-        raise SyntaxProblem(
-            "", f"'{text}' is not a regular expression: {problem}", "put a backslash before a special character", word=1
-        ) from None
 
 
 def keep_rows(output: Output, wanted: re.Pattern[str], keep: bool) -> Output:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from controller.compile import State
+from controller.compile.addresses import ipv4
 from controller.compile.policy import DIRECTIONS, Direction, DomainPolicy, Rule, Terms, vport_terms
 from data.configuration import Edits
 from data.path import Path
@@ -51,7 +52,7 @@ class _Class(NamedTuple):
 
 @dataclass
 class _Work:
-    left: int = BUDGET
+    left: int
     lines: list[tuple[str, str]] = field(default_factory=list)  # who, and what changes for them
 
 
@@ -61,7 +62,7 @@ def reach(old: State, new: State, edits: Edits) -> tuple[str, ...]:
     for path in edits:
         if len(path) == 8 and path[6] == "entry":
             domains.setdefault(path[:4], []).append(path)
-    work = _Work()
+    work = _Work(BUDGET)
     for domain, entries in domains.items():
         before, after = old.policies.get(domain), new.policies.get(domain)
         if before is None or after is None:
@@ -119,12 +120,17 @@ def _classes(
         former = old.view.get(path)
         if not isinstance(former, Vport) or not isinstance(vport, Vport):
             continue
-        terms = vport_terms(old.view, path, former) & before.used, vport_terms(new.view, path, vport) & after.used
-        found.setdefault(_Class(*terms, new.place(path) is not None), []).append(path[-1])
+        was, now = _terms(before, old, path, former), _terms(after, new, path, vport)
+        found.setdefault(_Class(was, now, new.place(path) is not None), []).append(path[-1])
     macros = {term for rule in rules for term in (rule.source, rule.target) if term and term[-2] == "network-macro"}
     for term in sorted(macros):
         found[_Class(frozenset({term}), frozenset({term}), True)] = [f"network-macro {term[-1]}"]
     return found
+
+
+def _terms(policy: DomainPolicy, state: State, path: Path, vport: Vport) -> Terms:
+    """What rules can name of a vport; of several addresses the first."""
+    return policy.of_address(vport_terms(state.view, path, vport), ipv4(vport.address[0]))
 
 
 def _packets(rules: Sequence[Rule]) -> Iterator[tuple[Packet, str]]:

@@ -46,7 +46,8 @@ def admit(directory: str, socket: str, gid: int | None) -> None:
     except PermissionError:
         name = grp.getgrgid(gid).gr_name
         if os.environ.get(VARIABLE):
-            raise CommandFailed(VARIABLE, f"this user is not in group {name}", f"join it, or unset {VARIABLE}") from None
+            cause = f"this user is not in group {name}"
+            raise CommandFailed(VARIABLE, cause, f"join it, or unset {VARIABLE}") from None
         log.info("this user is not in group %s, which is therefore not let in", name)
         os.chmod(directory, 0o700)
         return

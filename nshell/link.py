@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from data.errors import CommandFailed, SyntaxProblem
 from nshell import frames
 from nshell.batch import Batch
-from views.render import Screen, encode
+from views.render import Screen, encode, harmless
 
 HELLO_LIMIT = 4096
 """Bytes of a hello; a client sends about 120."""
@@ -150,7 +150,7 @@ class Link:
         await self._write(frames.ERROR, text)
 
     async def _write(self, kind: bytes, text: str) -> None:
-        data = encode(text, self._screen)
+        data = encode(harmless(text), self._screen)
         for at in range(0, len(data), CHUNK):
             self.send(kind, data[at : at + CHUNK])
             await self.writer.drain()

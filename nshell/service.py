@@ -26,6 +26,7 @@ from nshell.link import Link
 from nshell.places import socket_path, state_directory
 from nshell.session import FAILED, Session
 from nshell.users import Peer, peer_of
+from views.render import harmless
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric
@@ -52,6 +53,14 @@ LINGER = 5.0
 TOO_MANY = CommandFailed(
     "", f"{SESSIONS} sessions are open already", "end one; 'show sessions' in another tells whose they are"
 )
+
+
+class OneLine(logging.Formatter):
+    """One line for each record (a traceback apart): what a stranger calls itself can forge no second one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = harmless(record.message).replace("\n", "\\n")
+        return super().formatMessage(record)
 
 
 class Service:
@@ -234,11 +243,9 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         logging.raiseExceptions = False  # a log on a full disk is cut, and says no more about it
-        logging.basicConfig(
-            filename=log_file or None,
-            level=number,
-            format="%(asctime)s level=%(levelname)s logger=%(name)s %(message)s",
-        )
+        handler = logging.FileHandler(log_file) if log_file else logging.StreamHandler()
+        handler.setFormatter(OneLine("%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"))
+        logging.basicConfig(handlers=[handler], level=number)
         asyncio.run(serve(state_directory(state), ready))
         return 0
     except daemon.DaemonFailed as problem:

@@ -26,7 +26,7 @@ from commands.lexer import lex
 from nshell import frames
 from nshell.link import KEYS_LIMIT, Link
 from nshell.session import Session
-from views.render import encode
+from views.render import encode, harmless
 
 INTERRUPT = b"\x03"
 END_OF_INPUT = b"\x04"
@@ -80,7 +80,7 @@ class Terminal(Link):
             self.writer.write(frames.pack(frames.DATA, encode(text, self._screen)))
 
     async def write(self, text: str) -> None:
-        self.raw(text.replace("\n", "\r\n"))
+        self.raw(harmless(text).replace("\n", "\r\n"))
         await self.writer.drain()
 
     async def write_error(self, text: str) -> None:

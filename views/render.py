@@ -42,6 +42,17 @@ def render(model: Model, screen: Screen) -> list[str]:
     return lines
 
 
+_CONTROLS = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+
+
+def harmless(text: str) -> str:
+    """Text without control characters: what a hypervisor calls itself must not steer the operator's terminal.
+
+    They are written as JSON writes them, so that a document stays one.
+    """
+    return text.translate(_CONTROLS)
+
+
 def encode(text: str, screen: Screen) -> bytes:
     """Text for the wire; a terminal without UTF-8 gets '?' for what it cannot show."""
     return text.encode("utf-8", "replace") if screen.unicode else text.encode("ascii", "replace")

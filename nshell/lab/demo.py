@@ -7,6 +7,7 @@ The policy, the machines and what is expected are data in examples/demo/.  The d
 own, made anew each time; it and the lab are left running, to be looked at.
 """
 
+import argparse
 import fcntl
 import json
 import os
@@ -17,6 +18,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,38 +31,57 @@ from nshell.lab.probing import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "demo"
-STATE = Path("/run/nshell-demo")
+PREFIX = "nsh"
 HYPERVISORS = 3
 READY_TIMEOUT = 30.0  # seconds until all vports of a commit are up
 
 
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Which demo: the prefix of its lab, and the state directory of its daemon."""
+
+    prefix: str = PREFIX
+
+    @property
+    def state(self) -> Path:
+        return Path("/run/nshell-demo" if self.prefix == PREFIX else f"/run/nshell-demo-{self.prefix}")
+
+    @property
+    def lab(self) -> Lab:
+        return Lab(self.prefix)
+
+
 def main(argv: Sequence[str]) -> int:
     """Run the demo; give 0 when every test was as expected."""
+    parser = argparse.ArgumentParser("nshell.lab.demo", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "what", nargs="?", choices=("up", "down"), default="up", help="run it (default), or take it away"
+    )
+    parser.add_argument("--prefix", default=PREFIX, help="prefix of the lab's namespaces, to have two demos at once")
+    given = parser.parse_args(argv)
+    demo = Demo(given.prefix)
     try:
-        if list(argv) == ["down"]:
-            take_down()
+        if given.what == "down":
+            take_down(demo)
             return 0
-        if argv:
-            print(__doc__, file=sys.stderr)
-            return 2
-        return run()
+        return run(demo)
     except NshellError as problem:
         print(problem, file=sys.stderr)
         return problem.exit_code
 
 
-def run() -> int:
+def run(demo: Demo) -> int:
     """Everything, from nothing or from an earlier run."""
     began = time.monotonic()
     stages = tomllib.loads((EXAMPLE / "expectations.toml").read_text())["stage"]
     machines = read_machines(EXAMPLE / "vms.toml")
-    stop_daemon()
-    shutil.rmtree(STATE, ignore_errors=True)
-    lab = Lab()
+    stop_daemon(demo)
+    shutil.rmtree(demo.state, ignore_errors=True)
+    lab = demo.lab
     lab.down()
     lab.up(HYPERVISORS, machines, agents=False)
     print(f"lab: {HYPERVISORS} hypervisors, {len(machines)} machines, up in {time.monotonic() - began:.1f} s")
-    nshell("-c", f"set controller listen-address {lab.controller_address}", "-c", "commit")
+    nshell(demo, "-c", f"set controller listen-address {lab.controller_address}", "-c", "commit")
     scene = Scene(lab)
     results: list[bool] = []
     for stage in stages:
@@ -68,10 +89,10 @@ def run() -> int:
         began_stage = time.monotonic()
         for name in stage.get("keep_flows_of", ()):
             scene.keep_flows(name)
-        nshell("run", str(EXAMPLE / stage["run"]))
+        nshell(demo, "run", str(EXAMPLE / stage["run"]))
         if not results:
             lab.up(HYPERVISORS, agents=True)  # now there is something that admits them
-        wait_ready(lab)
+        wait_ready(demo, lab)
         taken = time.monotonic() - began_stage
         print(f"{'':<8}nshell run {_short(EXAMPLE / stage['run'])}: applied and up in {taken:.1f} s")
         results += [show(test, KINDS[test["kind"]](scene, test)) for test in stage["test"]]
@@ -81,14 +102,12 @@ def run() -> int:
         if failed
         else f"\nall {len(results)} packet tests as expected, {time.monotonic() - began:.0f} s"
     )
-    program = (
-        _short(ROOT / ".venv" / "bin" / "nshell")
-        if (ROOT / ".venv" / "bin" / "nshell").exists()
-        else "nshell"
-    )
-    print(f"open the shell       {program} --state {STATE}")
-    print(f"inside a machine     {program} lab exec acme-web-1 bash")
-    print(f"take it all down     {_short(Path(sys.executable))} -m nshell.lab.demo down")
+    program = ROOT / ".venv" / "bin" / "nshell"
+    shell = _short(program) if program.exists() else "nshell"
+    other = [] if demo.prefix == PREFIX else ["--prefix", demo.prefix]
+    print(f"open the shell       {shell} --state {demo.state}")
+    print(f"inside a machine     {' '.join([shell, 'lab', *other, 'exec', 'acme-web-1', 'bash'])}")
+    print(f"take it all down     {' '.join([_short(Path(sys.executable)), '-m', 'nshell.lab.demo', 'down', *other])}")
     return 1 if failed else 0
 
 
@@ -109,38 +128,36 @@ def _expected(test: Mapping[str, Any]) -> str:
     return (KINDS[test["kind"]].__doc__ or "").strip().splitlines()[0].rstrip(".")
 
 
-def nshell(*args: str) -> str:
+def nshell(demo: Demo, *args: str) -> str:
     """Run the operator's own command line; CommandFailed with its words when it fails."""
-    argv = [sys.executable, "-m", "nshell.main", "--state", str(STATE), *args]
+    argv = [sys.executable, "-m", "nshell.main", "--state", str(demo.state), *args]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, timeout=120
-    )
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, timeout=120)
     if done.returncode != 0:
         raise CommandFailed(
-            f"nshell {' '.join(args)}", (done.stderr + done.stdout).strip(), f"see {STATE}/nshell.log"
+            f"nshell {' '.join(args)}", (done.stderr + done.stdout).strip(), f"see {demo.state}/nshell.log"
         )
     return done.stdout
 
 
-def wait_ready(lab: Lab) -> None:
+def wait_ready(demo: Demo, lab: Lab) -> None:
     """Return when every vport is up, and every hypervisor's agent has resolved the neighbours it was told of."""
 
     def ready() -> bool:
-        vports = _column("show vports", "state")
+        vports = _column(demo, "show vports", "state")
         told = all("br-phy" in lab.ovs(name).control("tnl/neigh/show") for name in lab.hypervisors)
         return told and bool(vports) and set(vports) == {"up"}
 
     if not wait_until(ready, READY_TIMEOUT, 0.1):
-        shown = "".join(nshell("-c", f"show {what}") for what in ("dvrs", "vports", "agents"))
+        shown = "".join(nshell(demo, "-c", f"show {what}") for what in ("dvrs", "vports", "agents"))
         raise CommandFailed(
-            "demo", f"not everything is up after {READY_TIMEOUT:g} s:\n{shown}", f"see {STATE}/nshell.log"
+            "demo", f"not everything is up after {READY_TIMEOUT:g} s:\n{shown}", f"see {demo.state}/nshell.log"
         )
 
 
-def _column(command: str, key: str) -> list[str]:
+def _column(demo: Demo, command: str, key: str) -> list[str]:
     """The values of one column of a command's JSON."""
-    return [str(row[key]) for row in _rows(json.loads(nshell("--json", "-c", command))) if key in row]
+    return [str(row[key]) for row in _rows(json.loads(nshell(demo, "--json", "-c", command))) if key in row]
 
 
 def _rows(document: object) -> Iterator[Mapping[str, object]]:
@@ -154,10 +171,10 @@ def _rows(document: object) -> Iterator[Mapping[str, object]]:
             yield from _rows(one)
 
 
-def stop_daemon() -> None:
+def stop_daemon(demo: Demo) -> None:
     """End the demo's daemon, if one holds the lock of the demo's state directory."""
     try:
-        lock = os.open(STATE / "lock", os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(demo.state / "lock", os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     try:
@@ -169,11 +186,11 @@ def stop_daemon() -> None:
         os.close(lock)
 
 
-def take_down() -> None:
+def take_down(demo: Demo) -> None:
     """Remove all that the demo made."""
-    stop_daemon()
-    Lab().down()
-    shutil.rmtree(STATE, ignore_errors=True)
+    stop_daemon(demo)
+    demo.lab.down()
+    shutil.rmtree(demo.state, ignore_errors=True)
     print("the lab and the demo's daemon are gone")
 
 

@@ -5,11 +5,13 @@ Each test ends with the network as it began: every hypervisor ready, the policy 
 
 from __future__ import annotations
 
+import json
 import random
 import socket
 import struct
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from nshell import frames
+from nshell.lab.probing import wait_until
 from tests.system.network import Network
 
 BASE = "enterprise acme domain prod"
@@ -195,3 +198,22 @@ def test_half_a_message_of_many_megabytes_holds_nobody_up(network: Network) -> N
             answers_at_once(network)
         for thread in threads:
             thread.join()
+
+
+def test_what_a_stranger_calls_itself_steers_no_terminal_and_forges_no_line_in_the_log(network: Network) -> None:
+    name = "\x1b]0;evil\x07\r\n2026-01-01 level=ERROR forged " + "x" * 2000
+    root = {"external_ids": ["map", [["system-id", name]]], "bridges": ["set", []], "manager_options": ["set", []]}
+    root |= {"ovs_version": "3.1.0", "datapath_types": ["set", []], "other_config": ["map", []]}
+    answers = {"list_dbs": ["Open_vSwitch"], "monitor": {"Open_vSwitch": {str(uuid.uuid4()): {"new": root}}}, "echo": []}
+    with dial(network, "ovsdb") as connection:
+        for _ in range(2):
+            asked = json.loads(connection.recv(65536))
+            answer = {"id": asked["id"], "result": answers[asked["method"]], "error": None}
+            connection.sendall(json.dumps(answer).encode())
+        assert wait_until(lambda: len(network.rows("show dvrs")) == 4, 10)
+        said = network.run("show dvrs") + network.run("show system events")
+        assert "evil" in said and "\x1b" not in said and "\x07" not in said
+        assert "evil" in json.dumps(network.rows("show dvrs"))
+    assert wait_until(lambda: len(network.rows("show dvrs")) == 3, 10)
+    log = network.shell.log()
+    assert "evil" in log and "\x1b" not in log and "\n2026-01-01 " not in log

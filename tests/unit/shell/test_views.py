@@ -131,3 +131,38 @@ def test_a_terminal_without_utf8_gets_ascii_only() -> None:
     screen = Screen(unicode=False)
     assert encode("naïve", screen) == b"na?ve"
     assert render(Document({"a": "b", "c_d": ["x", "y"]}), screen) == ["a    b", "c d  x", "     y"]
+
+
+def test_a_spare_column_is_left_out_before_others_are_cut() -> None:
+    spare, text = Column("bytes", "Bytes", "right", spare=True), Column("text", "Text", shrink=True)
+    columns = (Column("name", "Name"), spare, text)
+    wide = Table("Things", columns, [("a", 1000, "x" * 60)], "things")
+    assert "Bytes" in render_table(wide, width=80)[3]
+    narrow = render_table(wide, width=70)
+    assert "Bytes" not in narrow[3] and narrow[5].endswith("x" * 60)
+    assert "Bytes" in render_table(wide, width=0)[3]
+
+
+def test_a_very_long_row_in_a_pipe_does_not_make_its_rules_as_long() -> None:
+    lines = render_table(table("x" * 500), width=0)
+    assert len(lines[0]) == 160 and "x" * 500 in lines[5]
+
+
+def test_a_plan_says_who_reaches_whom() -> None:
+    plan = Plan(2, ("entry 20 added",), (), ("a -> b tcp/80   denied -> allowed", "c -> d tcp/80   denied -> allowed"))
+    assert render_plan(plan)[:3] == [
+        "policy     entry 20 added",
+        "reach      a -> b tcp/80   denied -> allowed",
+        "           c -> d tcp/80   denied -> allowed",
+    ]
+
+
+def test_a_hypervisor_without_a_change_is_not_said_to_wait_for_one() -> None:
+    assert render_plan(Plan(2, (), (PlanHypervisor("hv1", "away", 0, 0),)))[0] == "hv1        no change"
+
+
+def test_innermost_facts_stand_on_one_line() -> None:
+    facts = Document({"traffic": {"received": {"packets": 1, "bytes": 60}}, "dropped": {"spoofed_mac": 2}}, "vport x")
+    assert render(facts, Screen()) == [
+        "vport x", "  traffic", "    received  packets 1  bytes 60", "  dropped", "    spoofed mac  2",
+    ]  # fmt: skip

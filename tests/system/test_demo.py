@@ -1,0 +1,32 @@
+"""`make demo` itself: every line it prints is a packet test, and it works twice in a row."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "tdemo"
+PROGRAM = [sys.executable, "-m", "nshell.lab.demo", "--prefix", PREFIX]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PROGRAM, *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_demo_shows_what_it_promises_twice_and_leaves_nothing() -> None:
+    stages = tomllib.loads((ROOT / "examples/demo/expectations.toml").read_text())["stage"]
+    promised = sum(len(stage["test"]) for stage in stages)
+    try:
+        for _ in range(2):
+            done = run()
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert sum(line.startswith("ok ") for line in done.stdout.splitlines()) == promised
+            assert "FAILED" not in done.stdout
+    finally:
+        down = run("down")
+    assert down.returncode == 0, down.stdout + down.stderr
+    spaces = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    assert not [line for line in spaces.splitlines() if line.startswith(f"{PREFIX}-")]
