@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from commands.context import Context
 from commands.registry import Arguments, Mode, command
@@ -12,6 +13,8 @@ from views.moment import clock
 EVENTS = 50
 """Events shown unless a limit is given."""
 COMMITS = 20
+NAMED = 8
+"""Hypervisors that a commit's receipts name."""
 
 
 @command("show system commit [limit <number>]", help="revisions: who, when, what became of each")
@@ -26,14 +29,13 @@ async def show_system_commit(context: Context, arguments: Arguments) -> Model:
         if waiting is not None and waiting[0] == entry.number:
             left = max(0, int(waiting[1] - time.time()))
             state = f"unconfirmed, {left // 60}:{left % 60:02} left"
-        confirmed = ", ".join(f"{receipt.dvrs} {receipt.state}" for receipt in entry.receipts)
         rows.append(
             (
                 entry.number,
                 clock(entry.time),
                 entry.author,
                 state,
-                confirmed or None,
+                confirmed({receipt.dvrs: receipt.state for receipt in entry.receipts}),
                 entry.reason or entry.comment or None,
             )
         )
@@ -46,6 +48,15 @@ async def show_system_commit(context: Context, arguments: Arguments) -> Model:
         Column("comment", "Comment", shrink=True),
     )
     return Table("Commits", columns, rows, "commits", note=f"running revision {fabric.running.revision}")
+
+
+def confirmed(receipts: Mapping[str, str]) -> str | None:
+    """'3 verified', '2 verified, hv3 pending': a number for those where all is well, names for the others."""
+    verified = sum(state == "verified" for state in receipts.values())
+    others = [f"{dvrs} {state}" for dvrs, state in receipts.items() if state != "verified"]
+    named, rest = others[:NAMED], len(others) - NAMED
+    parts = [f"{verified} verified"] if verified else []
+    return ", ".join([*parts, *named, *([f"{rest} more"] if rest > 0 else [])]) or None
 
 
 @command("show system events [limit <number>]", help="what happened in the network, newest last")

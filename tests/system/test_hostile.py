@@ -20,6 +20,7 @@ import pytest
 
 from nshell import frames
 from nshell.lab.probing import wait_until
+from nshell.service import SESSIONS
 from tests.system.network import Network
 
 BASE = "enterprise acme domain prod"
@@ -204,7 +205,7 @@ def test_what_a_stranger_calls_itself_steers_no_terminal_and_forges_no_line_in_t
     name = "\x1b]0;evil\x07\r\n2026-01-01 level=ERROR forged " + "x" * 2000
     root = {"external_ids": ["map", [["system-id", name]]], "bridges": ["set", []], "manager_options": ["set", []]}
     root |= {"ovs_version": "3.1.0", "datapath_types": ["set", []], "other_config": ["map", []]}
-    answers = {"list_dbs": ["Open_vSwitch"], "monitor": {"Open_vSwitch": {str(uuid.uuid4()): {"new": root}}}, "echo": []}
+    answers = {"list_dbs": ["Open_vSwitch"], "monitor": {"Open_vSwitch": {str(uuid.uuid4()): {"new": root}}}}
     with dial(network, "ovsdb") as connection:
         for _ in range(2):
             asked = json.loads(connection.recv(65536))
@@ -217,3 +218,18 @@ def test_what_a_stranger_calls_itself_steers_no_terminal_and_forges_no_line_in_t
     assert wait_until(lambda: len(network.rows("show dvrs")) == 3, 10)
     log = network.shell.log()
     assert "evil" in log and "\x1b" not in log and "\n2026-01-01 " not in log
+
+
+def test_more_sessions_than_there_may_be_are_refused_in_words(network: Network) -> None:
+    with unharmed(network, 2):
+        held = [dial(network, "socket") for _ in range(SESSIONS)]
+        try:
+            for connection in held:
+                connection.sendall(frames.pack(b"H", HELLO))
+            assert wait_until(lambda: network.shell.run("-c", "show version").returncode == 1, 10)
+            done = network.shell.run("--json", "-c", "show version")
+            assert done.returncode == 1 and "sessions are open" in json.loads(done.stdout)["error"]["cause"]
+        finally:
+            for connection in held:
+                connection.close()
+        assert wait_until(lambda: network.shell.run("-c", "show version").returncode == 0, 10)

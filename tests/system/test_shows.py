@@ -135,7 +135,7 @@ def test_a_check_says_each_flow_with_its_object_and_a_commit_its_receipts(networ
     assert any(line.endswith("# ingress-policy acme/prod/base/20") for line in lines)
     said = network.run("commit comment show")
     assert "applied, verified on 3 of 3 hypervisors" in said
-    assert "hv1 verified, hv2 verified, hv3 verified" in network.run("show system commit")
+    assert "3 verified" in network.run("show system commit")
     revision = network.rows("show system commit")[0]["revision"]
     assert "entry 20" in network.run(f"compare revision {revision - 1} to {revision}")
     assert "entry 20" not in network.run(f"show configuration revision {revision - 1}")
