@@ -42,11 +42,7 @@ class Workload:
     @property
     def namespace(self) -> Path:
         """The network namespace that gets the interface."""
-        return (
-            namespaces.of_process(int(self.name))
-            if self.kind == "container"
-            else namespaces.of_name(self.name)
-        )
+        return namespaces.of_process(int(self.name)) if self.kind == "container" else namespaces.of_name(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +138,7 @@ def detach(ovs: Ovs, vport: str, *, keep_link: bool = False) -> list[str]:
 def _check(workload: Workload, vport: str, interface: Interface, port: str) -> None:
     """Refuse what could not work, before anything is touched."""
     if not _VPORT.fullmatch(vport):
-        raise CommandFailed(
-            "vport", f"{vport!r} is neither a UUID nor ENTERPRISE/DOMAIN/NAME", "give one of them"
-        )
+        raise CommandFailed("vport", f"{vport!r} is neither a UUID nor ENTERPRISE/DOMAIN/NAME", "give one of them")
     for name in (port, interface.name):
         if not _LINK.fullmatch(name):
             raise CommandFailed(
@@ -172,9 +166,7 @@ def _check(workload: Workload, vport: str, interface: Interface, port: str) -> N
             raise CommandFailed(f"interface {workload.name}", "there is no such interface", "see 'ip link'")
         return
     if workload.kind == "container" and not workload.name.isdecimal():
-        raise CommandFailed(
-            "container", f"{workload.name!r} is not a process number", "give the container's main pid"
-        )
+        raise CommandFailed("container", f"{workload.name!r} is not a process number", "give the container's main pid")
     if not workload.namespace.exists():
         raise CommandFailed(
             f"{workload.kind} {workload.name}", "it has no network namespace here", "see 'ip netns list'"

@@ -17,9 +17,7 @@ OUTPUT_LIMIT = 256 * 1024  # characters of an answer; what is beyond is cut, and
 FLOW_LIMIT = 2000  # characters of a flow to trace
 
 _BRIDGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
-_FLOW = re.compile(
-    r"[a-z][A-Za-z0-9_=,./:()\[\]+|-]*"
-)  # ovs-fields(7); no space, no leading dash: never an option
+_FLOW = re.compile(r"[a-z][A-Za-z0-9_=,./:()\[\]+|-]*")  # ovs-fields(7); no space, no leading dash: never an option
 _ARGUMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@=,+-]{0,199}")
 
 APPCTL = {
@@ -107,23 +105,17 @@ class Diagnostics:
         """One command of ovs-appctl that is on the list, as a list of words."""
         words = params.get("command")
         if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
-            raise CommandFailed(
-                "appctl", "the command is not a list of words", 'send {"command": ["dpif/show"]}'
-            )
+            raise CommandFailed("appctl", "the command is not a list of words", 'send {"command": ["dpif/show"]}')
         command, *arguments = words
         if command not in APPCTL:
             raise CommandFailed(
                 "appctl", f"{command[:40]!r} is not allowed", f"choose one of {', '.join(sorted(APPCTL))}"
             )
         if len(arguments) > APPCTL[command]:
-            raise CommandFailed(
-                f"appctl {command}", f"{len(arguments)} arguments", f"give at most {APPCTL[command]}"
-            )
+            raise CommandFailed(f"appctl {command}", f"{len(arguments)} arguments", f"give at most {APPCTL[command]}")
         for argument in arguments:
             if not _ARGUMENT.fullmatch(argument):
-                raise CommandFailed(
-                    f"appctl {command}", f"{argument[:40]!r} cannot be an argument", "use plain words"
-                )
+                raise CommandFailed(f"appctl {command}", f"{argument[:40]!r} cannot be an argument", "use plain words")
         return _capped(self._ovs.control(command, *arguments))
 
     def ovs(self, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,9 +27,7 @@ def run(argv: Sequence[str], *, timeout: float = COMMAND_TIMEOUT) -> str:
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
     except FileNotFoundError:
-        raise CommandFailed(
-            where, f"{argv[0]} is not installed", "install openvswitch-switch and iproute2"
-        ) from None
+        raise CommandFailed(where, f"{argv[0]} is not installed", "install openvswitch-switch and iproute2") from None
     except subprocess.TimeoutExpired:
         raise CommandFailed(
             where,
@@ -81,9 +79,7 @@ class Ovs:
 
     def root(self) -> dict[str, Any]:
         """The Open_vSwitch row."""
-        found = self.rows(
-            "Open_vSwitch", "_uuid", "external_ids", "manager_options", "ovs_version", "datapath_types"
-        )
+        found = self.rows("Open_vSwitch", "_uuid", "external_ids", "manager_options", "ovs_version", "datapath_types")
         if not found:
             raise CommandFailed(
                 "ovs-vsctl",
@@ -98,9 +94,7 @@ class Ovs:
 
     def control(self, command: str, *args: str, timeout: float = 10.0) -> str:
         """Ask vswitchd itself, as ovs-appctl does; raise CommandFailed when it refuses or is not running."""
-        return unixctl.ask(
-            unixctl.socket_of(self.location.rundir, "ovs-vswitchd"), command, args, timeout=timeout
-        )
+        return unixctl.ask(unixctl.socket_of(self.location.rundir, "ovs-vswitchd"), command, args, timeout=timeout)
 
 
 def quoted(value: str) -> str:

@@ -21,9 +21,7 @@ from data.errors import CommandFailed
 
 BRIDGE = attach.BRIDGE
 PROBE_INTERVAL = 5000  # milliseconds without a word before Open vSwitch asks whether the controller lives
-MAX_BACKOFF = (
-    1000  # milliseconds; the default, 8 s, is what a restarted controller would wait for its switches
-)
+MAX_BACKOFF = 1000  # milliseconds; the default, 8 s, is what a restarted controller would wait for its switches
 OVSDB_PORT = 6640
 OPENFLOW_PORT = 6653
 AGENT_PORT = 6641
@@ -112,14 +110,10 @@ def _check(ovs: Ovs, membership: Membership, root: dict[str, Any]) -> None:
     if not membership.controllers:
         raise CommandFailed("controller", "none is named", "nshell agent join --controller HOST")
     for endpoint in membership.controllers:
-        if not all(
-            1 <= port <= 65535 for port in (endpoint.ovsdb_port, endpoint.openflow_port, endpoint.agent_port)
-        ):
+        if not all(1 <= port <= 65535 for port in (endpoint.ovsdb_port, endpoint.openflow_port, endpoint.agent_port)):
             raise CommandFailed(f"controller {endpoint.host}", "a port is outside 1-65535", "correct it")
     if membership.datapath not in DATAPATHS:
-        raise CommandFailed(
-            "datapath", f"{membership.datapath!r} is unknown", f"choose {' or '.join(DATAPATHS)}"
-        )
+        raise CommandFailed("datapath", f"{membership.datapath!r} is unknown", f"choose {' or '.join(DATAPATHS)}")
     known = as_list(root["datapath_types"])
     if membership.datapath not in known:
         raise CommandFailed(

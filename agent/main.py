@@ -86,9 +86,7 @@ def _attach(ovs: Ovs, options: argparse.Namespace) -> list[str]:
     interface = attach.Interface(
         options.interface, options.mac, tuple(options.address or ()), options.gateway, options.mtu
     )
-    return attach.attach(
-        ovs, attach.Workload(options.kind, options.name), options.vport, interface, options.port
-    )
+    return attach.attach(ovs, attach.Workload(options.kind, options.name), options.vport, interface, options.port)
 
 
 def _detach(ovs: Ovs, options: argparse.Namespace) -> list[str]:
@@ -111,17 +109,14 @@ def _status(ovs: Ovs, options: argparse.Namespace) -> list[str]:
                     "system_id": join.system_id(ovs),
                     "targets": controllers,
                     "vports": {
-                        one.vport: {"port": one.port, "kind": one.kind, "workload": one.workload}
-                        for one in found
+                        one.vport: {"port": one.port, "kind": one.kind, "workload": one.workload} for one in found
                     },
                 },
                 indent=2,
             )
         ]
     lines = [f"system-id  {join.system_id(ovs) or 'none'}"]
-    lines += [
-        f"target     {target}  {'connected' if up else 'not connected'}" for target, up in controllers.items()
-    ]
+    lines += [f"target     {target}  {'connected' if up else 'not connected'}" for target, up in controllers.items()]
     return lines + [f"vport      {one.vport}  {one.kind} {one.workload} as {one.port}" for one in found]
 
 

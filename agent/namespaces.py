@@ -42,9 +42,7 @@ def enter(namespace: Path) -> None:
     try:
         if _libc.setns(handle, CLONE_NEWNET) != 0:
             reason = os.strerror(ctypes.get_errno())
-            raise CommandFailed(
-                str(namespace), f"cannot enter the network namespace: {reason}", "run it as root"
-            )
+            raise CommandFailed(str(namespace), f"cannot enter the network namespace: {reason}", "run it as root")
     finally:
         os.close(handle)
 

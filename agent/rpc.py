@@ -33,9 +33,7 @@ class Refused(Exception):
 class Controller:
     """One controller as the agent sees it.  `handlers` are the methods it may call."""
 
-    def __init__(
-        self, host: str, port: int, hello: Mapping[str, Any], handlers: Mapping[str, Handler]
-    ) -> None:
+    def __init__(self, host: str, port: int, hello: Mapping[str, Any], handlers: Mapping[str, Handler]) -> None:
         self.host = host
         self.port = port
         self.connected = False
@@ -76,9 +74,7 @@ class Controller:
         answer = await _read(reader, HELLO_TIMEOUT)
         if answer is None or answer.get("id") != 1 or "error" in answer:
             error = (answer or {}).get("error")
-            raise Refused(
-                error.get("message", "refused") if isinstance(error, dict) else "no answer to our hello"
-            )
+            raise Refused(error.get("message", "refused") if isinstance(error, dict) else "no answer to our hello")
         self.connected = True
         log.info("controller %s:%d: connected", self.host, self.port)
         silent = False

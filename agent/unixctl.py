@@ -38,9 +38,7 @@ def ask(path: Path, command: str, args: Sequence[str] = (), *, timeout: float = 
             link.sendall(request)
             answer = _read_answer(link)
         except OSError as problem:
-            raise CommandFailed(
-                command, f"no answer from {path}: {problem}", "see whether Open vSwitch runs"
-            ) from None
+            raise CommandFailed(command, f"no answer from {path}: {problem}", "see whether Open vSwitch runs") from None
     if answer.get("error") is not None:
         raise CommandFailed(command, str(answer["error"]).strip(), "correct the arguments and try again")
     return str(answer.get("result") or "")

@@ -52,9 +52,7 @@ def facts_of(nic: str) -> NicFacts:
     found = [one for one in _ip("address", "show") if one["ifname"] == nic]
     if not found:
         raise CommandFailed(f"interface {nic}", "there is no such interface", "see 'ip link'")
-    addresses = tuple(
-        f"{one['local']}/{one['prefixlen']}" for one in found[0]["addr_info"] if one["family"] == "inet"
-    )
+    addresses = tuple(f"{one['local']}/{one['prefixlen']}" for one in found[0]["addr_info"] if one["family"] == "inet")
     routes = tuple(
         _route_words(one) for one in _ip("-4", "route", "show", "dev", nic) if one.get("protocol") != "kernel"
     )

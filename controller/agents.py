@@ -173,9 +173,7 @@ class AgentServer:
     @property
     def port(self) -> int | None:
         """The port listened on, None when not listening."""
-        return (
-            int(self._server.sockets[0].getsockname()[1]) if self._server and self._server.sockets else None
-        )
+        return int(self._server.sockets[0].getsockname()[1]) if self._server and self._server.sockets else None
 
     def connected(self) -> tuple[AgentInfo, ...]:
         """The agents that said hello and are connected, by system-id."""
@@ -208,9 +206,7 @@ class AgentServer:
                 f"agent {system_id}", f"no answer to {method} within {timeout:g} s", "try again"
             ) from None
         except ConnectionError:
-            raise CommandFailed(
-                f"agent {system_id}", "the connection was lost", "try again when it is back"
-            ) from None
+            raise CommandFailed(f"agent {system_id}", "the connection was lost", "try again when it is back") from None
 
     def set_peers(self, system_id: str, addresses: Iterable[str]) -> None:
         """Says which tunnel addresses a hypervisor shall keep resolved; told now if changed, and at every hello."""
@@ -225,9 +221,7 @@ class AgentServer:
             self._tell_peers(system_id)
 
     def _tell_peers(self, system_id: str) -> None:
-        self._agents[system_id].send(
-            {"method": "neighbours", "params": {"peers": self._peers.get(system_id, ())}}
-        )
+        self._agents[system_id].send({"method": "neighbours", "params": {"peers": self._peers.get(system_id, ())}})
 
     async def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = _Connection(reader, writer)
@@ -268,9 +262,7 @@ class AgentServer:
             or not 0 < len(name) <= NAME_LIMIT
             or not name.isprintable()
         ):
-            connection.send(
-                {"id": message.get("id"), "error": {"code": INVALID_REQUEST, "message": "say hello first"}}
-            )
+            connection.send({"id": message.get("id"), "error": {"code": INVALID_REQUEST, "message": "say hello first"}})
             raise _Broken("the first message is not a hello with a system_id")
         assert isinstance(params, dict)
         reason = await self._reason_to_refuse(name)
@@ -335,9 +327,7 @@ class AgentServer:
             elif message["method"] == "ping":
                 connection.send({"id": message.get("id"), "result": {}})
             elif "id" in message:
-                connection.send(
-                    {"id": message["id"], "error": {"code": NO_SUCH_METHOD, "message": "no such method"}}
-                )
+                connection.send({"id": message["id"], "error": {"code": NO_SUCH_METHOD, "message": "no such method"}})
 
     async def _answers(self, connection: _Connection) -> bool:
         try:

@@ -86,9 +86,7 @@ class PolicyLog:
         side = "ingress" if path[4] == "ingress-policy" else "egress"
         vport = source if side == "ingress" else target
         rule = f"{side} {path[5]}/{path[7]} of {path[1]}/{path[3]}"
-        self._network.events.add(
-            Kind.POLICY, f"{verdict} by {rule} on {dvrs}, vport {vport or 'unknown'}: {packet}"
-        )
+        self._network.events.add(Kind.POLICY, f"{verdict} by {rule} on {dvrs}, vport {vport or 'unknown'}: {packet}")
 
     def _vport(self, domain: Path, address: str) -> str | None:
         path = self._network.running.holder("vport", "address", domain, address)

@@ -199,9 +199,7 @@ class Candidate(FollowingEdits):
         if item is None and leaf is None and self._remove_torn(path):
             return
         if item is None:
-            raise NothingThere(
-                path_text(path), "nothing to delete: it is not configured", self._what_is_near(path)
-            )
+            raise NothingThere(path_text(path), "nothing to delete: it is not configured", self._what_is_near(path))
         if leaf is None:
             for below, _ in reversed(list(self._view.walk(path))):
                 self._write(below, None)

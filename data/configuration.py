@@ -330,15 +330,11 @@ class Overlay(Configuration):
 
     def count(self, path: Path, keyword: str) -> int:
         list_path = (*path, keyword)
-        gone = sum(
-            1 for name in self._removed.get(list_path, ()) if self._base.get((*list_path, name)) is not None
-        )
+        gone = sum(1 for name in self._removed.get(list_path, ()) if self._base.get((*list_path, name)) is not None)
         return self._base.count(path, keyword) - gone + sum(1 for _ in self._new(list_path))
 
     def holders(self, kind: str, field: str, scope: Path, value: object) -> tuple[Path, ...]:
-        below = tuple(
-            path for path in self._base.holders(kind, field, scope, value) if path not in self._edits
-        )
+        below = tuple(path for path in self._base.holders(kind, field, scope, value) if path not in self._edits)
         return below + self._index.holders(kind, field, scope, value)
 
     def overlapping(self, kind: str, field: str, scope: Path, prefix: str) -> Iterable[Path]:

@@ -140,11 +140,7 @@ class FollowingEdits:
                     for name in self._running.children(path, keyword):
                         if (*path, keyword, name) not in self._edits:
                             yield Clash((*path, keyword, name), None, "deleted", "added")
-            elif (
-                parent_of(path)
-                and self._view.get(parent_of(path)) is None
-                and parent_of(path) not in self._edits
-            ):
+            elif parent_of(path) and self._view.get(parent_of(path)) is None and parent_of(path) not in self._edits:
                 yield Clash(parent_of(path), None, "in use", "deleted")
 
     # Writing

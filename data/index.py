@@ -209,9 +209,7 @@ class Index:
         for disjoint in node.disjoint:
             prefix = getattr(item, disjoint.field)
             if prefix:
-                self._prefixes[node.keyword, disjoint.field, path[: disjoint.scope_length]].remove(
-                    prefix, path
-                )
+                self._prefixes[node.keyword, disjoint.field, path[: disjoint.scope_length]].remove(prefix, path)
         for kind, name in set(references_of(path, item)):
             scope = reference_scope(path, kind)
             if scope is not None:

@@ -91,9 +91,7 @@ def load(name: str, first: int, bits: int, value: Value) -> Action:
     return _nicira(wire.NX_REG_LOAD, _range(first, bits), FIELDS[name].nxm_header, part(value, 8))
 
 
-def move(
-    source: str, target: str, bits: int | None = None, source_first: int = 0, target_first: int = 0
-) -> Action:
+def move(source: str, target: str, bits: int | None = None, source_first: int = 0, target_first: int = 0) -> Action:
     """Copy ``bits`` bits (all of the target by default) between fields (NXAST_REG_MOVE)."""
     count = FIELDS[target].width * 8 if bits is None else bits
     shape = struct.pack("!HHH", count, source_first, target_first)

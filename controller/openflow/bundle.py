@@ -36,9 +36,7 @@ class Bundle:
 
     def __init__(self, switch: Switch, number: int) -> None:
         self._switch = switch
-        self._messages: list[
-            bytes
-        ] = []  # what was added, until it is closed: to name the flow an error is about
+        self._messages: list[bytes] = []  # what was added, until it is closed: to name the flow an error is about
         self._opened: asyncio.Future[list[bytes]] | None = None
         self._unsent: list[bytes] = []
         self._sent = False

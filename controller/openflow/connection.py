@@ -248,11 +248,7 @@ class Switch(asyncio.Protocol):
 
     def _check(self, version: int, kind: int, length: int, buffer: bytearray) -> None:
         if self.version == 0:
-            if (
-                kind not in (wire.HELLO, wire.ERROR)
-                or not 1 <= version <= 6
-                or not 8 <= length <= _HELLO_LIMIT
-            ):
+            if kind not in (wire.HELLO, wire.ERROR) or not 1 <= version <= 6 or not 8 <= length <= _HELLO_LIMIT:
                 raise ValueError(f"not OpenFlow, begins with {bytes(buffer[:16])!r}")
         elif version != self.version or length < 8 or kind > _LAST_TYPE:
             raise ValueError(f"version {version}, type {kind}, length {length}")
@@ -369,9 +365,7 @@ class Switch(asyncio.Protocol):
         if self._heard:
             self._missed = 0
         elif self._missed == MISSED_PROBES:
-            self._end(
-                f"no answer to {MISSED_PROBES} echo requests in {self.probe_interval * MISSED_PROBES:g} s"
-            )
+            self._end(f"no answer to {MISSED_PROBES} echo requests in {self.probe_interval * MISSED_PROBES:g} s")
             return
         if not self._heard:
             self._missed += 1

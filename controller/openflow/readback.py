@@ -27,9 +27,7 @@ _SOFTWARE: Final = slice(512, 768)  # sw_desc of ofp_desc, after the manufacture
 _PACKET_IN: Final = struct.Struct("!IHBBQ")  # 16 bytes up to the match
 _IN_PORT: Final = wire.FIELDS["in_port"].oxm()
 _NO_MATCH: Final = struct.pack("!HH4x", 1, 4)
-_MONITOR_FLAGS = (
-    2 | 4 | 8 | 16
-)  # added, removed, modified, with instructions; not the flows that are there already
+_MONITOR_FLAGS = 2 | 4 | 8 | 16  # added, removed, modified, with instructions; not the flows that are there already
 _EVENTS = {1: "added", 2: "removed", 3: "modified"}
 
 
@@ -119,9 +117,7 @@ def _entries(body: bytes) -> Iterator[FlowEntry]:
         after = match + ((body[match + 2] << 8 | body[match + 3]) + 7 & ~7)
         if not after <= at + length <= end:
             raise ValueError(f"flow statistics with a wrong length, {length}")
-        yield FlowEntry(
-            table, priority, cookie, body[match:after], body[after : at + length], packets, count, seconds
-        )
+        yield FlowEntry(table, priority, cookie, body[match:after], body[after : at + length], packets, count, seconds)
         at += length
 
 
@@ -151,9 +147,7 @@ def events(body: bytes) -> Iterator[FlowEvent]:
             _, _, table, _, _, _, priority, cookie = _EVENT.unpack_from(body, at)
             match = at + 24
             after = match + ((body[match + 2] << 8 | body[match + 3]) + 7 & ~7)
-            yield FlowEvent(
-                _EVENTS[event], table, priority, cookie, body[match:after], body[after : at + length]
-            )
+            yield FlowEvent(_EVENTS[event], table, priority, cookie, body[match:after], body[after : at + length])
         at += length
 
 

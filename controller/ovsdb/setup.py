@@ -18,9 +18,7 @@ from controller.ovsdb.model import BRIDGE, TUNNEL_OFPORT, TUNNEL_PORT, Row, Tabl
 Operation = dict[str, Any]
 
 VXLAN_UDP_PORT = 4789
-DATAPATH_KEY = (
-    "nshell-datapath"  # Open_vSwitch external_ids: the datapath type that `nshell agent join` chose
-)
+DATAPATH_KEY = "nshell-datapath"  # Open_vSwitch external_ids: the datapath type that `nshell agent join` chose
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,9 +211,7 @@ def _tunnel_columns(setup: BridgeSetup) -> dict[str, Any]:
 
 def _tunnel(tables: Tables, setup: BridgeSetup, bridge: Row) -> list[Operation]:
     """Operations on the tunnel port of a bridge that exists."""
-    port = next(
-        (row for _, row in tables.rows("Port", bridge["ports"]) if row["name"] == setup.tunnel_port), None
-    )
+    port = next((row for _, row in tables.rows("Port", bridge["ports"]) if row["name"] == setup.tunnel_port), None)
     if port is None:
         return _new_tunnel(tables, setup)
     operations: list[Operation] = []

@@ -32,9 +32,7 @@ def well_formed_values(check: Check, path: Path, item: Object) -> Iterator[Probl
             text = leaf.type.text(one)
             try:
                 if leaf.type.parse(text) != one:
-                    yield problem(
-                        path, leaf.keyword, f"{quoted(text)} is not in canonical form", "set it again"
-                    )
+                    yield problem(path, leaf.keyword, f"{quoted(text)} is not in canonical form", "set it again")
             except BadValue as bad:
                 yield problem(path, leaf.keyword, bad.cause, bad.remedy)
 
@@ -43,6 +41,4 @@ def well_formed_values(check: Check, path: Path, item: Object) -> Iterator[Probl
 def object_above_exists(check: Check, path: Path, item: Object) -> Iterator[Problem]:
     above = parent_of(path)
     if above and check.view.get(above) is None:
-        yield problem(
-            path, "", f"{path_text(above)} does not exist", f"set {path_text(above)}, or delete this"
-        )
+        yield problem(path, "", f"{path_text(above)} does not exist", f"set {path_text(above)}, or delete this")

@@ -57,9 +57,7 @@ def nobody_names_it(check: Check, path: Path) -> Iterator[Problem]:
     rest = len(names) - _REFERRERS_NAMED
     said = ", ".join(names[:_REFERRERS_NAMED]) + (f" and {rest} more" if rest > 0 else "")
     verb = "still names" if len(names) == 1 else "still name"
-    yield problem(
-        path, "", f"cannot be deleted: {said} {verb} it", "change or delete those in the same commit"
-    )
+    yield problem(path, "", f"cannot be deleted: {said} {verb} it", "change or delete those in the same commit")
 
 
 def _short(path: Path) -> str:

@@ -42,9 +42,7 @@ class Check:
                 taken.update(ipv4_number(address) for address in getattr(item, "address", ()))
         inside = [number for number in taken if first <= number < last]
         after = max(inside, default=first) + 1
-        free = (
-            after if after < last else next((one for one in range(first + 1, last) if one not in taken), None)
-        )
+        free = after if after < last else next((one for one in range(first + 1, last) if one not in taken), None)
         if free is None:
             return None
         taken.add(free)

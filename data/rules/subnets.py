@@ -23,9 +23,7 @@ def prefixes_are_disjoint(check: Check, path: Path, subnet: Subnet) -> Iterator[
         item = check.view.get(other)
         if other != path and isinstance(item, Subnet) and not check.said_there(path, other):
             cause = f"{subnet.prefix} overlaps {item.prefix} of {path_text(other[len(scope) :])}"
-            yield problem(
-                path, "prefix", cause, "choose a prefix outside it; another domain may use the same one"
-            )
+            yield problem(path, "prefix", cause, "choose a prefix outside it; another domain may use the same one")
 
 
 @rule(Subnet)

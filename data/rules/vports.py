@@ -51,9 +51,7 @@ def another_address(check: Check, path: Path, vport: Vport) -> str:
     except_gateway = f" except {ipv4_text(gateway)}" if low < gateway < high else ""
     free = check.next_free(where, subnet)
     hint = f"next free: {free}" if free else "none is free"
-    return (
-        f"choose an address in {ipv4_text(low)}-{ipv4_text(high)}{except_gateway} ({hint}), or another subnet"
-    )
+    return f"choose an address in {ipv4_text(low)}-{ipv4_text(high)}{except_gateway} ({hint}), or another subnet"
 
 
 @rule(Vport)

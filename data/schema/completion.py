@@ -89,9 +89,7 @@ def _is_open(reader: Reader, leaf: LeafNode) -> bool:
     return leaf.many and rest[0] == "[" and "]" not in rest
 
 
-def _names(
-    view: Configuration, above: Path, node: Node, partial: str, verb: str, limit: int
-) -> Iterator[Completion]:
+def _names(view: Configuration, above: Path, node: Node, partial: str, verb: str, limit: int) -> Iterator[Completion]:
     names = view.search(above, node.keyword, partial, limit)
     for name in names:
         item = view.get((*above, node.keyword, name))
@@ -100,15 +98,11 @@ def _names(
         yield Completion("", f"a new {node.keyword}: {node.key.help}", node.key.hint)
 
 
-def _keywords(
-    view: Configuration, reader: Reader, partial: str, verb: str, given: set[str]
-) -> Iterator[Completion]:
+def _keywords(view: Configuration, reader: Reader, partial: str, verb: str, given: set[str]) -> Iterator[Completion]:
     path, node = reader.path, reader.node
     item = view.get(path) if path else None
     if not partial and _complete(reader, verb, given):
-        yield Completion(
-            ENTER, {"set": "make it so", "delete": "delete it and all below it"}.get(verb, f"{verb} this")
-        )
+        yield Completion(ENTER, {"set": "make it so", "delete": "delete it and all below it"}.get(verb, f"{verb} this"))
     for keyword, leaf in node.leaves.items() if node and verb in ("set", "delete") else ():
         if not keyword.startswith(partial) or (keyword in given and not leaf.many):
             continue
@@ -131,9 +125,7 @@ def _keywords(
 
 def _complete(reader: Reader, verb: str, given: set[str]) -> bool:
     if verb == "set":
-        return bool(given) or (
-            reader.path != reader.at and reader.node is not None and reader.node.key is not None
-        )
+        return bool(given) or (reader.path != reader.at and reader.node is not None and reader.node.key is not None)
     return reader.path != reader.at or verb == "show"
 
 
@@ -148,9 +140,7 @@ def _values(
             yield Completion(ENTER, f"delete {leaf.keyword}")
         if leaf.many and isinstance(value, tuple):
             left = (leaf.type.text(one) for one in value)
-            yield from (
-                Completion(one, live=True) for one in left if one.startswith(partial) and one not in rest
-            )
+            yield from (Completion(one, live=True) for one in left if one.startswith(partial) and one not in rest)
         return
     if leaf.endpoint and rest:
         kind = reader.expand(rest[0], list(ENDPOINT_KINDS), "kind")
@@ -175,9 +165,7 @@ def _values(
         yield Completion("[", "several values, up to ]")
 
 
-def reference_names(
-    view: Configuration, path: Path, kind: str, partial: str, limit: int
-) -> Iterator[Completion]:
+def reference_names(view: Configuration, path: Path, kind: str, partial: str, limit: int) -> Iterator[Completion]:
     """Names of `kind` that the object at `path` can refer to."""
     scope = reference_scope(path, kind)
     if scope is None:
@@ -192,9 +180,7 @@ def reference_names(
         yield Completion("", f"no {kind} there yet", "<name>")
 
 
-def _below(
-    view: Configuration, above: Path, kind: str, partial: str, limit: int
-) -> Iterator[tuple[Path, str]]:
+def _below(view: Configuration, above: Path, kind: str, partial: str, limit: int) -> Iterator[tuple[Path, str]]:
     for keyword, child in children_of(above).items():
         if keyword == kind:
             yield from ((above, name) for name in view.search(above, kind, partial, limit))

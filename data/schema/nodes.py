@@ -128,9 +128,7 @@ def _grow(parent: Node | None, under: str) -> dict[str, Node]:
         above = parent.scopes if parent else {EVERYWHERE: 0}
         length = max(above.values()) + (2 if facts.key else 1)
         node.scopes = {**above, facts.keyword: length}
-        unique = [
-            _unique(node, leaf.facts.unique, leaf) for leaf in node.leaves.values() if leaf.facts.unique
-        ]
+        unique = [_unique(node, leaf.facts.unique, leaf) for leaf in node.leaves.values() if leaf.facts.unique]
         if facts.unique_name:
             unique.append(Unique("name", node.scopes[facts.unique_name], False, True))
         node.unique = tuple(unique)

@@ -183,9 +183,9 @@ class Subnet(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         reference_scope="domain",
     )
     prefix: Annotated[str, Leaf("the prefix", SUBNET_PREFIX, mandatory=True, disjoint="domain")] = ""
-    gateway: Annotated[
-        str | None, Leaf("address of the gateway", ADDRESS, default_text="the first host address")
-    ] = None
+    gateway: Annotated[str | None, Leaf("address of the gateway", ADDRESS, default_text="the first host address")] = (
+        None
+    )
 
 
 class PolicyGroup(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -212,12 +212,8 @@ class Vport(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     ] = "vm"
     subnet: Annotated[str, Leaf("subnet it is in", NAME, mandatory=True, reference="subnet")] = ""
     mac: Annotated[str, Leaf("its MAC address", MAC, mandatory=True, unique="domain")] = ""
-    address: Annotated[
-        tuple[str, ...], Leaf("its IPv4 addresses", ADDRESS, mandatory=True, unique="domain")
-    ] = ()
-    policy_group: Annotated[
-        tuple[str, ...], Leaf("policy groups it is in", NAME, reference="policy-group")
-    ] = ()
+    address: Annotated[tuple[str, ...], Leaf("its IPv4 addresses", ADDRESS, mandatory=True, unique="domain")] = ()
+    policy_group: Annotated[tuple[str, ...], Leaf("policy groups it is in", NAME, reference="policy-group")] = ()
 
 
 class IngressPolicy(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -242,9 +238,7 @@ class Entry(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     from_: Annotated[Endpoint, Leaf("where the packet comes from", ENDPOINT)] = ANY
     to: Annotated[Endpoint, Leaf("where the packet goes", ENDPOINT)] = ANY
     protocol: Annotated[str | None, Leaf("IP protocol", PROTOCOL, default_text="any")] = None
-    source_port: Annotated[
-        tuple[str, ...], Leaf("source ports (tcp, udp, sctp)", PORTS, default_text="any")
-    ] = ()
+    source_port: Annotated[tuple[str, ...], Leaf("source ports (tcp, udp, sctp)", PORTS, default_text="any")] = ()
     destination_port: Annotated[
         tuple[str, ...], Leaf("destination ports (tcp, udp, sctp)", PORTS, default_text="any")
     ] = ()

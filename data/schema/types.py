@@ -116,18 +116,14 @@ def _ipv4(word: str) -> int:
 def parse_address(word: str) -> str:
     number = _ipv4(word)
     if number >> 28 == 0xE or number >> 28 == 0xF or number >> 24 == 127 or number >> 24 == 0:
-        raise BadValue(
-            f"{word} is not the address of one host", "use a unicast address, for example 10.1.1.11"
-        )
+        raise BadValue(f"{word} is not the address of one host", "use a unicast address, for example 10.1.1.11")
     return sys.intern(word)
 
 
 def parse_listen_address(word: str) -> str:
     number = _ipv4(word)
     if number >> 28 in (0xE, 0xF):
-        raise BadValue(
-            f"{word} is not an address to listen on", "use an address of this machine, or 0.0.0.0 for all"
-        )
+        raise BadValue(f"{word} is not an address to listen on", "use an address of this machine, or 0.0.0.0 for all")
     return word
 
 
@@ -139,9 +135,7 @@ def parse_prefix(word: str) -> str:
     bits = int(length)
     network = number & (0xFFFFFFFF << (32 - bits)) & 0xFFFFFFFF
     if network != number:
-        raise BadValue(
-            f"{word} has bits set behind the prefix length", f"did you mean {ipv4_text(network)}/{bits}?"
-        )
+        raise BadValue(f"{word} has bits set behind the prefix length", f"did you mean {ipv4_text(network)}/{bits}?")
     return f"{address}/{bits}"
 
 
@@ -149,14 +143,10 @@ def parse_subnet_prefix(word: str) -> str:
     prefix = parse_prefix(word)
     bits = int(prefix.partition("/")[2])
     if not 1 <= bits <= 30:
-        raise BadValue(
-            f"{prefix} leaves no room for a gateway and a vport", "use a prefix length from 1 to 30"
-        )
+        raise BadValue(f"{prefix} leaves no room for a gateway and a vport", "use a prefix length from 1 to 30")
     first, _ = ipv4_range(prefix)
     if first >> 24 in (0, 127) or first >> 28 in (0xE, 0xF):
-        raise BadValue(
-            f"{prefix} is not unicast address space", "use a unicast prefix, for example 10.1.1.0/24"
-        )
+        raise BadValue(f"{prefix} is not unicast address space", "use a unicast prefix, for example 10.1.1.0/24")
     return prefix
 
 
@@ -183,9 +173,7 @@ def parse_mac(word: str) -> str:
 def parse_ports(word: str) -> str:
     match = _PORTS.fullmatch(word)
     if not match:
-        raise BadValue(
-            f"'{word}' is neither a port nor a range of ports", "write for example 443 or 8000-8010"
-        )
+        raise BadValue(f"'{word}' is neither a port nor a range of ports", "write for example 443 or 8000-8010")
     low = int(match[1])
     high = int(match[2] or low)
     if not 1 <= low <= 65535 or not 1 <= high <= 65535:
@@ -218,9 +206,7 @@ def integer(low: int, high: int, help: str, units: str = "") -> ValueType:
     def parse(word: str) -> int:
         if word.isascii() and word.isdecimal() and len(word) < 12 and low <= int(word) <= high:
             return int(word)
-        raise BadValue(
-            f"'{word}' is not a whole number from {low} to {high}", f"use a number from {low} to {high}"
-        )
+        raise BadValue(f"'{word}' is not a whole number from {low} to {high}", f"use a number from {low} to {high}")
 
     return ValueType(
         "integer", f"<{low}-{high}>", parse, help, units=units, json_type="integer", order=lambda value: value
@@ -258,16 +244,12 @@ def _parse_flag(word: str) -> bool:
     raise BadValue(f"'{word}' is more than the word needs", "this word stands alone; it takes no value")
 
 
-NAME = ValueType(
-    "name", "<name>", parse_name, f"letters, digits, '.', '_', '-'; at most {NAME_LENGTH} characters"
-)
+NAME = ValueType("name", "<name>", parse_name, f"letters, digits, '.', '_', '-'; at most {NAME_LENGTH} characters")
 TEXT = ValueType(
     "text", "<text>", parse_text, f"text of at most {TEXT_LENGTH} characters, in quotes when it has spaces"
 )
 HOSTNAME = ValueType("host-name", "<host-name>", parse_hostname, "a host name (RFC 1123)")
-ADDRESS = ValueType(
-    "address", "<a.b.c.d>", parse_address, "the IPv4 address of one host", order=_address_order
-)
+ADDRESS = ValueType("address", "<a.b.c.d>", parse_address, "the IPv4 address of one host", order=_address_order)
 LISTEN_ADDRESS = ValueType(
     "listen-address", "<a.b.c.d>", parse_listen_address, "an IPv4 address of this machine, or 0.0.0.0 for all"
 )
@@ -276,9 +258,7 @@ SUBNET_PREFIX = ValueType(
     "subnet-prefix", "<a.b.c.d/len>", parse_subnet_prefix, "an IPv4 prefix with a length from 1 to 30"
 )
 MAC = ValueType("mac", "<xx:xx:xx:xx:xx:xx>", parse_mac, "a unicast MAC address")
-PORTS = ValueType(
-    "ports", "<port|port-port>", parse_ports, "a port or a range of ports, 1-65535", order=_port_order
-)
+PORTS = ValueType("ports", "<port|port-port>", parse_ports, "a port or a range of ports, 1-65535", order=_port_order)
 PROTOCOL = ValueType(
     "protocol",
     "<protocol>",

@@ -71,9 +71,7 @@ class Reader:
     def more(self) -> bool:
         return self.index < len(self.words)
 
-    def problem(
-        self, cause: str, remedy: str, expected: Sequence[str] = (), word: int | None = None
-    ) -> SyntaxProblem:
+    def problem(self, cause: str, remedy: str, expected: Sequence[str] = (), word: int | None = None) -> SyntaxProblem:
         """The error for the word at `word` (by default the one to be read next, which may be missing)."""
         word = self.index if word is None else word
         where = path_text((*self.at, *self.words[: word + 1]))
@@ -106,9 +104,7 @@ class Reader:
             raise self.problem(f"'{word}' is one word too many", "leave it out")
         close = matches[:1] or difflib.get_close_matches(word, possible, 1, 0.5)
         remedy = f"did you mean {close[0]}? " if close else ""
-        raise self.problem(
-            f"'{word}' is not a {what} known here", f"{remedy}expected: {listed(possible)}", possible
-        )
+        raise self.problem(f"'{word}' is not a {what} known here", f"{remedy}expected: {listed(possible)}", possible)
 
     def enter(self, node: Node) -> None:
         """Go down into a child whose keyword was just read, reading its name if it has one."""
@@ -225,9 +221,7 @@ def parse_delete(words: Sequence[str], *, at: Path = (), abbreviations: bool = F
             values = _tuple(value) if item.many else (value,)
         if reader.more:
             word = words[reader.index]
-            raise reader.problem(
-                f"'{word}' is one word too many", "delete one thing per line; a list goes in [ ]"
-            )
+            raise reader.problem(f"'{word}' is one word too many", "delete one thing per line; a list goes in [ ]")
         return Remove(reader.path, reader.node, item, values)
     if reader.node is None or not words:
         raise reader.problem("what to delete is missing", f"add one of: {listed(TOP)}", list(TOP))

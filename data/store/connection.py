@@ -34,9 +34,7 @@ class Connection:
         with explained(file):
             file.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
             os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
-            connection = sqlite3.connect(
-                file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             try:
                 for pragma in (
                     "journal_mode = WAL",

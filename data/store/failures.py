@@ -44,9 +44,7 @@ def unavailable(file: FilePath, error: Exception) -> StoreUnavailable:
     """The error to show for a failure of SQLite or of the file system."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None and isinstance(error, OSError):
-        return StoreUnavailable(
-            str(file), f"{error.strerror or error}", "check that this user may write there"
-        )
+        return StoreUnavailable(str(file), f"{error.strerror or error}", "check that this user may write there")
     cause, remedy = _MEANING.get(
         (code or 0) & _PRIMARY, (f"the database failed: {error}", "see the log, then try again")
     )

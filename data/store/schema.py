@@ -68,6 +68,4 @@ def m001_first_tables(db: Database) -> None:
         strict=True,
     )
     db.execute("CREATE INDEX journal_open ON journal(id) WHERE outcome IS NULL")
-    db.table("confirm").create(
-        {"revision": int, "deadline": float, "back_to": int}, pk="revision", strict=True
-    )
+    db.table("confirm").create({"revision": int, "deadline": float, "back_to": int}, pk="revision", strict=True)

@@ -31,12 +31,8 @@ _OBJECT = "SELECT parent, kind, name, body FROM object WHERE "
 _CURRENT = _OBJECT + "to_revision IS NULL"
 _AT = _OBJECT + "from_revision <= ?1 AND (to_revision > ?1 OR to_revision IS NULL)"
 _ENDED_BETWEEN = _OBJECT + "to_revision > ?1 AND to_revision <= ?2 AND from_revision <= ?1"
-_BEGUN_BETWEEN = (
-    _OBJECT + "from_revision > ?1 AND from_revision <= ?2 AND (to_revision > ?2 OR to_revision IS NULL)"
-)
-_CLOSE = (
-    "UPDATE object SET to_revision = ? WHERE parent = ? AND kind = ? AND name = ? AND to_revision IS NULL"
-)
+_BEGUN_BETWEEN = _OBJECT + "from_revision > ?1 AND from_revision <= ?2 AND (to_revision > ?2 OR to_revision IS NULL)"
+_CLOSE = "UPDATE object SET to_revision = ? WHERE parent = ? AND kind = ? AND name = ? AND to_revision IS NULL"
 _INSERT = "INSERT INTO object(uuid, kind, parent, name, body, from_revision) VALUES (?, ?, ?, ?, ?, ?)"
 
 
@@ -110,10 +106,7 @@ class Store(Connection):
             if candidate_of is not None:
                 db.executemany(
                     "DELETE FROM candidate WHERE user = ? AND path = ? AND new IS ?",
-                    (
-                        (candidate_of, path_text(path), body)
-                        for path, (_, _, body) in zip(edits, bodies, strict=True)
-                    ),
+                    ((candidate_of, path_text(path), body) for path, (_, _, body) in zip(edits, bodies, strict=True)),
                 )
             self._settle_confirms(db, number)
             if confirm is not None:
@@ -181,9 +174,7 @@ class Store(Connection):
 
     def numbers(self) -> dict[tuple[str, str], int]:
         """Every stable number by (pool, key)."""
-        return {
-            (pool, key): number for pool, key, number in self.rows("SELECT pool, key, number FROM number")
-        }
+        return {(pool, key): number for pool, key, number in self.rows("SELECT pool, key, number FROM number")}
 
     def add_receipts(self, revision: int, receipts: Iterable[Receipt]) -> None:
         """Keep receipts; a later one of the same dVRS takes the place of the earlier."""
@@ -202,9 +193,7 @@ class Store(Connection):
     def pending_receipts(self) -> dict[str, list[int]]:
         """Revisions that a dVRS has not confirmed yet, by name of the dVRS."""
         found: dict[str, list[int]] = {}
-        for dvrs, revision in self.rows(
-            "SELECT dvrs, revision FROM receipt WHERE state = 'pending' ORDER BY revision"
-        ):
+        for dvrs, revision in self.rows("SELECT dvrs, revision FROM receipt WHERE state = 'pending' ORDER BY revision"):
             found.setdefault(dvrs, []).append(revision)
         return found
 
@@ -220,9 +209,7 @@ class Store(Connection):
                 if edit is not None
             ]
             db.executemany("DELETE FROM candidate WHERE user = ? AND path = ?", gone)
-            db.executemany(
-                "INSERT OR REPLACE INTO candidate(user, path, base, new) VALUES (?, ?, ?, ?)", kept
-            )
+            db.executemany("INSERT OR REPLACE INTO candidate(user, path, base, new) VALUES (?, ?, ?, ?)", kept)
 
     def load_candidates(self) -> dict[str, dict[Path, Edit]]:
         """The edits of every user's candidate."""
@@ -247,8 +234,7 @@ class Store(Connection):
         """
         with self.transaction(synced=False) as db:
             cursor = db.execute(
-                "INSERT INTO journal(revision, author, time, comment, dvrs, reason)"
-                " VALUES (?, ?, ?, ?, ?, '')",
+                "INSERT INTO journal(revision, author, time, comment, dvrs, reason) VALUES (?, ?, ?, ?, ?, '')",
                 (revision.number, revision.author, revision.time, revision.comment, " ".join(dvrs)),
             )
             return int(cursor.lastrowid or 0)
@@ -278,9 +264,7 @@ class Store(Connection):
     def confirm(self) -> None:
         """What waits stays for good; nothing happens when nothing waits."""
         with self.transaction() as db:
-            db.execute(
-                "UPDATE revision SET state = ? WHERE number IN (SELECT revision FROM confirm)", (APPLIED,)
-            )
+            db.execute("UPDATE revision SET state = ? WHERE number IN (SELECT revision FROM confirm)", (APPLIED,))
             db.execute("DELETE FROM confirm")
 
 

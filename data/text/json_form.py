@@ -82,9 +82,7 @@ def _objects(loaded: Loaded, path: Path, nodes: dict[str, Node], form: object) -
         elif child is not None:
             if not isinstance(value, dict):
                 where = path_text((*path, keyword))
-                raise SyntaxProblem(
-                    where, f"{_shown(value)} is not an object of names", 'write { "name": { ... } }'
-                )
+                raise SyntaxProblem(where, f"{_shown(value)} is not an object of names", 'write { "name": { ... } }')
             for name, below in value.items():
                 reader = Reader((name,), path)
                 reader.enter(child)
@@ -131,9 +129,7 @@ def _word(where: Path, leaf: LeafNode, value: object) -> str:
     numeric = leaf.type.json_type == "integer"
     if isinstance(value, bool) or not isinstance(value, int if numeric else str):
         kind = "a number" if numeric else "a string"
-        raise SyntaxProblem(
-            path_text(where), f"{_shown(value)} is not {kind}", f"write {kind}: {leaf.type.help}"
-        )
+        raise SyntaxProblem(path_text(where), f"{_shown(value)} is not {kind}", f"write {kind}: {leaf.type.help}")
     return str(value)
 
 

@@ -23,9 +23,7 @@ SIDE_BY_SIDE = 16  # hypervisors started at the same time
 
 def wipe(prefix: str, state: LabState | None) -> None:
     """End every process and remove every link and namespace of a lab, recorded or found by name."""
-    recorded = (
-        [one for host in state.hypervisors.values() for one in host.processes] if state is not None else []
-    )
+    recorded = [one for host in state.hypervisors.values() for one in host.processes] if state is not None else []
     spaces = [namespaces.of_name(name) for name in underlay.existing(prefix)]
     processes.end([*recorded, *processes.in_namespaces(spaces)])
     underlay.remove(prefix)
@@ -75,11 +73,7 @@ class Assembly:
         endpoint = Endpoint(names.controller_address, ovsdb, openflow, agent)
         _together([partial(self.hypervisor(name).start, endpoint, agent=state.agents) for name in wanted])
         self.place(
-            [
-                one
-                for one in state.machines.values()
-                if one.hypervisor in fresh and one.name not in state.unplugged
-            ]
+            [one for one in state.machines.values() if one.hypervisor in fresh and one.name not in state.unplugged]
         )
 
     def set_machines(self, wanted: Sequence[Machine]) -> None:
@@ -142,9 +136,7 @@ class Assembly:
         """Delete a hypervisor that holds no machine."""
         guests = [one.name for one in self.state.machines.values() if one.hypervisor == name]
         if guests:
-            raise CommandFailed(
-                f"hypervisor {name}", f"it holds {', '.join(guests)}", "move or remove them first"
-            )
+            raise CommandFailed(f"hypervisor {name}", f"it holds {', '.join(guests)}", "move or remove them first")
         one = self.hypervisor(name)
         processes.end(one.state.processes)
         underlay.batch(

@@ -35,9 +35,7 @@ class Capture:
     @classmethod
     def start(cls, namespace: Path, nic: str, expression: str, directory: Path) -> "Capture":
         """Start tcpdump and wait until the kernel hands it packets."""
-        with tempfile.NamedTemporaryFile(
-            dir=directory, prefix=f"{nic}-", suffix=".pcap", delete=False
-        ) as file:
+        with tempfile.NamedTemporaryFile(dir=directory, prefix=f"{nic}-", suffix=".pcap", delete=False) as file:
             pcap = Path(file.name)
         # -Z root: tcpdump would give up root and could then not write into the state directory
         argv = [

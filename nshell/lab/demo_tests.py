@@ -63,9 +63,7 @@ def tcp(scene: Scene, test: Settings) -> Seen:
 def udp(scene: Scene, test: Settings) -> Seen:
     """A UDP datagram to a server: answered, or never seen by it."""
     with scene.lab.udp_server(test["to"], test["port"]) as server:
-        answers = scene.lab.udp(
-            test["from"], test["to"], test["port"], source_port=test.get("source_port", 0)
-        )
+        answers = scene.lab.udp(test["from"], test["to"], test["port"], source_port=test.get("source_port", 0))
     received = server.report["received"]
     words = f"{received} received, {answers} answered"
     return Seen(answers == 1 if test["expect"] == "answered" else received == 0, words)
@@ -97,9 +95,7 @@ def same_host(scene: Scene, test: Settings) -> Seen:
 
 def no_multicast(scene: Scene, test: Settings) -> Seen:
     """An ARP broadcast for an unknown address and a ping: no outer multicast on any uplink."""
-    captures = [
-        scene.lab.capture(name, "ether multicast and not ether broadcast") for name in scene.lab.hypervisors
-    ]
+    captures = [scene.lab.capture(name, "ether multicast and not ether broadcast") for name in scene.lab.hypervisors]
     try:
         scene.lab.arp(test["from"], test["unknown"], timeout=0.3)
         report = scene.lab.ping(test["from"], test["to"])
@@ -130,9 +126,7 @@ def spoof(scene: Scene, test: Settings) -> Seen:
 
     wait_until(lambda: counted() >= FRAMES, COUNTED_WITHIN)
     number = counted()
-    return Seen(
-        not seen and number >= FRAMES, f"{len(seen)} of {FRAMES} arrived, {number} counted as dropped"
-    )
+    return Seen(not seen and number >= FRAMES, f"{len(seen)} of {FRAMES} arrived, {number} counted as dropped")
 
 
 def isolated(scene: Scene, test: Settings) -> Seen:
@@ -147,9 +141,7 @@ def isolated(scene: Scene, test: Settings) -> Seen:
 def same_flows(scene: Scene, test: Settings) -> Seen:
     """The hypervisor holds exactly the flows it held when they were remembered."""
     before, now = scene.flows.get(test["hypervisor"], set()), _flows(scene.lab, test["hypervisor"])
-    return Seen(
-        bool(now) and now == before, f"{len(now)} flows, {len(now - before)} new, {len(before - now)} gone"
-    )
+    return Seen(bool(now) and now == before, f"{len(now)} flows, {len(now - before)} new, {len(before - now)} gone")
 
 
 KINDS: dict[str, Callable[[Scene, Settings], Seen]] = {
@@ -174,15 +166,11 @@ def _frames_at(scene: Scene, receiver: str, sender: str, frame: bytes) -> list[M
         scene.lab.send_frames(sender, [frame], count=FRAMES)
         scene.lab.ping(sender, receiver, count=1)  # what was sent before it has arrived when it is answered
     forged = packets.described(frame)
-    return [
-        one for one in watched.report["frames"] if all(one.get(key) == value for key, value in forged.items())
-    ]
+    return [one for one in watched.report["frames"] if all(one.get(key) == value for key, value in forged.items())]
 
 
 def _flow_lines(lab: Lab, hypervisor: str) -> list[str]:
-    return [
-        line for line in lab.ofctl(hypervisor, "dump-flows", "--no-names").splitlines() if "table=" in line
-    ]
+    return [line for line in lab.ofctl(hypervisor, "dump-flows", "--no-names").splitlines() if "table=" in line]
 
 
 def _flows(lab: Lab, hypervisor: str) -> set[str]:
@@ -199,7 +187,5 @@ def _dropped(lab: Lab, hypervisor: str) -> dict[str, int]:
     for line in _flow_lines(lab, hypervisor):
         number = re.search(r"n_packets=(\d+)", line)
         if line.rstrip().endswith("actions=drop") and number is not None:
-            counts[re.sub(r" (duration|n_packets|n_bytes|idle_age|hard_age)=[^ ]*", "", line)] = int(
-                number[1]
-            )
+            counts[re.sub(r" (duration|n_packets|n_bytes|idle_age|hard_age)=[^ ]*", "", line)] = int(number[1])
     return counts

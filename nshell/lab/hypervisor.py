@@ -84,9 +84,7 @@ class Hypervisor:
         database = self.rundir / "conf.db"
         if not database.exists():
             if not SCHEMA.exists():
-                raise CommandFailed(
-                    "ovsdb-server", f"{SCHEMA} is missing", "apt-get install openvswitch-switch"
-                )
+                raise CommandFailed("ovsdb-server", f"{SCHEMA} is missing", "apt-get install openvswitch-switch")
             run(["ovsdb-tool", "create", str(database), str(SCHEMA)])
         self._detached(
             [
@@ -189,9 +187,7 @@ class Hypervisor:
     def _recorded(self, daemon: str) -> Process:
         process = processes.look(int((self.rundir / f"{daemon}.pid").read_text()))
         if process is None:
-            raise CommandFailed(
-                f"{self.state.name}: {daemon}", "it ended at once", f"see {self.rundir}/{daemon}.log"
-            )
+            raise CommandFailed(f"{self.state.name}: {daemon}", "it ended at once", f"see {self.rundir}/{daemon}.log")
         return process
 
 

@@ -37,9 +37,7 @@ class Lab(Probing):
 
     def __init__(self, prefix: str = "nsh", state_dir: Path | str | None = None) -> None:
         if not underlay.PREFIX.fullmatch(prefix):
-            raise CommandFailed(
-                "lab", f"{prefix!r} cannot be a prefix", "use at most 8 lower-case letters and digits"
-            )
+            raise CommandFailed("lab", f"{prefix!r} cannot be a prefix", "use at most 8 lower-case letters and digits")
         self.prefix = prefix
         self.state_dir = Path(state_dir) if state_dir is not None else STATES / prefix
         self._record = Record(self.state_dir)
@@ -63,9 +61,7 @@ class Lab(Probing):
         """
         wanted = None if machines is None else tuple(machines)
         if not 1 <= hypervisors <= underlay.HYPERVISORS_MAX:
-            raise CommandFailed(
-                "lab", f"{hypervisors} hypervisors", f"choose 1 to {underlay.HYPERVISORS_MAX}"
-            )
+            raise CommandFailed("lab", f"{hypervisors} hypervisors", f"choose 1 to {underlay.HYPERVISORS_MAX}")
         if wanted is not None:
             check_machines(wanted)
         with self._changing(create=True) as lab:
@@ -145,9 +141,7 @@ class Lab(Probing):
         """Make one more machine and plug it in."""
         with self._changing() as lab:
             if machine.name in lab.state.machines:
-                raise CommandFailed(
-                    f"vm {machine.name}", "there is one already", "move it, or remove it first"
-                )
+                raise CommandFailed(f"vm {machine.name}", "there is one already", "move it, or remove it first")
             check_machines((*lab.state.machines.values(), machine))
             lab.place([machine])
 
@@ -168,9 +162,7 @@ class Lab(Probing):
         with self._changing() as lab:
             machine = lab.state.machine(name)
             if name not in lab.state.unplugged:
-                raise CommandFailed(
-                    f"vm {name}", f"it is plugged in on {machine.hypervisor}", "move or unplug it"
-                )
+                raise CommandFailed(f"vm {name}", f"it is plugged in on {machine.hypervisor}", "move or unplug it")
             lab.place([msgspec.structs.replace(machine, hypervisor=hypervisor or machine.hypervisor)])
 
     def move(self, name: str, hypervisor: str) -> None:
@@ -263,22 +255,16 @@ class Lab(Probing):
         machine = self._look().state.machines.get(name)
         return name if machine is None else machine.ip
 
-    def exec(
-        self, name: str, argv: Sequence[str], *, timeout: float = 30.0
-    ) -> "subprocess.CompletedProcess[str]":
+    def exec(self, name: str, argv: Sequence[str], *, timeout: float = 30.0) -> "subprocess.CompletedProcess[str]":
         """Run a command inside a machine and wait for it; its exit code is the caller's to judge."""
         space = namespaces.of_name(self.namespace(name))
         try:
             return namespaces.inside(
                 space,
-                lambda: subprocess.run(
-                    argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
-                ),
+                lambda: subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout),
             )
         except FileNotFoundError:
-            raise CommandFailed(
-                f"vm {name}", f"{argv[0]} is not installed", "install it on this machine"
-            ) from None
+            raise CommandFailed(f"vm {name}", f"{argv[0]} is not installed", "install it on this machine") from None
         except subprocess.TimeoutExpired:
             raise CommandFailed(
                 f"vm {name}", f"no end within {timeout:g} s: {' '.join(argv)}", "give it longer"
@@ -290,9 +276,7 @@ class Lab(Probing):
         """The lab as it is recorded, to be looked at."""
         state = self._record.load()
         if state is None:
-            raise CommandFailed(
-                f"lab {self.prefix}", f"it is not up (nothing in {self.state_dir})", "nshell lab up"
-            )
+            raise CommandFailed(f"lab {self.prefix}", f"it is not up (nothing in {self.state_dir})", "nshell lab up")
         return Assembly(self._record, state)
 
     @contextmanager

@@ -59,9 +59,7 @@ def read_machines(file: Path) -> tuple[Machine, ...]:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as problem:
-        raise CommandFailed(
-            str(file), f"cannot be read: {problem.strerror}", "name a file that exists"
-        ) from None
+        raise CommandFailed(str(file), f"cannot be read: {problem.strerror}", "name a file that exists") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise CommandFailed(str(file), f"is not TOML: {problem}", "see examples/demo/vms.toml") from None
     tables = content.get("vm", [])

@@ -107,12 +107,8 @@ COMMANDS = {"up": up, "down": down, "status": status, "exec": execute, "ping": p
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nshell lab", description="a whole fabric on this machine")
-    parser.add_argument(
-        "--prefix", default="nsh", help="what the lab's namespaces and links begin with [nsh]"
-    )
-    parser.add_argument(
-        "--state-dir", type=Path, default=None, help="where the lab keeps its record and its switches"
-    )
+    parser.add_argument("--prefix", default="nsh", help="what the lab's namespaces and links begin with [nsh]")
+    parser.add_argument("--state-dir", type=Path, default=None, help="where the lab keeps its record and its switches")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     one = commands.add_parser("up", help=up.__doc__)
     one.add_argument("--hypervisors", type=int, default=3, metavar="N", help="how many [3]")

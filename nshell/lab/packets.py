@@ -67,9 +67,7 @@ def tcp(
     acknowledged: int = 0,
 ) -> bytes:
     """A TCP segment without data; flags 0x02 is SYN, 0x10 ACK, 0x12 both."""
-    head = struct.pack(
-        "!HHIIBBHHH", source_port, destination_port, sequence, acknowledged, 5 << 4, flags, 64240, 0, 0
-    )
+    head = struct.pack("!HHIIBBHHH", source_port, destination_port, sequence, acknowledged, 5 << 4, flags, 64240, 0, 0)
     pseudo = _ip(source) + _ip(destination) + struct.pack("!BBH", 0, 6, len(head))
     return head[:16] + struct.pack("!H", checksum(pseudo + head)) + head[18:]
 

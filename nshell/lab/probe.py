@@ -331,14 +331,10 @@ def describe(frame: bytes) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="probe", description="send and receive real packets inside a virtual machine"
-    )
+    parser = argparse.ArgumentParser(prog="probe", description="send and receive real packets inside a virtual machine")
     commands = parser.add_subparsers(required=True)
 
-    def command(
-        name: str, work: Callable[[argparse.Namespace], None], *positional: str
-    ) -> argparse.ArgumentParser:
+    def command(name: str, work: Callable[[argparse.Namespace], None], *positional: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=(work.__doc__ or "").splitlines()[0])
         one.set_defaults(work=work)
         for argument in positional:

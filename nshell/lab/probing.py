@@ -132,9 +132,7 @@ class Probing(abc.ABC):
         """Ping until stopped; the result has the fields of PingReport."""
         return self._start(source, "ping", self.address(destination), "--count=0", f"--rate={rate}")
 
-    def tcp(
-        self, source: str, destination: str, port: int, *, timeout: float = 1.0, source_port: int = 0
-    ) -> TcpReport:
+    def tcp(self, source: str, destination: str, port: int, *, timeout: float = 1.0, source_port: int = 0) -> TcpReport:
         """Try to connect, and when connected send a line and expect it back."""
         report = self._probe(
             source,
@@ -189,9 +187,7 @@ class Probing(abc.ABC):
         """Count datagrams, and answer them unless `silent`; the result has `received`, `peers`."""
         return self._start(name, "udp-serve", str(port), *(["--silent"] if silent else []))
 
-    def send_frames(
-        self, source: str, frames: Sequence[bytes], *, count: int = 1, interval: float = 0.0
-    ) -> int:
+    def send_frames(self, source: str, frames: Sequence[bytes], *, count: int = 1, interval: float = 0.0) -> int:
         """Put raw frames (packets.py) on the machine's wire `count` times; how many were sent."""
         report = self._probe(
             source, "frames", *(frame.hex() for frame in frames), f"--count={count}", f"--interval={interval}"

@@ -35,9 +35,7 @@ class LabState(msgspec.Struct):
         """One machine; CommandFailed when there is none of that name."""
         found = self.machines.get(name)
         if found is None:
-            raise CommandFailed(
-                f"vm {name}", f"the lab has {', '.join(self.machines) or 'none'}", "name one of them"
-            )
+            raise CommandFailed(f"vm {name}", f"the lab has {', '.join(self.machines) or 'none'}", "name one of them")
         return found
 
 

@@ -144,9 +144,7 @@ def make_fabric(names: Names) -> None:
     """The underlay: a plain bridge that snoops nothing and sends nothing of its own."""
 
     def build() -> None:
-        if os.path.exists(
-            "/proc/sys/net/ipv4/conf/fabric"
-        ):  # /proc/sys/net is the calling thread's namespace
+        if os.path.exists("/proc/sys/net/ipv4/conf/fabric"):  # /proc/sys/net is the calling thread's namespace
             return
         batch(
             [
@@ -163,9 +161,7 @@ def wire_hypervisor(names: Names, number: int) -> None:
     space = names.hypervisor(number)
     port = names.management_port(number)
     if port in root_links(names.prefix):
-        run(
-            ["ip", "link", "del", "dev", port]
-        )  # its other end went with a namespace, which ends in the background
+        run(["ip", "link", "del", "dev", port])  # its other end went with a namespace, which ends in the background
     batch(
         [
             f"link add name {port} type veth peer name mgmt0 netns {space}",

@@ -101,9 +101,7 @@ class RealOvs:
 
     def appctl(self, *words: str) -> str:
         """Run ovs-appctl against the switch daemon."""
-        return self.run(
-            "ovs-appctl", f"--target={self.directory / 'ovs-vswitchd.ctl'}", "--timeout=10", *words
-        )
+        return self.run("ovs-appctl", f"--target={self.directory / 'ovs-vswitchd.ctl'}", "--timeout=10", *words)
 
     def dump(self, bridge: str = "br-nsh") -> list[str]:
         """The flows as ovs-ofctl prints them, without counters, highest priority first."""
@@ -123,9 +121,7 @@ class RealOvs:
             argv, env=self._environment, input=stdin, capture_output=True, text=True, timeout=60, check=False
         )
         if done.returncode:
-            raise subprocess.CalledProcessError(
-                done.returncode, f"{argv}: {done.stderr}", done.stdout, done.stderr
-            )
+            raise subprocess.CalledProcessError(done.returncode, f"{argv}: {done.stderr}", done.stdout, done.stderr)
         return done.stdout
 
     @property

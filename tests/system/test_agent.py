@@ -72,9 +72,7 @@ async def test_agents_resolve_the_neighbours_they_are_told_and_again_after_a_res
     await until(lambda: "172.31.0.2" in neighbours(lab, "hv1"))
 
 
-async def test_the_controller_asks_for_a_trace_the_connections_and_the_database(
-    lab: Lab, server: AgentServer
-) -> None:
+async def test_the_controller_asks_for_a_trace_the_connections_and_the_database(lab: Lab, server: AgentServer) -> None:
     await until(lambda: server.agent("hv1"))
     trace = await server.call("hv1", "trace", {"flow": "in_port=LOCAL,icmp,nw_dst=10.1.1.11"})
     assert "Datapath actions: drop" in trace["output"] and trace["truncated"] is False
@@ -113,9 +111,7 @@ async def test_a_question_that_is_not_allowed_is_refused(
     assert server.agent("hv1") is not None
 
 
-async def test_a_restarted_agent_is_back_at_once_and_its_neighbours_never_left(
-    lab: Lab, server: AgentServer
-) -> None:
+async def test_a_restarted_agent_is_back_at_once_and_its_neighbours_never_left(lab: Lab, server: AgentServer) -> None:
     server.set_peers("hv1", ["172.31.0.2"])
     await until(lambda: server.agent("hv1") and "172.31.0.2" in neighbours(lab, "hv1"))
     await asyncio.to_thread(lab.stop_agent, "hv1", kill=True)
@@ -252,9 +248,7 @@ def test_an_attachment_that_fails_leaves_no_interface_and_no_port(lab: Lab) -> N
     def body(ovs: Ovs) -> None:
         space = attach.Workload("netns", f"{lab.prefix}-vm-vm1")
         with pytest.raises(CommandFailed):  # a gateway that no address reaches
-            attach.attach(
-                ovs, space, "acme/prod/bad", attach.Interface("eth5", None, ("10.5.0.1/24",), "192.0.2.1")
-            )
+            attach.attach(ovs, space, "acme/prod/bad", attach.Interface("eth5", None, ("10.5.0.1/24",), "192.0.2.1"))
         assert attach.host_end("acme/prod/bad") not in run(["ip", "-br", "link"])
         assert all(one.vport != "acme/prod/bad" for one in attach.attached(ovs))
 

@@ -64,9 +64,7 @@ def flows_by_hand(lab: Lab) -> None:
             if other != name
         )
         flood = f"set_field:{VNI}->tun_id{there}{out}"
-        lab.ofctl(
-            name, "add-flow", f"priority=2,in_port={VXLAN_PORT},dl_dst=ff:ff:ff:ff:ff:ff,actions={out[1:]}"
-        )
+        lab.ofctl(name, "add-flow", f"priority=2,in_port={VXLAN_PORT},dl_dst=ff:ff:ff:ff:ff:ff,actions={out[1:]}")
         lab.ofctl(name, "add-flow", f"priority=1,dl_dst=ff:ff:ff:ff:ff:ff,actions={flood}")
         for one in lab.machines.values():
             far = lab.tunnel_address(one.hypervisor)

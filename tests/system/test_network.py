@@ -139,5 +139,3 @@ def test_after_each_of_twenty_kills_store_and_switches_agree_and_others_lost_not
             outcomes.append("new" if now == withall else "old")
     print(f"{KILLS} kills: {outcomes}; {report['lost']} of {report['sent']} pings lost")
     assert report["lost"] == 0
-
-

@@ -83,9 +83,7 @@ async def push(switch: Switch, messages: list[bytes]) -> None:
 
 
 async def test_a_switch_says_who_it_is(ovs: RealOvs, switch: Switch) -> None:
-    assert f"{switch.datapath_id:016x}" == ovs.vsctl("get", "bridge", "br-nsh", "datapath_id").strip().strip(
-        '"'
-    )
+    assert f"{switch.datapath_id:016x}" == ovs.vsctl("get", "bridge", "br-nsh", "datapath_id").strip().strip('"')
     assert switch.version == 5
     assert switch.peer.startswith("127.0.0.1:")
     assert switch.connected
@@ -209,9 +207,7 @@ async def test_changes_by_others_are_reported_and_own_ones_are_not(ovs: RealOvs,
 async def test_a_packet_for_the_controller_arrives_with_its_cookie(ovs: RealOvs, switch: Switch) -> None:
     arrived: asyncio.Queue[tuple[int, int, int, bytes]] = asyncio.Queue()
     switch.on_packet_in = lambda *packet: arrived.put_nowait(packet)
-    await push(
-        switch, [flow(0, 1, 7, [], [], goto=3), flow(3, 1, 0xABCDEF0123, [m.in_port(1)], [a.controller()])]
-    )
+    await push(switch, [flow(0, 1, 7, [], [], goto=3), flow(3, 1, 0xABCDEF0123, [m.in_port(1)], [a.controller()])])
     frame = "ffffffffffff0200000000010806000108000604000102000000000a0a0101010000000000000a010102"
     ovs.appctl("netdev-dummy/receive", "p1", frame)
     cookie, table, port, data = await asyncio.wait_for(arrived.get(), 5)

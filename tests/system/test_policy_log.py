@@ -48,9 +48,7 @@ def test_a_denied_packet_is_told_with_entry_vport_and_5_tuple(network: Network) 
     before = told(network)
     assert not network.lab.tcp("web-1", "app-2", 22, timeout=0.5).ok
     told_now = since(network, before, 1)
-    pattern = (
-        r"denied by ingress guard/10 of acme/prod on hv1, vport web-1: 10\.1\.1\.11:\d+ -> 10\.1\.2\.12:22 tcp"
-    )
+    pattern = r"denied by ingress guard/10 of acme/prod on hv1, vport web-1: 10\.1\.1\.11:\d+ -> 10\.1\.2\.12:22 tcp"
     assert told_now and all(re.fullmatch(pattern, text) for text in told_now), told_now
 
 

@@ -58,9 +58,7 @@ def test_every_package_directory_is_installed() -> None:
 
 def test_the_thin_client_imports_the_standard_library_alone() -> None:
     """`nshell -c` costs tens of milliseconds only while this holds; importing everything costs a second."""
-    report = (
-        "import sys, nshell.main, nshell.client; print(*sorted({name.split('.')[0] for name in sys.modules}))"
-    )
+    report = "import sys, nshell.main, nshell.client; print(*sorted({name.split('.')[0] for name in sys.modules}))"
     run = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {report}"],
         capture_output=True,

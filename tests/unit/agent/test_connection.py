@@ -51,9 +51,7 @@ async def agent(server: AgentServer) -> AsyncIterator[rpc.Controller]:
         return params if "size" not in params else "x" * params["size"]
 
     assert server.port is not None
-    controller = rpc.Controller(
-        "127.0.0.1", server.port, {"system_id": "hv1", "version": "1"}, {"echo": echo}
-    )
+    controller = rpc.Controller("127.0.0.1", server.port, {"system_id": "hv1", "version": "1"}, {"echo": echo})
     task = asyncio.create_task(controller.run())
     await until(lambda: server.agent("hv1"))
     yield controller
@@ -140,9 +138,7 @@ async def test_an_unknown_hypervisor_is_refused_with_the_reason_and_one_event(se
     assert said(server).count("refused") == 1
 
 
-async def test_the_older_connection_stays_while_it_answers(
-    server: AgentServer, agent: rpc.Controller
-) -> None:
+async def test_the_older_connection_stays_while_it_answers(server: AgentServer, agent: rpc.Controller) -> None:
     reader, writer = await dial(server)
     writer.write(HELLO % b"hv1")
     assert "is connected already" in json.loads(await reader.readline())["error"]["message"]
@@ -167,9 +163,7 @@ async def test_the_older_connection_is_replaced_when_it_does_not_answer(
     dead.close()
 
 
-async def test_a_half_open_connection_is_noticed(
-    server: AgentServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_half_open_connection_is_noticed(server: AgentServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agents, "IDLE_LIMIT", 0.1)
     monkeypatch.setattr(agents, "PING_TIMEOUT", 0.1)
     _, silent = await dial(server)

@@ -69,17 +69,13 @@ def test_a_missing_program_and_a_failing_one_are_told_apart() -> None:
         run(["false"])
 
 
-@pytest.mark.parametrize(
-    "argv", [[], ["fly"], ["join"], ["attach", "vm", "x", "y"], ["attach", "netns", "x"]]
-)
+@pytest.mark.parametrize("argv", [[], ["fly"], ["join"], ["attach", "vm", "x", "y"], ["attach", "netns", "x"]])
 def test_bad_words_end_with_exit_code_two(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(argv) == 2
     assert "usage" in capsys.readouterr().err
 
 
-def test_a_host_without_open_vswitch_is_told_what_to_do(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_host_without_open_vswitch_is_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["join", "--controller", "192.0.2.1:x", "--system-id", "hv1", "--rundir", str(tmp_path)]
     assert main(argv) == 1
     assert "HOST:PORT" in capsys.readouterr().err

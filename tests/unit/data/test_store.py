@@ -29,9 +29,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def commit(
-    store: Store, state: Running, *lines: str, author: str = "ops", confirm: Confirm | None = None
-) -> Edits:
+def commit(store: Store, state: Running, *lines: str, author: str = "ops", confirm: Confirm | None = None) -> Edits:
     """Commit these lines to state and store alike."""
     edits = edited(state, *lines).merge()
     number = state.revision + 1
@@ -210,9 +208,7 @@ def test_a_refused_commit_leaves_journal_candidate_and_waiting_commit_as_they_we
     journal = store.begin_journal(Revision(2, "ops", 2.0), [])
     twice = {**mine.merge(), ("enterprise", "other"): mine.view.get(("enterprise", "new"))}
     with pytest.raises(sqlite3.IntegrityError):
-        store.commit(
-            twice, Revision(2, "ops", 2.0), confirm=Confirm(2, 60.0, 1), journal=journal, candidate_of="ops"
-        )
+        store.commit(twice, Revision(2, "ops", 2.0), confirm=Confirm(2, 60.0, 1), journal=journal, candidate_of="ops")
     assert [entry.id for entry in store.open_journals()] == [journal]
     assert set(store.load_candidates()) == {"ops"}
     assert store.pending_confirm() is None

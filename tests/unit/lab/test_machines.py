@@ -56,8 +56,6 @@ def test_interface_names_stay_short_and_different() -> None:
         for number in range(500)
     ]
     ports = {one.port for one in long}
-    assert (
-        len(ports) == 500 or len(ports) > 490
-    )  # 16 bits of hash; the lab refuses the rest when they meet on a host
+    assert len(ports) == 500 or len(ports) > 490  # 16 bits of hash; the lab refuses the rest when they meet on a host
     assert max(map(len, ports)) == LINK_LIMIT
     assert Machine(name="web-1", hypervisor="hv1", vport="v", mac="m", address=()).port == "tap-web-1"

@@ -17,9 +17,7 @@ from nshell.lab.underlay import Names
 
 
 def test_what_is_made_by_hand_is_described_as_it_was_made() -> None:
-    body = packets.ipv4(
-        "10.0.0.1", "10.0.0.2", 6, packets.tcp("10.0.0.1", "10.0.0.2", 40000, 80, 0x12), ttl=9
-    )
+    body = packets.ipv4("10.0.0.1", "10.0.0.2", 6, packets.tcp("10.0.0.1", "10.0.0.2", 40000, 80, 0x12), ttl=9)
     frame = packets.ethernet("02:00:00:00:00:02", "02:00:00:00:00:01", packets.ETHERTYPE_IPV4, body)
     seen = describe(frame)
     assert (seen["kind"], seen["ttl"], seen["source"], seen["destination_port"], seen["flags"]) == (
@@ -73,9 +71,7 @@ def test_a_prefix_that_cannot_name_interfaces_is_refused(prefix: str) -> None:
         Lab(prefix)
 
 
-@pytest.mark.parametrize(
-    ("argv", "code"), [([], 2), (["fly"], 2), (["up", "--hypervisors", "x"], 2), (["--help"], 0)]
-)
+@pytest.mark.parametrize(("argv", "code"), [([], 2), (["fly"], 2), (["up", "--hypervisors", "x"], 2), (["--help"], 0)])
 def test_the_command_line_gives_the_exit_codes_of_the_shell(argv: list[str], code: int) -> None:
     assert main(argv) == code
 

@@ -59,9 +59,7 @@ def test_a_masked_field_packs_as_os_ken_packs_it(name: str, data: st.DataObject)
     assert template.pack(value, ones) == want
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in FIELDS if name not in ("in_port", "conj_id", "ct_state", "ip_frag")]
-)
+@pytest.mark.parametrize("name", [name for name in FIELDS if name not in ("in_port", "conj_id", "ct_state", "ip_frag")])
 @given(data=st.data())
 def test_set_field_packs_as_os_ken_packs_it(name: str, data: st.DataObject) -> None:
     spec = FIELDS[name]
@@ -81,9 +79,7 @@ u16 = st.integers(0, 2**16 - 1)
 u8 = st.integers(0, 255)
 
 
-@given(
-    port=u32, number=u32, ttl=u8, table=u8, zone=u16, clause=st.integers(1, 64), big=st.integers(0, 2**64 - 1)
-)
+@given(port=u32, number=u32, ttl=u8, table=u8, zone=u16, clause=st.integers(1, 64), big=st.integers(0, 2**64 - 1))
 def test_every_other_action_packs_as_os_ken_packs_it(
     port: int, number: int, ttl: int, table: int, zone: int, clause: int, big: int
 ) -> None:
@@ -121,9 +117,7 @@ def test_every_other_action_packs_as_os_ken_packs_it(
 
 
 @given(cookie=st.integers(0, 2**64 - 1), priority=u16, port=u32, clause=st.integers(1, 64), table=u8)
-def test_action_arguments_may_be_left_open(
-    cookie: int, priority: int, port: int, clause: int, table: int
-) -> None:
+def test_action_arguments_may_be_left_open(cookie: int, priority: int, port: int, clause: int, table: int) -> None:
     template = Template(
         table=6,
         priority=Field("priority"),
@@ -166,9 +160,7 @@ def test_the_example_of_the_docstring_packs_as_os_ken_packs_it() -> None:
 
 
 def test_fields_come_in_the_order_asked_for() -> None:
-    template = Template(
-        table=0, priority=1, cookie=Field("c"), match=[m.in_port(Field("p"))], fields=("p", "c")
-    )
+    template = Template(table=0, priority=1, cookie=Field("c"), match=[m.in_port(Field("p"))], fields=("p", "c"))
     assert packed.cookie(template.pack(7, 99)) == 99
     with pytest.raises(ValueError, match="are not those of the flow"):
         Template(table=0, priority=1, match=[m.in_port(Field("p"))], fields=("p", "c"))

@@ -199,9 +199,7 @@ async def test_garbage_ends_the_connection_with_one_line_in_the_log(
         assert not [record for record in caplog.records if record.exc_info]
 
 
-@pytest.mark.parametrize(
-    "tables", [7, {"Bridge": 7}, {"Bridge": {"b": {"new": {"name": ["map", []]}}}}, {"X": {}}]
-)
+@pytest.mark.parametrize("tables", [7, {"Bridge": 7}, {"Bridge": {"b": {"new": {"name": ["map", []]}}}}, {"X": {}}])
 async def test_malformed_tables_end_the_connection(tables: Any, caplog: pytest.LogCaptureFixture) -> None:
     async with serving() as place:
         peer = await place.dial()

@@ -101,9 +101,7 @@ def tables(**changes: dict[str, dict[str, Any] | None]) -> Tables:
             else:
                 updates[table].setdefault(key, {}).update(columns)
     mirror = Tables()
-    mirror.update(
-        {table: {key: {"new": row} for key, row in rows.items()} for table, rows in updates.items()}
-    )
+    mirror.update({table: {key: {"new": row} for key, row in rows.items()} for table, rows in updates.items()})
     return mirror
 
 
