@@ -5,8 +5,10 @@ instance: `OvsLocation` names the run directory and the database, and network co
 namespace of the calling thread (see namespaces.py).
 """
 
+import errno
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,14 @@ COMMAND_TIMEOUT = 30.0  # seconds
 VSCTL_TIMEOUT = 10  # seconds that ovs-vsctl waits for vswitchd to carry a change out
 DEFAULT_RUNDIR = Path("/var/run/openvswitch")
 
+_INSTALL = {
+    "ovs-vsctl": "apt install openvswitch-switch",
+    "ovs-ofctl": "apt install openvswitch-switch",
+    "ip": "apt install iproute2",
+    "ethtool": "apt install ethtool",
+    "tcpdump": "apt install tcpdump",
+}
+
 
 def run(argv: Sequence[str], *, timeout: float = COMMAND_TIMEOUT) -> str:
     """Run one command, give its standard output; raise CommandFailed with its own words when it fails."""
@@ -27,7 +37,7 @@ def run(argv: Sequence[str], *, timeout: float = COMMAND_TIMEOUT) -> str:
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
     except FileNotFoundError:
-        raise CommandFailed(where, f"{argv[0]} is not installed", "install openvswitch-switch and iproute2") from None
+        raise CommandFailed(where, f"{argv[0]} is not installed", _INSTALL.get(argv[0], "install it")) from None
     except subprocess.TimeoutExpired:
         raise CommandFailed(
             where,
@@ -69,7 +79,33 @@ class Ovs:
 
     def vsctl(self, *args: str) -> str:
         """Run one ovs-vsctl transaction and wait until vswitchd has carried it out."""
-        return run(["ovs-vsctl", f"--timeout={VSCTL_TIMEOUT}", f"--db={self.location.database}", *args])
+        try:
+            return run(["ovs-vsctl", f"--timeout={VSCTL_TIMEOUT}", f"--db={self.location.database}", *args])
+        except CommandFailed as problem:
+            raise self._explained(problem) from None
+
+    def _explained(self, problem: CommandFailed) -> CommandFailed:
+        """What ovs-vsctl could not do, in words for whoever must repair it, when it reached no Open vSwitch."""
+        database = self.location.database
+        start, restart = "start it: systemctl start openvswitch-switch", "systemctl restart openvswitch-switch"
+        if not self.location.is_system_default:
+            start = restart = f"start the instance of {self.location.rundir}"
+        failed = re.search(r"database connection failed \((.*?)\)", problem.cause)
+        if failed is not None and failed[1] == os.strerror(errno.EACCES):
+            return CommandFailed("Open vSwitch", f"its database {database} is not for you", "run it as root")
+        if failed is not None:
+            return CommandFailed(
+                "Open vSwitch",
+                f"it does not run: its database does not answer at {database} ({failed[1]})",
+                f"{start}; or name another with --rundir",
+            )
+        if "Alarm clock" in problem.cause:
+            return CommandFailed(
+                "Open vSwitch",
+                f"no answer within {VSCTL_TIMEOUT} s: ovsdb-server at {database} hangs, or ovs-vswitchd does not run",
+                restart,
+            )
+        return problem
 
     def rows(self, table: str, *columns: str) -> list[dict[str, Any]]:
         """All rows of a table as plain Python values: sets become lists, maps dicts, UUIDs strings."""

@@ -12,6 +12,7 @@ from data.path import Path
 NAMES = Names(
     tables=TABLE_NAMES,
     fields={"metadata": "domain", **{f"reg{register.value}": register.name.lower() for register in Register}},
+    decimal=frozenset({f"reg{Register.SUBNET.value}", "tunnel_id"}),  # VNIs, as `show subnets` prints them
 )
 TABLE_WIDTH = max(map(len, TABLE_NAMES.values()))
 

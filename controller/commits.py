@@ -137,10 +137,11 @@ class Commits:
 
     async def settled(self, dvrs: str, added: int, removed: int, milliseconds: float) -> None:
         """A hypervisor was reconciled: what it owed is verified."""
-        revisions = self._pending.pop(dvrs, set())
+        revisions = self._pending.get(dvrs, set())
         for revision in sorted(revisions):
             receipt = StoredReceipt(dvrs, Kept.VERIFIED, added, removed, milliseconds, self._clock())
             await self._submit(self._store.add_receipts, revision, [receipt])
+            revisions.discard(revision)
             self._network.events.add(Kind.COMMIT, f"revision {revision} verified on {dvrs}")
 
     async def recover(self) -> None:
@@ -224,6 +225,9 @@ class Commits:
             for receipt in receipts:
                 if receipt.state is Kept.PENDING:
                     self._pending.setdefault(receipt.dvrs, set()).add(number)
+            for path, item in edits.items():
+                if path[0] == "dvrs" and item is None:
+                    self._pending.pop(path[1], None)  # the store has given them up, too
             for participant in self._participants:
                 await participant.changed(edits)
             self.confirmation.end()

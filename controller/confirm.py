@@ -67,9 +67,10 @@ class Confirmation:
             try:
                 await self._give_back(waiting)
                 return
-            except NshellError as error:
+            except Exception as error:  # a mistake of ours, too: nobody else would see it, or return
                 if self.waiting is not waiting:
                     return
-                text = f"returning to revision {waiting.back_to} failed: {error.cause}; trying again"
+                cause = error.cause if isinstance(error, NshellError) else repr(error)
+                text = f"returning to revision {waiting.back_to} failed: {cause}; trying again"
                 self._events.add(Kind.FAULT, text)
                 await asyncio.sleep(_AGAIN)

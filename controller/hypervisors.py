@@ -205,22 +205,31 @@ class Hypervisors:
         """Makes this connection the hypervisor's, unless an older one still answers."""
         topology = self._network.topology
         topology.stranger_left(f"datapath {switch.datapath_id:016x}")
-        channel = self._network.channels[name]
+        channel = self._network.channels.get(name)
         present = self._switches.get(name)
-        if present is not None and present is not switch and present.ended is None:
+        while present is not None and present is not switch and present.ended is None:
             if await _answers(present):
                 self._refuse(name, switch.peer, present.peer, "OpenFlow")
                 switch.close("another connection has this datapath id and answers")
                 return
             present.close("replaced: it did not answer and the switch dialled in again")
+            present = self._switches.get(name)
+        if channel is None or self._network.channels.get(name) is not channel:
+            switch.close("its hypervisor is not configured any more")
+        if channel is None or switch.ended is not None:
+            return
         self._switches[name] = switch
         channel.connected(switch)
         topology.note(name, openflow_peer=switch.peer)
         self._stand(name, "reading its flows back")
         switch.on_packet_in = lambda cookie, table, port, frame: self._log.packet(name, cookie, frame)
         # The database has a version only where the distribution's start script writes it there.
-        topology.note(name, ovs_version=await switch.software())
-        await switch.monitor(lambda event: self._upkeep.suspect(name, event.table))
+        try:
+            topology.note(name, ovs_version=await switch.software())
+            await switch.monitor(lambda event: self._upkeep.suspect(name, event.table))
+        except OpenFlowError as problem:
+            switch.close(str(problem))  # and not what brought us here, perhaps the admission of its OVSDB connection
+            return
         self._upkeep.program(name)
 
     # Commits ------------------------------------------------------------------------------------------------

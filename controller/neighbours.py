@@ -6,13 +6,13 @@ only for hypervisors that enter or leave a domain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from controller.compile import State
 from controller.network import Network
 from controller.planning import Draft
 from data.path import Path
-from data.schema.objects import Vport
+from data.schema.objects import Dvrs, Vport
 
 __all__ = ["Neighbours"]
 
@@ -27,7 +27,8 @@ class Neighbours:
 
     def all(self) -> None:
         """Tells every hypervisor's neighbours."""
-        self._say(self._network.topology.hypervisors)
+        network = self._network
+        self._say({*network.topology.hypervisors, *network.running.children((), "dvrs")})
 
     def follow(self, made: Draft) -> None:
         """Tells those that a change concerns."""
@@ -42,13 +43,23 @@ class Neighbours:
         self._say(concerned)
 
     def _say(self, names: Iterable[str]) -> None:
-        topology = self._network.topology
+        # A commit has changed the configuration by now; the topology may still know the hypervisors as they were.
+        network = self._network
+        wanted: dict[str, Sequence[str]] = {}
+        bodies: dict[str, Dvrs] = {}
         for name in names:
-            known = topology.hypervisors.get(name)
+            known, body = network.topology.hypervisors.get(name), network.running.get(("dvrs", name))
             if known is not None:
-                others = _sharing(self._network.state, name)
-                there = [topology.hypervisors[other] for other in others if other in topology.hypervisors]
-                self._tell(known.system_id, [other.tunnel_address for other in there if other.tunnel_address])
+                wanted[known.system_id] = ()
+            if isinstance(body, Dvrs):
+                bodies[name] = body
+        for name, body in bodies.items():
+            others = [network.running.get(("dvrs", other)) for other in _sharing(network.state, name)]
+            wanted[body.system_id or name] = [
+                other.tunnel_address for other in others if isinstance(other, Dvrs) and other.tunnel_address
+            ]
+        for system_id, addresses in wanted.items():
+            self._tell(system_id, addresses)
 
 
 def _domains(made: Draft) -> Iterable[Path]:

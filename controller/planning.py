@@ -124,6 +124,9 @@ def moves(
     for path, item in edits.items():
         if isinstance(item, Vport):
             touched[item.uuid] = path
+            before = running.get(path)
+            if before is not None and before.uuid != item.uuid:
+                touched.setdefault(before.uuid, None)
         elif item is None and len(path) == 6 and path[4] == "vport":
             gone = running.get(path)
             if gone is not None:

@@ -2,8 +2,8 @@
 
 The first hypervisor that dials in after a restart is reconciled before the others have reported their interfaces.
 Without this memory its flows towards their workloads would be taken for too many and removed. It is a file of JSON
-lines, one per interface that came, moved or went, rewritten when it is read: facts that OVSDB reports again anyway, so
-it need not survive a power cut, only the process.
+lines, one per interface that came, moved or went, rewritten when it is read and when it has become long: facts that
+OVSDB reports again anyway, so it need not survive a power cut, only the process.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from controller.topology import Interface
 __all__ = ["FILE", "Remembered"]
 
 FILE = "interfaces.jsonl"
+HISTORY = 10_000  # lines of the past, about 100 bytes each, that are kept besides twice what is true now
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
@@ -35,6 +36,7 @@ class Remembered:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
+        self._left = HISTORY  # lines to go until it is rewritten
 
     def load(self) -> list[Interface]:
         """The interfaces as the last process knew them, and a file without history from here on."""
@@ -55,6 +57,7 @@ class Remembered:
                 )
             else:
                 known.pop((line.dvrs, line.name), None)
+        self._left = len(known) + HISTORY
         if len(lines) > len(known):
             fresh = self._path.with_suffix(".new")
             fresh.write_bytes(b"".join(_encoded(interface) for interface in known.values()))
@@ -70,6 +73,9 @@ class Remembered:
         if text:
             with self._path.open("ab") as file:
                 file.write(text)
+            self._left -= len(changed)
+            if self._left < 0:
+                self.load()
 
 
 def _encoded(interface: Interface) -> bytes:

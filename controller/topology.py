@@ -93,7 +93,7 @@ class Topology:
         self._claims: dict[str, list[Interface]] = {}  # iface-id -> claims, the latest last
         self._order = 0
         self.touched: set[str] = set()  # iface-ids whose claims changed since somebody last took them
-        self.released: set[tuple[str, int]] = set()  # (hypervisor, port) that no longer belong to a claim
+        self.released: dict[tuple[str, int], str] = {}  # (hypervisor, port) -> the iface-id that gave it up
         self._changed: dict[tuple[str, str], Interface | None] = {}  # (hypervisor, interface name), None: gone
 
     # Hypervisors --------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ class Topology:
             del self._claims[gone.iface_id]
         self.touched.add(gone.iface_id)
         self._changed[dvrs, name] = None
-        self.released.add((dvrs, gone.ofport))
+        self.released[dvrs, gone.ofport] = gone.iface_id
 
     def report(self, dvrs: str, interfaces: Mapping[str, tuple[str, int]]) -> None:
         """All interfaces of a hypervisor, name -> (iface-id, port), as its OVSDB holds them now."""
@@ -242,9 +242,9 @@ class Topology:
         return touched
 
     def take_released(self) -> set[tuple[str, int]]:
-        """The ports given up since the last call and not taken again meanwhile."""
-        released, self.released = self.released, set()
-        return released
+        """The ports given up since the last call and not taken again by the same workload meanwhile."""
+        released, self.released = self.released, {}
+        return set(released)
 
     def take_changed(self) -> dict[tuple[str, str], Interface | None]:
         """The interfaces that came, changed or (None) went since the last call, to be remembered."""
@@ -263,4 +263,5 @@ class Topology:
         self._claims.setdefault(interface.iface_id, []).append(interface)
         self.touched.add(interface.iface_id)
         self._changed[interface.dvrs, interface.name] = interface
-        self.released.discard((interface.dvrs, interface.ofport))
+        if self.released.get((interface.dvrs, interface.ofport)) == interface.iface_id:
+            del self.released[interface.dvrs, interface.ofport]

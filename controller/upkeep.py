@@ -50,6 +50,7 @@ class Upkeep:
         self._settling = False
         self._suspects: dict[str, set[int] | None] = {}  # hypervisor -> tables, None: all
         self._repairing: set[str] = set()
+        self._programming: set[str] = set()
 
     def start(self) -> None:
         """Begins the periodic comparison."""
@@ -75,11 +76,16 @@ class Upkeep:
 
     def program(self, dvrs: str) -> None:
         """Reconciles a hypervisor whose connection is new or whose flows are in doubt."""
-        self.spawn(self._program(dvrs), f"reconcile {dvrs}")
+        # Two at a time: the later one would undo what is committed after the first has made the switch ready.
+        if dvrs not in self._programming:
+            self._programming.add(dvrs)
+            self.spawn(self._program(dvrs), f"reconcile {dvrs}")
 
     def stranded(self, channel: Channel, reason: str) -> None:
-        """A change could neither be carried out nor be taken back there: reconciles it."""
+        """A change could neither be carried out nor be taken back there: reconciles it, now or when it returns."""
         channel.ready = False
+        if channel.switch is None:
+            return
         self._network.topology.stand(channel.name, Standing.CONNECTED, f"its flows are in doubt: {reason}")
         self.program(channel.name)
 
@@ -177,15 +183,26 @@ class Upkeep:
     # Hypervisors that return --------------------------------------------------------------------------------
 
     async def _program(self, dvrs: str) -> None:
+        try:
+            done = await self._reconcile(dvrs)
+        finally:
+            self._programming.discard(dvrs)
+        if done is not None:
+            await self._returned(dvrs, done)
+
+    async def _reconcile(self, dvrs: str) -> Reconciled | None:
+        """Until it is ready, or gone; also when it dials in again meanwhile."""
         network = self._network
-        channel = network.channels.get(dvrs)
-        while channel is not None and channel.switch is not None and not channel.ready:
+        while True:
+            channel = network.channels.get(dvrs)
+            if channel is None or channel.switch is None or channel.ready:
+                return None
             switch = channel.switch
             try:
                 done = await reconcile(channel, network.compile_all, network.turn)
             except Lost:
-                if channel.switch is switch:
-                    return  # the loss is told by the connection itself
+                if network.channels.get(dvrs) is channel and channel.switch is switch:
+                    return None  # the loss is told by the connection itself
                 continue
             except RequestRefused as refusal:
                 reason = f"refuses its flows: {refusal}"
@@ -199,8 +216,7 @@ class Upkeep:
             else:
                 text = f"in agreement, {done.flows} flows"
             network.events.add(Kind.RECONCILE, f"{dvrs} {text}")
-            await self._returned(dvrs, done)
-            return
+            return done
 
     # Drift --------------------------------------------------------------------------------------------------
 
@@ -208,6 +224,9 @@ class Upkeep:
         try:
             while dvrs in self._suspects:
                 await asyncio.sleep(DRIFT_PAUSE)
+                channel = self._network.channels.get(dvrs)
+                if channel is not None and channel.switch is not None and not channel.ready:
+                    continue  # a reconcile may have read that table before it was changed
                 tables = self._suspects.pop(dvrs)
                 await self._compare(dvrs, None if tables is None else frozenset(tables))
         finally:

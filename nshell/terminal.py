@@ -1,7 +1,7 @@
 """The interactive session: a prompt on a raw terminal at the other end of the socket.
 
     keys --frames D--> Terminal.keys --+-- a prompt waits: prompt_toolkit's pipe
-                                       +-- the pager waits: its key
+                                       +-- the pager is open: its queue (pager.py)
                                        +-- a command runs: ctrl-c cancels it, the rest waits for the next prompt
 
 prompt_toolkit draws the line; completion and `?` come from commands/complete.py, one walk of the token tree per key.
@@ -25,12 +25,11 @@ from commands.complete import complete, help_lines
 from commands.lexer import lex
 from nshell import frames
 from nshell.link import KEYS_LIMIT, Link
+from nshell.pager import Pager
 from nshell.session import Session
 from views.render import encode, harmless
 
 INTERRUPT = b"\x03"
-END_OF_INPUT = b"\x04"
-MORE = "--more--"
 RETRY = 0.01
 """Seconds until keys that did not fit into the pipe are tried again (a paste of more than 64 KiB)."""
 
@@ -67,7 +66,7 @@ class Terminal(Link):
         self._input: PosixPipeInput | None = None
         self._pending = bytearray()
         self._prompting = False
-        self._key: asyncio.Future[bytes] | None = None
+        self._pager: Pager | None = None
         self._command: asyncio.Task[int] | None = None
         self._prompt: PromptSession[str] | None = None
         self._session: Session | None = None
@@ -88,17 +87,23 @@ class Terminal(Link):
 
     def keys(self, data: bytes) -> None:
         data = data[: max(0, KEYS_LIMIT - len(self._pending))]
-        if self._key is not None and not self._key.done():
-            self._key.set_result(data)
-        elif self._prompting:
+        if self._prompting:
             self._pending += data
             self._feed()
         elif INTERRUPT in data:
-            self._pending += data.rpartition(INTERRUPT)[2]
-            if self._command is not None:
-                self._command.cancel()
+            self._interrupt(data.rpartition(INTERRUPT)[2])
+        elif self._pager is not None:
+            self._pager.keys(data)
         else:
             self._pending += data
+
+    def _interrupt(self, behind: bytes) -> None:
+        """Ctrl-c outside the prompt: what was typed ahead of it is forgotten, `behind` is what follows it."""
+        self._pending[:] = behind
+        if self._pager is not None and self._pager.waits:
+            self._pager.keys(INTERRUPT)
+        elif self._command is not None:
+            self._command.cancel()
 
     def _feed(self) -> None:
         if self._input is None or not self._pending or not self._prompting:
@@ -188,31 +193,12 @@ class Terminal(Link):
         if not pager or page < 2 or len(lines) <= page:
             await super().show(lines, pager)
             return
-        at, step = 0, page
-        while at < len(lines):
-            await super().show(lines[at : at + step], False)
-            at += step
-            if at >= len(lines):
-                return
-            self.raw(MORE)
-            key = await self._one_key()
-            self.raw("\r" + " " * len(MORE) + "\r")
-            if key in (b"q", b"Q", INTERRUPT, END_OF_INPUT):
-                return
-            step = 1 if key in (b"\r", b"\n") else max(2, self._screen.rows - 1)
-            if key in (b"G", b"\x1b[F"):
-                step = len(lines)
-
-    async def _one_key(self) -> bytes:
-        if self._pending:
-            data = bytes(self._pending[:1])
-            del self._pending[:1]
-            return data
-        self._key = asyncio.get_running_loop().create_future()
+        write = super().show
+        self._pager = Pager(lines, lambda: max(2, self._screen.rows - 1), lambda shown: write(shown, False), self.raw)
         try:
-            return await self._key
+            self._pending += await self._pager.run()
         finally:
-            self._key = None
+            self._pager = None
 
     def _size(self) -> Size:
         return Size(rows=self._screen.rows or 24, columns=self._screen.columns or 80)

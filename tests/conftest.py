@@ -2,7 +2,8 @@
 
 A test's place says its kind: everything under tests/system works real Open vSwitch as root and is marked
 `system`. On a developer's machine without root or Open vSwitch those are skipped with the reason; with
-CI=true in the environment they fail instead, so that a machine that cannot run them never reports success.
+CI=true in the environment they fail instead, so that a machine that cannot run them never reports success. A test
+that needs still more of its machine says so with `cannot_run`.
 Markers and the default selection are in pyproject.toml; docs/development.md says how to run a part.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -33,12 +35,16 @@ def missing_for_system_tests() -> str | None:
     return f"system tests need {', '.join(absent)}" if absent else None
 
 
+def cannot_run(reason: str) -> NoReturn:
+    """Give a test up: skipped with the reason, failed with CI=true."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason} (CI=true: never skipped)", pytrace=False)
+    pytest.skip(reason)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("system") is None:
         return
     missing = missing_for_system_tests()
-    if missing is None:
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{missing} (CI=true: never skipped)", pytrace=False)
-    pytest.skip(missing)
+    if missing is not None:
+        cannot_run(missing)

@@ -11,9 +11,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from controller.compile.fragments import VPORT_KINDS, Fragment, Kind, domain_fragments, fragments_of, segment_fragments
+from controller.compile.fragments import (
+    VPORT_KINDS,
+    Fragment,
+    Kind,
+    domain_fragments,
+    everything_of,
+    fragments_of,
+    segment_fragments,
+)
 from controller.compile.placement import Location
-from controller.compile.policy import DomainPolicy, Terms, build, regrouped, sets_of
+from controller.compile.policy import DomainPolicy, Terms, build, free_places, regrouped, sets_of
 from controller.compile.state import Hosts, Members, State, number_objects
 from data.configuration import Configuration
 from data.path import Path
@@ -82,7 +90,7 @@ def changed(
     for path, body in edits.items():
         before = old.view.get(path)
         if isinstance(body, Subnet) or isinstance(before, Subnet):
-            dirty.everywhere(Fragment(kind, path) for kind in (Kind.GATEWAY, Kind.SEGMENT))
+            dirty.everywhere(Fragment(kind, path) for kind in (Kind.GATEWAY, Kind.SEGMENT, Kind.FLOOD))
         if isinstance(body, Dvrs) or isinstance(before, Dvrs):
             _hypervisor(old, new, path[1], dirty)
         yield
@@ -95,6 +103,11 @@ def changed(
         _hypervisor(old, new, name, dirty)
         yield
     return new, dirty
+
+
+def _same_object(before: Object | None, body: Object | None) -> bool:
+    """Whether an edit leaves the object it was: a rollback can put another one, with another UUID, in its place."""
+    return before is not None and body is not None and before.uuid == body.uuid
 
 
 def _touched_vports(
@@ -114,7 +127,7 @@ def _touched_vports(
         before = old.view.get(path)
         if isinstance(body, Vport) or isinstance(before, Vport):
             yield path
-        elif (isinstance(body, Subnet) or isinstance(before, Subnet)) and (body is None or before is None):
+        elif (isinstance(body, Subnet) or isinstance(before, Subnet)) and not _same_object(before, body):
             for view in (old.view, new.view):
                 yield from (referrer for referrer in view.referrers(path) if referrer[-2] == "vport")
         elif path[0] == "dvrs" and (body is None or before is None):
@@ -182,19 +195,26 @@ def _policies(
     old: State, new: State, edits: Mapping[Path, Object | None], touched: Iterable[Path], dirty: Dirty
 ) -> Steps[State]:
     rebuilt = _domains_of_policy_edits(old, new, edits)
+    renewed = _renewed(old, rebuilt, edits)
     members: defaultdict[Path, list[Path]] = defaultdict(list)
     for path in touched:
-        if path in edits or path[:4] in rebuilt:
+        if (path in edits or path[:4] in rebuilt) and path[:4] not in renewed:
             members[path[:4]].append(path)
     policies: dict[Path, DomainPolicy | None] = {}
-    for domain in rebuilt | members.keys():
+    for domain in rebuilt | renewed | members.keys():
         before = old.policies.get(domain)
         if not isinstance(new.view.get(domain), Domain):
             policies[domain] = None
+            if before is not None:
+                free_places(before, new.numbers)
             continue
         if before is None:
             policies[domain] = build(new.view, domain, new.numbers, None)
             continue  # a new domain: its hypervisors are just entering it
+        if domain in renewed:
+            policies[domain] = build(new.view, domain, new.numbers, before, afresh=True)
+            yield
+            continue
         after = build(new.view, domain, new.numbers, before) if domain in rebuilt else before
         yield
         others = regrouped(before, after, old.view, new.view)
@@ -202,6 +222,11 @@ def _policies(
         policies[domain] = after
         _mark_policy(before, after, dirty)
     result = replace(new, policies=old.policies.changed(policies))
+    for domain in renewed:
+        for state in (old, result):
+            if state.policies.get(domain) is not None:
+                dirty.everywhere(everything_of(state, domain))
+                yield
     for domain in {path[:4] for path in touched}:
         crossed = old.hosts_of(domain).keys() ^ result.hosts_of(domain).keys()
         if crossed:
@@ -221,6 +246,21 @@ def _domains_of_policy_edits(old: State, new: State, edits: Mapping[Path, Object
         elif keyword == "network-macro":
             for view in (old.view, new.view):
                 found.update(referrer[:4] for referrer in view.referrers(path))
+    return found
+
+
+def _renewed(old: State, rebuilt: set[Path], edits: Mapping[Path, Object | None]) -> set[Path]:
+    """The domains that are another object than before, or whose rules name one that is: their numbers are others."""
+    others = set[Path]()
+    for path, body in edits.items():
+        before = old.view.get(path)
+        if before is not None and body is not None and not _same_object(before, body):
+            others.add(path)
+    found = set[Path]()
+    for domain in {*rebuilt, *(path[:4] for path in others)} if others else ():
+        policy = old.policies.get(domain)
+        if policy is not None and (domain in others or not policy.used.isdisjoint(others)):
+            found.add(domain)
     return found
 
 

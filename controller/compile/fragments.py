@@ -32,7 +32,7 @@ from controller.compile.state import Place, State
 from controller.pipeline import Feature, Owner, cookie
 from data.path import Path
 
-__all__ = ["Fragment", "Kind", "domain_fragments", "fragments_of", "segment_fragments"]
+__all__ = ["Fragment", "Kind", "domain_fragments", "everything_of", "fragments_of", "segment_fragments"]
 
 Scope = Callable[[State, Path], Collection[str]]
 Flows = Callable[[State, Path, str], Iterator[bytes]]
@@ -241,6 +241,16 @@ def segment_fragments(state: State, subnet: Path) -> Iterator[Fragment]:
     for vports in state.members_of(subnet).values():
         for path in vports:
             yield Fragment(Kind.ARP, path)
+
+
+def everything_of(state: State, domain: Path) -> Iterator[Fragment]:
+    """What any hypervisor holds of a domain."""
+    yield from domain_fragments(state, domain)
+    for subnet in state.subnets(domain):
+        yield from segment_fragments(state, subnet)
+        for vports in state.members_of(subnet).values():
+            for path in vports:
+                yield Fragment(Kind.PORT, path)
 
 
 def fragments_of(state: State, dvrs: str) -> Iterator[Fragment]:

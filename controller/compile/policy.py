@@ -43,6 +43,7 @@ __all__ = [
     "Rule",
     "Term",
     "build",
+    "free_places",
     "regrouped",
     "sets_of",
     "uuid_of",
@@ -172,28 +173,30 @@ def rules_of(view: Configuration, domain: Path) -> list[Rule]:
     return rules
 
 
-def build(view: Configuration, domain: Path, numbers: Numbers, previous: DomainPolicy | None) -> DomainPolicy:
+def build(
+    view: Configuration, domain: Path, numbers: Numbers, previous: DomainPolicy | None, *, afresh: bool = False
+) -> DomainPolicy:
     """The policy of a domain from its configuration.
 
     With a `previous` one its counts are taken over: move the vports whose sets changed (`regrouped`) with `with_sets`.
+    `afresh` counts anew: its identities belong to objects that have other UUIDs now.
     """
     body = view.get(domain)
     assert isinstance(body, Domain)
     rules = rules_of(view, domain)
     used = frozenset(term for rule in rules for term in (rule.source, rule.target) if term is not None)
+    if previous is not None:
+        free_places(previous, numbers, rules if previous.uuid == body.uuid else ())
     priorities: dict[Path, int] = {}
     for direction in DIRECTIONS:
-        pool = f"priority/{body.uuid}/{direction}"
         of_side = [rule for rule in rules if rule.direction == direction]
-        if previous is not None:
-            _free_places(pool, direction, of_side, previous, numbers)
-        priorities.update(_priorities(pool, of_side, numbers))
+        priorities.update(_priorities(_places(body.uuid, direction), of_side, numbers))
     defaults = {side: _default(side, body, rules) for side in DIRECTIONS}
     prefixes = _prefixes(view, domain, used)
     by_path = {rule.path: rule for rule in rules}
     policy = DomainPolicy(domain, body.uuid, by_path, priorities, defaults, used, prefixes, {}, {})
     change: Counter[Terms] = Counter(terms for _, terms in prefixes)
-    if previous is not None:
+    if previous is not None and not afresh:
         policy = replace(policy, sets=previous.sets, numbers=previous.numbers)
         change.subtract(terms for _, terms in previous.prefixes)
     elif used:
@@ -292,12 +295,17 @@ def uuid_of(view: Configuration, path: Path) -> str:
     return found.uuid
 
 
-def _free_places(pool: str, side: Direction, rules: Sequence[Rule], previous: DomainPolicy, numbers: Numbers) -> None:
-    """Entries that are gone leave their priorities to others."""
-    kept = {rule.entry.uuid for rule in rules}
-    for rule in previous.rules.values():
-        if rule.direction == side and rule.entry.uuid not in kept:
-            numbers.free(pool, rule.entry.uuid)
+def _places(domain: str, side: Direction) -> str:
+    """The pool of priorities of one direction of the domain with this UUID."""
+    return f"priority/{domain}/{side}"
+
+
+def free_places(policy: DomainPolicy, numbers: Numbers, kept: Sequence[Rule] = ()) -> None:
+    """Entries that are gone leave their priorities to others: those of a deleted domain, too, which may return."""
+    stay = {(rule.direction, rule.entry.uuid) for rule in kept}
+    for rule in policy.rules.values():
+        if (rule.direction, rule.entry.uuid) not in stay:
+            numbers.free(_places(policy.uuid, rule.direction), rule.entry.uuid)
 
 
 def _priorities(pool: str, rules: Sequence[Rule], numbers: Numbers) -> dict[Path, int]:

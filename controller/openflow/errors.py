@@ -123,8 +123,6 @@ _ERRORS: dict[int, tuple[str, dict[int, str]]] = {
         },
     ),
 }  # fmt: skip
-BUNDLE_ERROR = 17
-BUNDLE_MESSAGE_FAILED = 13
 
 
 def error_text(kind: int, code: int) -> str:

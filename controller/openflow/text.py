@@ -20,11 +20,12 @@ from controller.openflow.wire import FIELDS, MatchField
 @dataclass(frozen=True, slots=True)
 class Names:
     """Names of the pipeline: ``tables`` by number, ``fields`` by field name (``{"reg0": "vni", "metadata":
-    "domain"}``), ``ports`` by number."""
+    "domain"}``), ``ports`` by number; ``decimal`` are the fields whose whole values people know in decimal."""
 
     tables: Mapping[int, str] = field(default_factory=dict)
     fields: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[int, str] = field(default_factory=dict)
+    decimal: frozenset[str] = frozenset()
 
     def table(self, number: int) -> str:
         """Name of a table, or its number."""
@@ -153,16 +154,17 @@ def _match_one(spec: MatchField, value: int, mask: int | None, names: Names) -> 
         ones = mask.bit_count()
         prefix = mask == (1 << 32) - (1 << 32 - ones)
         return f"{name}={IPv4Address(value)}/{ones if prefix else IPv4Address(mask)}"
-    shown = _value(spec, value, masked=mask is not None)
-    return f"{name}={shown}" if mask is None else f"{name}={shown}/{_value(spec, mask, masked=True)}"
+    shown = _value(spec, value, names, masked=mask is not None)
+    return f"{name}={shown}" if mask is None else f"{name}={shown}/{_value(spec, mask, names, masked=True)}"
 
 
-def _value(spec: MatchField, value: int, masked: bool = False) -> str:
+def _value(spec: MatchField, value: int, names: Names, masked: bool = False) -> str:
     if spec.kind == "mac":
         return value.to_bytes(6, "big").hex(":")
     if spec.kind == "ipv4":
         return str(IPv4Address(value))
-    if not masked and (spec.name in _DECIMAL or spec.name.endswith(("p_src", "p_dst"))):
+    known = spec.name in _DECIMAL or spec.name in names.decimal or spec.name.endswith(("p_src", "p_dst"))
+    if known and not masked:
         return str(value)
     return f"0x{value:0{4 if spec.name == 'eth_type' else 1}x}"
 
@@ -218,7 +220,7 @@ def _action(data: bytes, names: Names) -> str:
         if spec is not None and not data[6] & 1:
             value = int.from_bytes(data[8 : 8 + spec.width], "big")
             name = names.fields.get(spec.name) or _IN_SET.get(spec.name, spec.name)
-            return f"set_field:{value if spec.name == 'ip_dscp' else _value(spec, value)}->{name}"
+            return f"set_field:{value if spec.name == 'ip_dscp' else _value(spec, value, names)}->{name}"
     if kind == wire.EXPERIMENTER_ACTION and data[4:8] == wire.NICIRA.to_bytes(4, "big"):
         return _nicira(data, names) or f"nicira({data[8:].hex()})"
     return f"action({data.hex()})"

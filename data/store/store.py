@@ -65,7 +65,7 @@ class Store(Connection):
         `numbers` are those given out (None frees one), `confirm` says until when the revision waits to be
         confirmed, `journal` is the apply that ends with it. Of the candidate of the user `candidate_of` every
         row that wants what is committed now is dropped; a row that wants something else (that user's other
-        session went on) stays.
+        session went on) stays. What a dVRS that the edits delete has not confirmed, it never will.
 
         The transaction is the decision: once it is written the revision stands, and it is on disk (one fsync)
         before this returns. A confirmed commit that waited is thereby confirmed, or reverted when this
@@ -101,6 +101,8 @@ class Store(Connection):
                 ((*at, value) for at, value in given.items() if value is not None),
             )
             db.executemany(_ADD_RECEIPT, (_receipt_row(number, receipt) for receipt in receipts))
+            gone = [path[-1] for path, item in edits.items() if path[0] == "dvrs" and item is None]
+            db.executemany(_GIVE_UP, ((f"deleted in revision {number}", dvrs) for dvrs in gone))
             if journal is not None:
                 db.execute(_CLOSE_JOURNAL, (COMMITTED, "", journal))
             if candidate_of is not None:
@@ -269,6 +271,7 @@ class Store(Connection):
 
 
 _CLOSE_JOURNAL = "UPDATE journal SET outcome = ?, reason = ? WHERE id = ?"
+_GIVE_UP = "UPDATE receipt SET state = 'failed', reason = ? WHERE dvrs = ? AND state = 'pending'"
 _ADD_RECEIPT = (
     "INSERT OR REPLACE INTO receipt(revision, dvrs, state, added, removed, milliseconds, time, reason)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

@@ -11,6 +11,7 @@ change, so several programs may use one lab, and `down` works whatever became of
 """
 
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,16 +32,27 @@ from nshell.lab.machines import Machine, check_machines
 from nshell.lab.probing import Probing
 from nshell.lab.record import STATES, LabState, Record
 
+PREFIX = "nsh"  # of the lab that is meant when none is named
+
 
 class Lab(Probing):
     """A fabric of hypervisors and virtual machines on this machine.  Needs root."""
 
-    def __init__(self, prefix: str = "nsh", state_dir: Path | str | None = None) -> None:
+    def __init__(self, prefix: str = PREFIX, state_dir: Path | str | None = None) -> None:
         if not underlay.PREFIX.fullmatch(prefix):
             raise CommandFailed("lab", f"{prefix!r} cannot be a prefix", "use at most 8 lower-case letters and digits")
         self.prefix = prefix
         self.state_dir = Path(state_dir) if state_dir is not None else STATES / prefix
-        self._record = Record(self.state_dir)
+        self._record = Record(self.state_dir, self.command("down"))
+
+    def command(self, verb: str) -> str:
+        """The command line that does something to this very lab."""
+        words = ["nshell", "lab"]
+        if self.prefix != PREFIX:
+            words += ["--prefix", self.prefix]
+        if self.state_dir != STATES / self.prefix:
+            words += ["--state-dir", str(self.state_dir)]
+        return f"{shlex.join(words)} {verb}"
 
     # ------------------------------------------------------------------ whole lab
 
@@ -72,7 +84,7 @@ class Lab(Probing):
 
     def down(self) -> None:
         """Remove everything a lab of this prefix ever made; nothing is left also when there was no lab."""
-        _need_root()
+        self._need_root("down")
         with self._record.locked():
             try:
                 state = self._record.load()
@@ -276,13 +288,13 @@ class Lab(Probing):
         """The lab as it is recorded, to be looked at."""
         state = self._record.load()
         if state is None:
-            raise CommandFailed(f"lab {self.prefix}", f"it is not up (nothing in {self.state_dir})", "nshell lab up")
+            raise CommandFailed(f"lab {self.prefix}", f"it is not up (nothing in {self.state_dir})", self.command("up"))
         return Assembly(self._record, state)
 
     @contextmanager
     def _changing(self, *, create: bool = False) -> Iterator[Assembly]:
         """The lab, to be changed; its state is saved also when the change fails halfway."""
-        _need_root()
+        self._need_root("up" if create else "…")
         with self._record.locked():
             if create and self._record.load() is None:
                 self._begin()
@@ -300,7 +312,6 @@ class Lab(Probing):
             underlay.make_management(Assembly(self._record, state).names)
         self._record.save(state)
 
-
-def _need_root() -> None:
-    if os.geteuid() != 0:
-        raise CommandFailed("lab", "network namespaces need root", "sudo nshell lab …")
+    def _need_root(self, verb: str) -> None:
+        if os.geteuid() != 0:
+            raise CommandFailed(f"lab {self.prefix}", "network namespaces need root", f"sudo {self.command(verb)}")

@@ -3,6 +3,7 @@
 nshell lab up [--hypervisors N] [--vms FILE]     nshell lab exec VM COMMAND …
 nshell lab down                                  nshell lab ping A B
 nshell lab status [--json]
+Which lab: --prefix NAME and --state-dir DIR, before or after the verb (of `exec`: before the VM's name).
 """
 
 import argparse
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import CommandFailed, NshellError
-from nshell.lab.lab import Lab
+from nshell.lab.lab import PREFIX, Lab
 from nshell.lab.machines import read_machines
 
 
@@ -25,8 +26,8 @@ def main(argv: Sequence[str]) -> int:
         options = parser.parse_args(list(argv))
     except SystemExit as end:
         return 2 if end.code else 0
-    lab = Lab(options.prefix, options.state_dir)
     try:
+        lab = Lab(getattr(options, "prefix", PREFIX), getattr(options, "state_dir", None))
         return COMMANDS[options.command](lab, options)
     except NshellError as problem:
         print(problem, file=sys.stderr)
@@ -83,7 +84,7 @@ def status(lab: Lab, options: argparse.Namespace) -> int:
 def execute(lab: Lab, options: argparse.Namespace) -> int:
     """Become a command inside a machine, with this terminal."""
     if not options.argv:
-        raise CommandFailed("lab exec", "no command is given", "nshell lab exec VM COMMAND …")
+        raise CommandFailed("lab exec", "no command is given", lab.command("exec VM COMMAND …"))
     space = lab.namespace(options.vm)
     sys.stdout.flush()
     os.execvp("ip", ["ip", "netns", "exec", space, *options.argv])
@@ -106,21 +107,26 @@ COMMANDS = {"up": up, "down": down, "status": status, "exec": execute, "ping": p
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="nshell lab", description="a whole fabric on this machine")
-    parser.add_argument("--prefix", default="nsh", help="what the lab's namespaces and links begin with [nsh]")
-    parser.add_argument("--state-dir", type=Path, default=None, help="where the lab keeps its record and its switches")
+    which = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    which.add_argument("--prefix", help=f"what the lab's namespaces and links begin with [{PREFIX}]")
+    which.add_argument("--state-dir", type=Path, help="where the lab keeps its record and its switches")
+    parser = argparse.ArgumentParser(prog="nshell lab", description="a whole fabric on this machine", parents=[which])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    one = commands.add_parser("up", help=up.__doc__)
+
+    def command(name: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, parents=[which], help=COMMANDS[name].__doc__)
+
+    one = command("up")
     one.add_argument("--hypervisors", type=int, default=3, metavar="N", help="how many [3]")
     one.add_argument("--vms", type=Path, metavar="FILE", help="the virtual machines (TOML)")
     one.add_argument("--no-agents", action="store_true", help="without the hypervisors' agents")
-    commands.add_parser("down", help=down.__doc__)
-    one = commands.add_parser("status", help=status.__doc__)
+    command("down")
+    one = command("status")
     one.add_argument("--json", action="store_true")
-    one = commands.add_parser("exec", help=execute.__doc__)
+    one = command("exec")
     one.add_argument("vm")
     one.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
-    one = commands.add_parser("ping", help=ping.__doc__)
+    one = command("ping")
     one.add_argument("source")
     one.add_argument("destination")
     one.add_argument("--count", type=int, default=3)

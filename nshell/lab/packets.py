@@ -9,7 +9,6 @@ import struct
 
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_ARP = 0x0806
-BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
 def ethernet(destination: str, source: str, ethertype: int, payload: bytes) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 END_TIMEOUT = 5.0  # seconds for killed processes to be gone
+EXEC_TIMEOUT = 1.0  # seconds; a process that is just becoming its program has no command line for some microseconds
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -25,15 +26,19 @@ class Process(msgspec.Struct, frozen=True):
 
 def look(pid: int) -> Process | None:
     """The live process of that number; None when there is none, or only its unreaped remains."""
-    try:
-        # the program's name, in parentheses, may hold anything: count fields from the last ')'
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return None
-    if fields[0] in "ZX":
-        return None
-    return Process(pid, int(fields[19]), words[0].decode(errors="replace"))
+    deadline = time.monotonic() + EXEC_TIMEOUT
+    while True:
+        try:
+            # the program's name, in parentheses, may hold anything: count fields from the last ')'
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return None
+        if fields[0] in "ZX":
+            return None
+        if words[0] or time.monotonic() > deadline:
+            return Process(pid, int(fields[19]), words[0].decode(errors="replace"))
+        time.sleep(0.001)
 
 
 def is_alive(process: Process | None) -> bool:

@@ -40,10 +40,11 @@ class LabState(msgspec.Struct):
 
 
 class Record:
-    """The state file of one lab and the lock that guards it."""
+    """The state file of one lab and the lock that guards it; `remover` is the command that removes that lab."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, remover: str) -> None:
         self.directory = directory
+        self._remover = remover
         self._file = directory / STATE_FILE
 
     def load(self) -> LabState | None:
@@ -53,7 +54,7 @@ class Record:
         except FileNotFoundError:
             return None
         except msgspec.DecodeError as problem:
-            raise CommandFailed(str(self._file), str(problem), "nshell lab down") from None
+            raise CommandFailed(str(self._file), str(problem), self._remover) from None
 
     def save(self, state: LabState) -> None:
         """Write the state; whoever reads sees the old one or the new one."""

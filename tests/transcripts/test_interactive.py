@@ -15,6 +15,7 @@ from tests.transcripts.shell import Shell
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\x1b\][^\x07]*\x07")
 PATIENCE = 10.0
 """Seconds until a prompt has to be there."""
+MORE = "--more--"
 QUIET = 0.15
 """Seconds without output after which the screen rests."""
 CONFIGURATION = (
@@ -150,18 +151,80 @@ def test_lines_can_be_loaded_from_the_terminal(person: Person) -> None:
     person.line("discard", "#")
 
 
-def test_the_pager_shows_a_page_at_a_time_and_q_leaves_it(shell: Shell) -> None:
-    lines = [f"set dvrs hv{number} tunnel-address 172.31.0.{number}" for number in range(1, 40)]
+@pytest.fixture
+def reader(shell: Shell) -> Iterator[Person]:
+    """Somebody whose screen of 12 rows is shorter than the table of hypervisors."""
+    lines = [f"set dvrs hv{number:02} tunnel-address 172.31.0.{number}" for number in range(1, 40)]
     assert shell.run(text="\n".join([*lines, "commit"])).returncode == 0
-    person = Person(shell, rows=12)
-    person.type("show dvrs\r")
-    person.see("--more--")
-    person.type(" ")
-    person.see("--more--")
-    person.type("q")
-    person.prompt()
-    assert "hv39" in person.line("show dvrs | no-more")
-    person.child.close(force=True)
+    made = Person(shell, rows=12)
+    yield made
+    made.child.close(force=True)
+
+
+def test_the_pager_shows_a_page_at_a_time_and_q_leaves_it(reader: Person) -> None:
+    reader.type("show dvrs\r")
+    reader.see(MORE)
+    reader.type(" ")
+    reader.see(MORE)
+    reader.type("q")
+    reader.prompt()
+    assert "hv39" in reader.line("show dvrs | no-more")
+
+
+def test_the_pager_goes_forward_and_back_by_pages_and_lines(reader: Person) -> None:
+    reader.type("show dvrs\r")
+    assert "hv05" in (first := reader.see(MORE)) and "hv07" not in first
+    reader.type(" ")
+    assert "hv17" in (second := reader.see(MORE)) and "hv05" not in second
+    for key, seen in (("\r", "hv18"), ("\x1b[B", "hv19"), ("\x1b[A", "hv18"), ("b", "hv07"), ("\x1b[5~", "hv05")):
+        reader.type(key)
+        assert seen in reader.see(MORE), key
+    reader.type("G")
+    assert "No. of hypervisors: 39" in reader.prompt()
+
+
+@pytest.mark.parametrize("pace", ["one key after the other", "all at once"])
+def test_what_is_typed_at_the_pager_is_ignored_with_a_hint_and_never_a_command(reader: Person, pace: str) -> None:
+    reader.type("show dvrs\r")
+    reader.see(MORE)
+    for keys in "exit\r" if pace == "one key after the other" else ("exit\r",):
+        reader.type(keys)
+        reader.see(MORE)
+    reader.type("x\x1b[C")
+    reader.see(f"{MORE}  space: next page  q: leave")
+    reader.type("G")
+    assert "No. of hypervisors: 39" in reader.see("--end--  q: leave")
+    reader.type("q")
+    reader.prompt()
+    assert "Count: 39" in reader.line("show dvrs | count")
+
+
+def test_a_line_typed_at_the_last_page_ends_the_pager_and_runs_nothing(reader: Person) -> None:
+    reader.type("show dvrs | last 12\r")
+    reader.see(MORE)
+    for key in "xx exit":
+        reader.type(key)
+        reader.see("--")
+    reader.type("\r")
+    reader.prompt()
+    assert "Count: 39" in reader.line("show dvrs | count")
+
+
+def test_lines_typed_ahead_of_the_pager_wait_for_the_prompt(reader: Person) -> None:
+    reader.type("show dvrs\rconfigure\rset enterprise ahead\rcommit\r")
+    reader.see(MORE)
+    reader.type("q")
+    reader.see("applied")
+    reader.prompt("#")
+    assert "ahead" in reader.line("run show enterprises", "#")
+
+
+def test_ctrl_c_leaves_the_pager_and_forgets_what_was_typed_ahead(reader: Person) -> None:
+    reader.type("show dvrs\r")
+    reader.see(MORE)
+    reader.type(" \x03")
+    reader.prompt()
+    assert "Count: 39" in reader.line("show dvrs | count")
 
 
 def test_the_window_size_is_followed(person: Person) -> None:

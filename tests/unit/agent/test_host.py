@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,66 @@ def test_bad_words_end_with_exit_code_two(argv: list[str], capsys: pytest.Captur
     assert "usage" in capsys.readouterr().err
 
 
-def test_a_host_without_open_vswitch_is_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_controller_that_cannot_be_dialled_is_refused_before_anything_is_touched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     argv = ["join", "--controller", "192.0.2.1:x", "--system-id", "hv1", "--rundir", str(tmp_path)]
     assert main(argv) == 1
     assert "HOST:PORT" in capsys.readouterr().err
+
+
+ASKING = (
+    ["status"],
+    ["join", "--controller", "192.0.2.1", "--system-id", "hv1"],
+    ["leave"],
+    ["attach", "tap", "lo", "v"],
+)
+"""Commands that need the switch's database."""
+SAID_BY_VSCTL = (
+    ("database connection failed (No such file or directory)", "it does not run", "start the instance"),
+    ("database connection failed (Connection refused)", "it does not run", "start the instance"),
+    ("database connection failed (Permission denied)", "is not for you", "run it as root"),
+    ("terminating with signal 14 (Alarm clock)", "no answer within 10 s", "start the instance"),
+)
+
+
+@pytest.mark.parametrize("argv", ASKING, ids=lambda argv: argv[0])
+def test_a_host_without_open_vswitch_is_told_what_to_install(
+    argv: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ip = tmp_path / "ip"
+    ip.write_text("""#!/bin/sh\necho '[{"ifname": "lo"}]'\n""")
+    ip.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main([*argv, "--rundir", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        "error: ovs-vsctl\n  ovs-vsctl is not installed\n  apt install openvswitch-switch\n"
+    )
+
+
+@pytest.mark.parametrize(("said", "cause", "remedy"), SAID_BY_VSCTL)
+def test_an_open_vswitch_that_does_not_answer_is_named_with_what_to_do(
+    said: str, cause: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    vsctl = tmp_path / "ovs-vsctl"
+    vsctl.write_text(f"#!/bin/sh\necho 'ovs-vsctl: unix:x: {said}' >&2\nexit 1\n")
+    vsctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert main(["status", "--rundir", str(tmp_path)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "error: Open vSwitch" and len(lines) == 3
+    assert cause in lines[1] and f"{tmp_path}/db.sock" in lines[1] and "--columns" not in lines[1]
+    assert lines[2].startswith(f"  {remedy}")
+
+
+def test_the_systems_own_open_vswitch_is_started_by_systemd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("OVS_RUNDIR", raising=False)
+    vsctl = tmp_path / "ovs-vsctl"
+    vsctl.write_text(f"#!/bin/sh\necho 'ovs-vsctl: unix:x: {SAID_BY_VSCTL[1][0]}' >&2\nexit 1\n")
+    vsctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert main(["status"]) == 1
+    assert "systemctl start openvswitch-switch" in capsys.readouterr().err

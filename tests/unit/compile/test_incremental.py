@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
 from controller.compile import Location
 from data.path import Path
 from data.schema.objects import (
     Controller,
+    Domain,
+    Dvrs,
     EgressPolicy,
+    Entry,
     IngressPolicy,
     NetworkMacro,
     Object,
     PolicyGroup,
     Subnet,
     Vport,
+    Zone,
 )
 from tests.unit.compile.fabric_model import ACME, APP, PROD, WEB, Model, base, entry, vport
 
@@ -220,3 +225,47 @@ def test_a_changed_gateway_is_answered_at_the_new_address() -> None:
     agree(model)
     assert len(model.touched["hv1"]) == 4  # ARP and ping, each one away and one there
     assert APP != WEB
+
+
+@pytest.mark.parametrize("kind", [Object, Domain, Zone, Subnet, PolicyGroup, Vport, IngressPolicy, Entry, Dvrs])
+def test_another_object_of_the_same_name_leaves_nothing_of_the_one_before(kind: type[Object]) -> None:
+    model = Model()
+    edits = base(model)
+    edits[(*PROD, "policy-group", "web")] = PolicyGroup(uuid=model.uuid())
+    edits[(*PROD, "ingress-policy", "base")] = IngressPolicy(uuid=model.uuid())
+    rules = (*PROD, "ingress-policy", "base", "entry")
+    edits[(*rules, "10")] = entry(model, "policy-group web", "zone app", protocol="tcp", stateful=True)
+    edits[(*rules, "20")] = entry(model, "subnet web1", "vport web-2", action="deny")
+    places: dict[str, Location | None] = {}
+    for nth in (2, 3, 4):
+        edits[(*PROD, "vport", f"web-{nth}")] = body = vport(model, nth, groups=("web",) if nth != 3 else ())
+        places[body.uuid] = Location(f"hv{nth - 1}", nth)
+    model.commit(edits, places)
+    agree(model)
+    others: dict[Path, Object | None] = {}  # as a rollback over a deletion brings them
+    places = {}
+    for path, item in model.running.walk():
+        if isinstance(item, kind) and (kind is Dvrs or path[0] != "dvrs"):
+            others[path] = other = msgspec.structs.replace(item, uuid=model.uuid())
+            places[other.uuid] = model.state.placement.location(item.uuid)
+    model.commit(others, places)
+    agree(model)
+    body = vport(model, 77)
+    added = {(*PROD, "vport", "web-77"): body, (*rules, "30"): entry(model, "vport web-77", action="deny")}
+    model.commit(added, {body.uuid: Location("hv1", 77)})
+    agree(model)
+    numbers = model.state.policy(PROD).numbers
+    assert len(set(numbers.values())) == len(numbers), "two sets have one identity"
+
+
+def test_a_domain_that_returns_takes_the_places_of_the_entries_that_went_with_it() -> None:
+    model = Model()
+    model.commit(base(model))
+    policy = (*PROD, "ingress-policy", "base")
+    model.commit({policy: IngressPolicy(uuid=model.uuid()), (*policy, "entry", "10"): entry(model, action="deny")})
+    former = dict(model.running.walk(PROD))
+    model.commit({(*policy, "entry", "10"): None})
+    model.commit({(*policy, "entry", "20"): entry(model, action="deny")})
+    model.commit({path: None for path, _ in model.running.walk(PROD)})
+    model.commit(former)
+    agree(model)

@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 import msgspec
 import pytest
 
+import controller.confirm
 import controller.network
 from controller.commits import Commits
 from controller.events import Kind
@@ -19,8 +20,10 @@ from controller.transaction import Kept
 from data.candidate import Candidate
 from data.errors import ApplyFailed, CheckFailed, CommandFailed, StoreUnavailable
 from data.merge import Edit
+from data.path import Path
+from data.schema.objects import Endpoint, Entry, IngressPolicy, Object
 from data.store import Revision, Store
-from tests.unit.controller.model import Model, configuration, vport, vport_path
+from tests.unit.controller.model import PROD, Model, configuration, uuid, vport, vport_path
 
 
 class Bench(Model):
@@ -202,6 +205,59 @@ async def test_a_receipt_that_was_pending_is_settled_also_after_a_restart(bench:
     after.store.close()
 
 
+async def test_a_receipt_that_could_not_be_written_is_settled_by_the_next_return(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.begin()
+    bench.network.channels["hv2"].lost()
+    await bench.commits.commit(ADDED, "ops", "")
+    with monkeypatch.context() as broken:
+        broken.setattr(bench.store, "add_receipts", full)
+        await bench.connect("hv2")
+    assert [receipt.state for receipt in bench.store.receipts(2)] == ["verified", "pending"]
+    await bench.connect("hv2")
+    assert [receipt.state for receipt in bench.store.receipts(2)] == ["verified", "verified"]
+
+
+async def test_a_receipt_of_a_hypervisor_that_is_deleted_before_it_returned_does_not_stay_pending(
+    bench: Bench,
+) -> None:
+    await bench.begin()
+    bench.network.channels["hv2"].lost()
+    await bench.commits.commit(ADDED, "ops", "")
+    bench.switches.pop("hv2")
+    await bench.commits.commit({("dvrs", "hv2"): None}, "ops", "")
+    assert [(receipt.state, receipt.reason) for receipt in bench.store.receipts(2)] == [
+        ("verified", ""), ("failed", "deleted in revision 3"),
+    ]  # fmt: skip
+    assert bench.store.pending_receipts() == {}
+
+
+async def test_rollbacks_over_a_domain_that_was_deleted_and_made_again_leave_what_a_restart_would_make(
+    bench: Bench,
+) -> None:
+    await bench.begin()
+    await bench.commits.commit(ADDED, "ops", "")
+    policy = (*PROD, "ingress-policy", "base")
+    zones = Endpoint("zone", "web"), Endpoint("zone", "app")
+    rules: dict[Path, Object | None] = {policy: IngressPolicy(uuid=uuid(700))}
+    rules[(*policy, "entry", "10")] = Entry(uuid=uuid(701), action="allow", from_=zones[0], to=zones[1], stateful=True)
+    await bench.commits.commit(rules, "ops", "revision 3")
+    await bench.commits.commit({(*policy, "entry", "10"): None}, "ops", "")
+    await bench.commits.commit({(*policy, "entry", "20"): Entry(uuid=uuid(702), action="deny")}, "ops", "revision 5")
+    former = dict(bench.network.running.walk(PROD))
+    await bench.commits.commit(dict.fromkeys(former), "ops", "")
+    again = {path: msgspec.structs.replace(item, uuid=uuid(5000 + n)) for n, (path, item) in enumerate(former.items())}
+    await bench.commits.commit(again, "ops", "revision 7")
+    for revision in (3, 5, 7, 3, 1, 7):
+        difference = bench.store.difference(bench.network.running.revision, revision)
+        await bench.commits.commit({path: new for path, (_, new) in difference.items()}, "ops", f"rollback {revision}")
+        workloads = [claim for name in bench.switches for claim in bench.network.topology.claims_of(name)]
+        fresh = Network(bench.store.load(), Numbers(bench.store.numbers()), workloads, bench.events)
+        for name, switch in bench.switches.items():
+            assert switch.held == dict(await fresh.compile_all(name)), f"{name} after rollback {revision}"
+
+
 async def test_a_commit_that_was_interrupted_is_told_and_the_former_revision_stands(bench: Bench) -> None:
     bench.store.begin_journal(Revision(2, "ops", 5.0), ["hv1"])
     await bench.commits.recover()
@@ -222,6 +278,23 @@ async def test_a_commit_that_is_not_confirmed_returns_by_itself(bench: Bench) ->
     assert newest.author == "system"
     assert newest.comment == "revision 2 was not confirmed in time: returned to revision 1"
     assert bench.states == [(3, "applied"), (2, "reverted"), (1, "applied")]
+
+
+async def test_a_return_that_fails_by_a_mistake_of_ours_is_told_and_tried_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.begin()
+    monkeypatch.setattr(controller.confirm, "_AGAIN", 0.01)
+    wrong = [ValueError("what nobody foresaw")]
+    difference = bench.store.difference
+    monkeypatch.setattr(bench.store, "difference", lambda a, b: fail(wrong.pop()) if wrong else difference(a, b))
+    await bench.commits.commit(ADDED, "ops", "", confirmed=0)
+    async with asyncio.timeout(5):
+        while bench.network.running.revision < 3:
+            await asyncio.sleep(0.01)
+    await bench.commits.stop()
+    assert bench.network.running.get(vport_path(2)) is None
+    assert "ValueError('what nobody foresaw'); trying again" in bench.told(Kind.FAULT)[0]
 
 
 async def test_a_confirmed_commit_stays_and_confirming_again_says_that_nothing_waits(bench: Bench) -> None:
@@ -259,6 +332,14 @@ async def test_a_deadline_that_passed_while_the_controller_was_dead_is_kept_at_i
         await asyncio.sleep(0.01)
     assert after.network.running.get(vport_path(2)) is None
     after.store.close()
+
+
+def full(*_: object) -> None:
+    raise StoreUnavailable("the store", "disk full", "make room")
+
+
+def fail(problem: Exception) -> None:
+    raise problem
 
 
 def restarted(directory: FilePath) -> Bench:

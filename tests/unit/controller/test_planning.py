@@ -33,6 +33,19 @@ async def test_a_vport_that_is_deleted_or_renamed_leaves_or_keeps_its_place() ->
     assert kept.moved == {}
 
 
+async def test_another_vport_of_the_same_name_takes_the_place_and_the_former_gives_it_up() -> None:
+    model = Model(vports=2)
+    network = model.network
+    network.topology.appear("hv1", "tap2", "acme/prod/vm-2", 4)
+    model.upkeep.settle()
+    await model.upkeep.idle()
+    other = msgspec.structs.replace(vport(2), uuid=vport(9).uuid)
+    made = await draft(network.running, {vport_path(2): other}, network.state, network.topology)
+    assert made.moved == {vport(2).uuid: None, other.uuid: Location("hv1", 4)}
+    network.commit(made, 2)
+    assert network.state.placement.location(vport(2).uuid) is None
+
+
 async def test_deleting_a_hypervisor_takes_its_workloads_along() -> None:
     model = Model(vports=2)
     network = model.network

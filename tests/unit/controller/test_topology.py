@@ -84,6 +84,15 @@ def test_a_port_that_is_taken_again_at_once_is_not_reported_as_free(topology: To
     assert topology.take_released() == set()
 
 
+def test_a_port_that_another_workload_takes_at_once_was_free_in_between(topology: Topology) -> None:
+    topology.appear("hv1", "tap1", WEB[0], 3)
+    topology.appear("hv1", "tap1", "other", 3)
+    assert topology.take_released() == {("hv1", 3)}
+    topology.appear("hv1", "tap2", WEB[0], 4)
+    topology.report("hv1", {"tap1": ("other", 4), "tap2": (WEB[0], 3)})
+    assert topology.take_released() == {("hv1", 3), ("hv1", 4)}
+
+
 def test_workloads_of_a_hypervisor_that_is_away_stay_where_they_were(topology: Topology) -> None:
     topology.stand("hv1", Standing.READY, "")
     topology.appear("hv1", "tap1", WEB[0], 3)

@@ -7,10 +7,13 @@ import asyncio
 import pytest
 
 from controller import upkeep
+from controller.channel import Channel
 from controller.events import Kind
 from controller.openflow.packed import flow
 from controller.openflow.readback import FlowEntry
+from controller.topology import Standing
 from tests.unit.controller.model import Model
+from tests.unit.controller.pretend import PretendSwitch
 
 
 @pytest.fixture
@@ -127,6 +130,67 @@ async def test_flows_that_somebody_else_changed_are_repaired_and_told(quick: Non
     await model.upkeep.idle()
     assert await model.agreed()
     assert model.told(Kind.DRIFT) == ["hv1 repaired: 1 missing, 0 wrong, 1 too many"]
+
+
+async def test_a_flow_that_somebody_changes_while_a_switch_is_read_back_is_repaired_after_it(quick: None) -> None:
+    model = Model(vports=2)
+    await model.connect("hv1")
+    channel, held = model.network.channels["hv1"], model.switches["hv1"].held
+    channel.ready = False
+    del held[next(iter(held))]  # the reconcile has read it already
+    model.upkeep.suspect("hv1", None)
+    await asyncio.sleep(0.05)
+    channel.ready = True
+    await model.upkeep.idle()
+    assert await model.agreed()
+    assert model.told(Kind.DRIFT) == ["hv1 repaired: 1 missing, 0 wrong, 0 too many"]
+
+
+async def test_a_switch_that_dials_in_again_while_it_is_reconciled_is_reconciled_once() -> None:
+    model = Model(vports=2)
+    await model.connect("hv2")
+    model.attach("hv2", 2, 4)
+    await model.upkeep.idle()
+    channel = model.network.channels["hv2"]
+    first, second = PretendSwitch("hv2"), PretendSwitch("hv2", model.log)
+    channel.connected(first)
+    model.upkeep.program("hv2")
+    await asyncio.sleep(0)  # its flows are being read
+    first.gone = True
+    model.switches["hv2"] = second
+    channel.connected(second)
+    model.upkeep.program("hv2")
+    await model.upkeep.idle()
+    assert model.log.count("hv2 commit") == 3, "at first, for the workload, and once for the new connection"
+    assert model.returned == ["hv2", "hv2"] and await model.agreed()
+
+
+async def test_a_hypervisor_that_is_deleted_and_added_again_while_it_refuses_its_flows_is_reconciled(
+    quick: None,
+) -> None:
+    model = Model(vports=2)
+    await model.connect("hv1")
+    former, switch = model.network.channels["hv1"], model.switches["hv1"]
+    switch.held.clear()
+    switch.fail["commit"] = "refuse"
+    former.ready = False
+    model.upkeep.program("hv1")
+    while not model.told(Kind.FAULT):
+        await asyncio.sleep(0)
+    switch.gone = True
+    model.network.channels["hv1"] = Channel("hv1")
+    await model.connect("hv1")
+    assert model.network.channels["hv1"].ready and await model.agreed()
+
+
+async def test_a_hypervisor_that_is_lost_while_a_change_is_taken_back_stays_away() -> None:
+    model = Model(vports=2)
+    await model.connect("hv1")
+    channel = model.network.channels["hv1"]
+    channel.lost()
+    model.network.topology.stand("hv1", Standing.AWAY, "OpenFlow: closed by the switch")
+    model.upkeep.stranded(channel, "closed by the switch")
+    assert model.network.topology.hypervisors["hv1"].state is Standing.AWAY
 
 
 async def test_interfaces_are_remembered_before_switches_are_changed() -> None:

@@ -17,6 +17,7 @@ from data.configuration import Edits, Running
 from data.errors import StoreUnavailable
 from data.path import Path as ObjectPath
 from data.store import Confirm, Receipt, Revision, Store
+from tests.conftest import cannot_run
 from tests.unit.data.examples import PROD, WEB_1, any_configuration, edited, objects, running
 
 HEADROOM_PAGES = 12
@@ -272,12 +273,13 @@ def test_a_full_disk_refuses_the_commit_and_changes_nothing(store: Store, state:
     assert store.last_revision() == 2
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 def test_a_really_full_file_system_refuses_the_commit_and_changes_nothing(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        cannot_run("mounting a small file system needs root")
     mount = tmp_path / "small"
     mount.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount], capture_output=True).returncode:
-        pytest.skip("this machine does not let root mount")
+        cannot_run("this machine does not let root mount")
     try:
         store = Store.open(mount / "state")
         state = Running()

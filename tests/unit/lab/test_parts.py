@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,30 @@ def test_the_command_line_gives_the_exit_codes_of_the_shell(argv: list[str], cod
     assert main(argv) == code
 
 
-def test_a_lab_that_is_not_up_says_so(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lab_that_is_not_up_says_so_and_names_the_command_for_this_very_lab(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--state-dir", str(tmp_path), "ping", "a", "b"]) == 1
-    assert "it is not up" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.splitlines()[1:] == [
+        f"  it is not up (nothing in {tmp_path})", f"  nshell lab --state-dir {tmp_path} up"
+    ]  # fmt: skip
+    assert main(["--prefix", "other", "--state-dir", str(tmp_path / "a b"), "ping", "a", "b"]) == 1
+    assert f"nshell lab --prefix other --state-dir '{tmp_path}/a b' up" in capsys.readouterr().err
+
+
+def test_which_lab_is_meant_may_be_said_before_or_after_the_verb(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for argv in (["--prefix", "other", "status"], ["status", "--prefix", "other"]):
+        assert main([*argv, "--state-dir", str(tmp_path)]) == 0
+        assert capsys.readouterr().out == "lab other is down\n"
+    assert main(["exec", "--state-dir", str(tmp_path), "web-1", "ls", "--prefix", "of-the-command"]) == 1
+    assert "lab nsh\n" in capsys.readouterr().err
+
+
+def test_a_prefix_that_is_refused_on_the_command_line_is_an_error_of_the_house(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["status", "--prefix", "9x"]) == 1
+    assert capsys.readouterr().err.startswith("error: lab\n")

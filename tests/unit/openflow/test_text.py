@@ -68,6 +68,15 @@ def test_names_of_the_pipeline_replace_numbers() -> None:
     )
 
 
+def test_numbers_that_people_know_in_decimal_are_written_so_unless_a_mask_cuts_them() -> None:
+    names = Names(fields={"reg0": "vni"}, decimal=frozenset({"reg0", "tunnel_id"}))
+    written = [a.set_reg(0, 5001), a.set_field("tunnel_id", 5002), a.set_reg(1, 5003)]
+    line = describe(flow(0, 7, 1, [m.reg(0, 5001), m.reg(1, 5003), m.field("tunnel_id", 5002)], written), names)
+    assert ",vni=5001,reg1=0x138b,tun_id=5002 " in line
+    assert line.endswith("set_field:5001->vni,set_field:5002->tun_id,set_field:0x138b->reg1")
+    assert "vni=0x1/0xff" in describe(flow(0, 7, 1, [m.reg(0, 1, 0xFF)]), names)
+
+
 def test_a_delete_says_so_and_has_no_actions() -> None:
     msg = as_delete_strict(flow(4, 9, 1, [m.in_port(1)], [a.output(2)]))
     assert describe(msg) == "delete table=4, cookie=0x1, priority=9,in_port=1"

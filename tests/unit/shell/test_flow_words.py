@@ -1,0 +1,21 @@
+"""Flows in the words that people know from the other views."""
+
+from __future__ import annotations
+
+from commands.flow_words import change_line, flow_text
+from controller.openflow import actions as a
+from controller.openflow import match as m
+from controller.openflow import packed
+from controller.pipeline import Register, Table
+
+VNI = 5001
+FLOW = packed.flow(
+    Table.CLASSIFY, 7, 0, [m.field("tunnel_id", VNI)], [a.set_reg(Register.SUBNET, VNI)], goto=Table.SWITCH
+)
+
+
+def test_a_vni_is_written_in_decimal_as_show_subnets_prints_it() -> None:
+    text = flow_text(7, packed.flow_key(FLOW)[3:], packed.instructions(FLOW))
+    assert text == "priority=7,tun_id=5001 actions=set_field:5001->subnet,goto_table:switch"
+    assert text in change_line(FLOW, lambda cookie: None)
+    assert "subnet=5001" in flow_text(7, packed.flow_key(packed.flow(0, 7, 0, [m.reg(Register.SUBNET, VNI)]))[3:], b"")
