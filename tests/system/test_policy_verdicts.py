@@ -16,7 +16,7 @@ from controller.openflow.server import OpenFlowServer
 from data.path import Path
 from data.schema.objects import Domain, Vport
 from tests.system.ovs import RealOvs
-from tests.unit.compile.fabric_model import PROD, TUNNEL_PORT, Model, base
+from tests.unit.compile.fabric_model import PROD, TUNNEL_PORT, Model, base, vport
 from tests.unit.compile.test_incremental import random_edit
 from tests.unit.compile.verdicts import Packet, allowed
 
@@ -63,6 +63,9 @@ def random_model(seed: int) -> Model:
             model.commit(edits, places)
         elif places:
             model.move(places)
+    for subnet in ("web1", "app1"):  # whatever chance made of the others, somebody is there to send
+        body = vport(model, 251, subnet)
+        model.commit({(*PROD, "vport", f"{subnet}-251"): body}, {body.uuid: Location("hv1", model.port())})
     if seed % 2:
         domain = model.running.get(PROD)
         assert domain is not None

@@ -41,11 +41,17 @@ class Model:
 
     def __init__(self, seed: int = 1) -> None:
         self.random = random.Random(seed)
+        self._ports = 99
         self.running = Running()
         self.numbers = Numbers()
         self.state: State = at_once(start(self.running, Placement(), self.numbers))
         self.held: dict[str, dict[bytes, bytes]] = {}
         self.touched: dict[str, list[bytes]] = {}
+
+    def port(self) -> int:
+        """An OpenFlow port that no other vport has or had."""
+        self._ports += 1
+        return self._ports
 
     def uuid(self) -> str:
         return str(UUID(int=self.random.getrandbits(128), version=4))

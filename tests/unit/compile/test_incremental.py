@@ -91,7 +91,7 @@ def random_edit(model: Model, dice: random.Random) -> tuple[dict[Path, Object | 
         nth = dice.randrange(2, 250)
         path = (*PROD, "vport", f"{subnet}-{nth}")
         body = vport(model, nth, subnet, tuple(sorted(dice.sample(groups, min(len(groups), dice.randrange(3))))))
-        place = {body.uuid: Location(f"hv{dice.randrange(1, 4)}", nth)} if dice.random() < 0.8 else {}
+        place = {body.uuid: Location(f"hv{dice.randrange(1, 4)}", model.port())} if dice.random() < 0.8 else {}
         held = view.get(path)
         if held is not None:
             return {}, {}
@@ -155,7 +155,7 @@ def random_edit(model: Model, dice: random.Random) -> tuple[dict[Path, Object | 
         prefix = dice.choice(("10.0.0.0/8", "10.1.1.128/25", "0.0.0.0/0", "10.1.2.9/32", "192.0.2.0/24"))
         return {path: NetworkMacro(uuid=before.uuid if before else model.uuid(), prefix=prefix)}, {}
     return {}, {
-        body.uuid: dice.choice((None, Location(f"hv{dice.randrange(1, 4)}", dice.randrange(300, 400))))
+        body.uuid: dice.choice((None, Location(f"hv{dice.randrange(1, 4)}", model.port())))
         for name in dice.sample(vports, min(len(vports), 3))
         if (body := view.get((*PROD, "vport", name))) is not None
     }
