@@ -20,6 +20,7 @@ async def test_store_and_switches_agree_after_each_kill(tmp_path: FilePath) -> N
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)  # after each kill a switch waits up to 8 s before it dials again
 async def test_store_and_switches_agree_after_a_hundred_kills(tmp_path: FilePath) -> None:
     await survive(Site(tmp_path / "state"), 100)
 
