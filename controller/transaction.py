@@ -28,16 +28,7 @@ from controller.channel import Channel, Prepared
 from controller.openflow.errors import OpenFlowError, SwitchGone
 from data.errors import ApplyFailed
 
-__all__ = ["Applied", "Kept", "Phase", "Rank", "Receipt", "Work", "apply", "prepare", "revert"]
-
-
-class Phase(StrEnum):
-    """Where a commit is. Also what the progress lines and the journal say."""
-
-    CHECK = "check"
-    PLAN = "plan"
-    APPLY = "apply"
-    REVERT = "revert"
+__all__ = ["Applied", "Kept", "Rank", "Receipt", "Work", "apply", "prepare", "revert"]
 
 
 class Rank(IntEnum):
@@ -146,7 +137,7 @@ async def apply(
         left = [ready for item, ready in prepared if item.channel.name not in state.receipts]
         await asyncio.gather(*(ready.discard() for ready in left))
         if state.done:
-            report(f"{Phase.REVERT} on {len(state.done)} hypervisors")
+            report(f"revert on {len(state.done)} hypervisors")
             await revert(state.done, await backward(), stranded)
         raise
 

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from data.errors import PROBLEMS_SHOWN
 from views.models import Failure
-
-SHOWN = 20
-"""Problems of one check that are printed; the rest is counted."""
 
 
 def render_failure(failure: Failure) -> list[str]:
@@ -32,10 +30,10 @@ def render_failure(failure: Failure) -> list[str]:
             offset = 0
         lines.append(" " * max(0, offset + failure.position) + "^")
     if failure.problems:
-        for where, cause, remedy in failure.problems[:SHOWN]:
+        for where, cause, remedy in failure.problems[:PROBLEMS_SHOWN]:
             lines += one(where, cause, remedy)
-        if len(failure.problems) > SHOWN:
-            lines.append(f"and {len(failure.problems) - SHOWN} more errors")
+        if len(failure.problems) > PROBLEMS_SHOWN:
+            lines.append(f"and {len(failure.problems) - PROBLEMS_SHOWN} more errors")
     else:
         lines += one(failure.where, failure.cause, failure.remedy)
     if failure.after:

@@ -55,7 +55,6 @@ DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
 Term = Path
 """What a rule can name: the path of a vport, policy group, zone, subnet or macro."""
 Terms = frozenset[Term]
-NOTHING: Terms = frozenset()
 STEP = 64  # gap left between neighbouring rules, so that one can be put between them without renumbering
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 OPEN, CLOSE, COMMIT, DISCARD = 0, 2, 4, 6  # ofp_bundle_ctrl_type, requests
 _FLAGS = 1 | 2  # OFPBF_ATOMIC, OFPBF_ORDERED
 _CONTROL: Final = struct.Struct("!IHH")
-_ADD: Final = struct.Struct("!BBHIIHH")
 _BLOB = 128 * 1024  # bytes per write: one blob instead of one write per message is ten times as fast
 _STEP = 64  # flow-mods between two looks at the clock
 
