@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from controller.ovsdb.connection import Hypervisor
 from controller.ovsdb.errors import OvsdbGone, OvsdbRefused, OvsdbTimeout
 from controller.ovsdb.model import Change
 from controller.ovsdb.server import OvsdbServer
+from tests.unit.dialling import Place, ScriptedPeer, listening
 
 ROOT = {
     "bridges": ["set", []], "external_ids": ["map", [["system-id", "hv1"]]], "other_config": ["map", []],
@@ -23,11 +24,11 @@ ROOT = {
 SNAPSHOT = {"Open_vSwitch": {"root": {"new": ROOT}}}
 
 
-class Peer:
+class Peer(ScriptedPeer):
     """The hypervisor's side of a connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
+        super().__init__(reader, writer)
         self.text = ""
 
     async def receive(self) -> dict[str, Any]:
@@ -44,9 +45,6 @@ class Peer:
     def send(self, message: dict[str, Any]) -> None:
         self.raw(json.dumps(message).encode())
 
-    def raw(self, data: bytes) -> None:
-        self.writer.write(data)
-
     async def answer(self, result: Any, error: Any = None) -> dict[str, Any]:
         request = await self.receive()
         self.send({"id": request["id"], "result": result, "error": error})
@@ -56,44 +54,9 @@ class Peer:
         assert (await self.answer(["Open_vSwitch"]))["method"] == "list_dbs"
         assert (await self.answer(SNAPSHOT))["method"] == "monitor"
 
-    async def closed(self) -> bool:
-        with contextlib.suppress(EOFError, ConnectionError):
-            while True:
-                await self.receive()
-        return True
 
-
-class Place:
-    """A server on a free port and what it said."""
-
-    def __init__(self, probe_interval: float, limit: int) -> None:
-        self.arrived: asyncio.Queue[Hypervisor] = asyncio.Queue()
-        self.left: list[str] = []
-        self.server = OvsdbServer(
-            self.arrived.put,
-            lambda _, reason: self.left.append(reason),
-            probe_interval,
-            max_connections=limit,
-        )
-        self.port = 0
-
-    async def dial(self) -> Peer:
-        return Peer(*await asyncio.open_connection("127.0.0.1", self.port))
-
-    async def greeted(self) -> tuple[Peer, Hypervisor]:
-        peer = await self.dial()
-        await peer.greet()
-        return peer, await asyncio.wait_for(self.arrived.get(), 5)
-
-
-@contextlib.asynccontextmanager
-async def serving(probe_interval: float = 5.0, limit: int = 10) -> AsyncIterator[Place]:
-    place = Place(probe_interval, limit)
-    place.port = await place.server.start("127.0.0.1", 0)
-    try:
-        yield place
-    finally:
-        await place.server.close()
+def serving(probe_interval: float = 5.0, limit: int = 10) -> AbstractAsyncContextManager[Place[Hypervisor, Peer]]:
+    return listening(Place(OvsdbServer, Peer, probe_interval, limit))
 
 
 async def test_a_database_is_announced_with_its_tables() -> None:
