@@ -22,11 +22,11 @@ from controller.channel import Channel
 from controller.confirm import RETURNER, Confirmation, Waiting
 from controller.events import Kind
 from controller.network import Network
-from controller.planning import Plan, backward, check, describe, draft, told, work
+from controller.planning import Plan, backward, change_of, check, describe, draft, told, work
 from controller.transaction import Kept, Receipt, Report, apply, silent
 from data.configuration import Edits
 from data.errors import CommandFailed, NshellError
-from data.store import Confirm, Revision, Store
+from data.store import AuditRow, Confirm, Revision, Store
 from data.store import Receipt as StoredReceipt
 from data.store.records import FAILED
 
@@ -56,7 +56,10 @@ class Submit(Protocol):
 
 
 class Participant(Protocol):
-    """What else changes with a commit (listeners, admission): prepared before, carried out or dropped after."""
+    """What else changes with a commit (listeners, admission): prepared before, carried out or dropped after.
+
+    The edits are those of what acts: an object that is deactivated is None.
+    """
 
     async def prepare(self, edits: Edits) -> None:
         """Raises ApplyFailed when the commit must not go on."""
@@ -90,15 +93,21 @@ class Commits:
         self._pending: dict[str, set[int]] = {}  # hypervisor -> revisions that it has not confirmed yet
         self.confirmation = Confirmation(network.events, self._give_back, clock)
 
+    def add_participant(self, participant: Participant) -> None:
+        """Lets somebody take part in the commits from now on."""
+        self._participants += (participant,)
+
     # What callers use ---------------------------------------------------------------------------------------
 
     async def plan(self, edits: Edits) -> Plan:
         """The check and plan phases. Raises CheckFailed."""
         network = self._network
         async with network.turn:
-            await check(network.running, edits)
-            made = await draft(network.running, edits, network.state, network.topology)
-            return await describe(made, network.running, network.running.revision + 1, network.topology)
+            configured = network.configured
+            change = await change_of(configured, edits)
+            await check(network.running, change)
+            made = await draft(network.running, change.acting, network.state, network.topology)
+            return await describe(made, edits, configured, configured.revision + 1, network.topology)
 
     async def commit(
         self,
@@ -112,12 +121,13 @@ class Commits:
         candidate_of: str | None = None,
         again: Callable[[], Edits] | None = None,
         returning: Waiting | None = None,
+        audit: AuditRow | None = None,
     ) -> Outcome:
         """All four phases; see `Fabric.commit`. `returning` is the commit that this one takes back, if any."""
         task = asyncio.create_task(
             self._commit(
-                edits, author, comment, confirmed, strict, report, candidate_of, again, returning,
-                self._network.running.revision,
+                edits, author, comment, confirmed, strict, report, candidate_of, again, returning, audit,
+                self._network.configured.revision,
             )
         )  # fmt: skip
         self._open.add(task)
@@ -146,7 +156,7 @@ class Commits:
 
     async def recover(self) -> None:
         """At start: closes what a crash left open, and returns from a commit that nobody confirmed in time."""
-        running = self._network.running.revision
+        running = self._network.configured.revision
         for entry in await self._submit(self._store.open_journals):
             # A revision closes its row in its own transaction, so whatever is open was not committed.
             reason = f"interrupted, returned to revision {min(running, entry.revision - 1)}"
@@ -176,17 +186,19 @@ class Commits:
         candidate_of: str | None,
         again: Callable[[], Edits] | None,
         returning: Waiting | None,
+        audit: AuditRow | None,
         base: int,
     ) -> Outcome:
         network = self._network
         async with network.turn:
             if returning is not None and self.confirmation.waiting is not returning:
                 raise CommandFailed("commit", "it was confirmed meanwhile", "")
-            if again is not None and network.running.revision != base:
+            if again is not None and network.configured.revision != base:
                 edits = again()
-            await check(network.running, edits)
-            made = await draft(network.running, edits, network.state, network.topology)
-            number = network.running.revision + 1
+            change = await change_of(network.configured, edits)
+            await check(network.running, change)
+            made = await draft(network.running, change.acting, network.state, network.topology)
+            number = network.configured.revision + 1
             revision = Revision(number=number, author=author, time=self._clock(), comment=comment)
             numbers = {**network.numbers.new, **made.new.numbers.new}
             items = await work(made, network.channels)
@@ -203,14 +215,14 @@ class Commits:
                 stored = [_stored(receipt, revision.time) for receipt in receipts]
                 await self._submit(
                     self._store.commit, edits, revision, numbers, stored,
-                    confirm=confirm, journal=journal[0], candidate_of=candidate_of,
+                    confirm=confirm, journal=journal[0], candidate_of=candidate_of, audit=audit,
                 )  # fmt: skip
 
             report(f"revision {number}")
             try:
                 for participant in self._participants:
-                    await participant.prepare(edits)
-                successor = await network.successor(made, number)
+                    await participant.prepare(change.acting)
+                successor = await network.successor(edits, number)
                 receipts = await apply(
                     items, lambda: backward(made), decide,
                     journal=write_journal, strict=strict, report=report, stranded=self._stranded,
@@ -221,15 +233,15 @@ class Commits:
                 await self._failed(number, author, journal, failure)
                 raise
             moves = list(told(made))
-            network.commit(made, number, successor)
+            network.commit(made, edits, number, successor)
             for receipt in receipts:
                 if receipt.state is Kept.PENDING:
                     self._pending.setdefault(receipt.dvrs, set()).add(number)
-            for path, item in edits.items():
+            for path, item in change.acting.items():
                 if path[0] == "dvrs" and item is None:
                     self._pending.pop(path[1], None)  # the store has given them up, too
             for participant in self._participants:
-                await participant.changed(edits)
+                await participant.changed(change.acting)
             self.confirmation.end()
             if deadline is not None:
                 self.confirmation.begin(Waiting(number, deadline, number - 1))

@@ -1,7 +1,9 @@
 """What is true now: the committed configuration, its compiled state, and the turn to change them.
 
-    running   the committed configuration, changed in place by a commit that has been decided
-    state     the same compiled, together with where every vport is; immutable, replaced as a whole
+    configured  all that is committed, changed in place by a commit that has been decided
+    acting    the part of it that is not deactivated, one object for life
+    running   the same for the moment: `configured` itself, which answers faster, as long as nothing is deactivated
+    state     what acts, compiled, together with where every vport is; immutable, replaced as a whole
     turn      the lock under which either may change: commits, topology changes and repairs go one after the other
     channels  the way to each configured hypervisor's switch
 
@@ -22,7 +24,8 @@ from controller.numbers import Numbers
 from controller.pace import spread
 from controller.planning import Draft, dvrs_of, located, vport_of
 from controller.topology import TUNNEL_PORT, Interface, Topology
-from data.configuration import Running
+from data.acting import Acting
+from data.configuration import Configuration, Edits, Running
 from data.steps import at_once
 
 __all__ = ["Network"]
@@ -35,13 +38,14 @@ class Network:
 
     def __init__(
         self,
-        running: Running,
+        configured: Running,
         numbers: Numbers,
         interfaces: Sequence[Interface],
         events: Events,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.running = running
+        self.configured = configured
+        self.acting = Acting(configured)
         self.numbers = numbers
         self.events = events
         self.topology = Topology(events, clock)
@@ -49,6 +53,7 @@ class Network:
         self.channels: dict[str, Channel] = {}
         self.objects: dict[int, str] = {}  # object number -> UUID, for cookies
         self.on_change: Callable[[Draft], None] | None = None
+        running = self.running
         for name, item in dvrs_of(running):
             self.topology.configure(name, item.system_id or name, item.tunnel_address or "")
             self.channels[name] = Channel(name)
@@ -59,24 +64,29 @@ class Network:
         self.state = at_once(start(running, self._placement(interfaces), numbers))
         self.objects.update(numbers.keys("object"))
 
+    @property
+    def running(self) -> Configuration:
+        """What acts now; ask anew after each commit."""
+        return self.acting if self.configured.inactive else self.configured
+
     async def compile_all(self, dvrs: str) -> Mapping[bytes, bytes]:
         """Everything that a hypervisor must hold now, flow key -> flow-mod. Needs the turn."""
         return await spread(compile_all(self.state, dvrs))
 
-    async def successor(self, made: Draft, revision: int) -> Running | None:
-        """Prepares the running configuration after a draft with many edits, so that `commit` does not stall the loop:
+    async def successor(self, edits: Edits, revision: int) -> Running | None:
+        """Prepares the configuration after many edits, so that `commit` does not stall the loop:
         100,000 vports take 0.6 s. None when they are few. Needs the turn, which keeps what the thread reads."""
-        if len(made.edits) <= _MANY:
+        if len(edits) <= _MANY:
             return None
-        return await asyncio.to_thread(self.running.successor, made.edits, revision)
+        return await asyncio.to_thread(self.configured.successor, edits, revision)
 
-    def commit(self, made: Draft, revision: int, successor: Running | None = None) -> None:
-        """Makes a draft whose revision is in the store the running configuration and its state."""
+    def commit(self, made: Draft, edits: Edits, revision: int, successor: Running | None = None) -> None:
+        """Makes edits whose revision is in the store the configuration, and their draft the state."""
         numbers = made.new.numbers.new
         if successor is None:
-            self.running.apply(made.edits, revision)
+            self.configured.apply(edits, revision)
         else:
-            self.running.become(successor)
+            self.configured.become(successor)
         self.numbers.adopt(numbers)
         self.numbers.new.clear()
         self.objects.update((n, key) for (pool, key), n in numbers.items() if pool == "object" and n is not None)

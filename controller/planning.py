@@ -1,6 +1,7 @@
 """The check and plan phases: from edits to the flow-mods of every hypervisor, without any I/O.
 
-    edits ──check──> problems, or none           data.rules
+    edits ──change_of──> what of them acts        data.acting
+      │──check──> problems, or none              data.rules
       └──draft──> new State, numbers, flow-mods  controller.compile, topology   O(edits)
             └──describe──> Plan                  what `commit check` prints
 
@@ -25,15 +26,16 @@ from controller.pipeline import TABLE_NAMES
 from controller.reach import reach
 from controller.topology import TUNNEL_PORT, Standing, Topology
 from controller.transaction import Rank, Work
-from data.configuration import Configuration, Edits, Overlay
+from data.acting import acting_edits
+from data.configuration import Configuration, Edits, Overlay, Running
 from data.errors import CheckFailed
 from data.path import Path, path_text, vport_name, vport_path
 from data.rules import check as problems
 from data.schema.objects import Dvrs, Object, Vport
 from data.steps import Steps
 
-__all__ = ["Draft", "DvrsPlan", "Plan", "backward", "check", "describe", "draft", "dvrs_of", "located", "moves",
-           "ranks", "relocation", "told", "vport_of", "work"]  # fmt: skip
+__all__ = ["Change", "Draft", "DvrsPlan", "Plan", "backward", "change_of", "check", "describe", "draft", "dvrs_of",
+           "located", "moves", "ranks", "relocation", "told", "vport_of", "work"]  # fmt: skip
 
 _LINES = 50  # vports of one change that are told one by one
 _MANY = 200  # edits; checking one costs about 30 µs
@@ -80,9 +82,30 @@ class Draft:
     messages: Mapping[str, Sequence[bytes]]  # hypervisor -> flow-mods, in order
 
 
-async def check(running: Configuration, edits: Edits) -> None:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be committed: the edits of what is configured, and what they come to in what acts.
+
+    `everything` is the configuration as it would be, with what is deactivated; None when nothing is.
+    """
+
+    edits: Edits
+    acting: Edits
+    everything: Configuration | None = None
+
+
+async def change_of(configured: Running, edits: Edits) -> Change:
+    """Tells apart what is configured and what acts. O(edits), and what lies below an object turned on or off."""
+    if not configured.inactive and not any(item is not None and item.inactive for item in edits.values()):
+        return Change(edits, edits)
+    acting = await asyncio.to_thread(acting_edits, configured, edits)
+    return Change(edits, acting, await asyncio.to_thread(Overlay, configured, edits))
+
+
+async def check(running: Configuration, change: Change) -> None:
     """The check phase. Raises CheckFailed with every problem that the edits cause or leave."""
-    found = await _aside(len(edits), lambda: problems(Overlay(running, edits), edits, running))
+    edits = change.acting
+    found = await _aside(len(edits), lambda: problems(Overlay(running, edits), edits, running, change.everything))
     if found:
         raise CheckFailed(found)
 
@@ -224,8 +247,9 @@ def _by_table(messages: Sequence[bytes]) -> Steps[Counter[tuple[int, bool]]]:
     return counts
 
 
-async def describe(made: Draft, running: Configuration, revision: int, topology: Topology) -> Plan:
-    """The draft for people: a line per object, and per hypervisor what each table gains and loses."""
+async def describe(made: Draft, edits: Edits, configured: Configuration, revision: int, topology: Topology) -> Plan:
+    """The edits of what is configured, and their draft, for people: a line per object, and per hypervisor what each
+    table gains and loses."""
     plans: list[DvrsPlan] = []
     for name in sorted(made.messages):
         messages = made.messages[name]
@@ -238,7 +262,7 @@ async def describe(made: Draft, running: Configuration, revision: int, topology:
         added = sum(added for added, _ in by_table.values())
         state = Standing.AWAY if known is None else known.state
         plans.append(DvrsPlan(name, state, tuple(messages), added, len(messages) - added, by_table))
-    lines = (*summary(running, made.edits), *_turned(made))
+    lines = (*summary(configured, edits), *_turned(made))
     reached = await asyncio.to_thread(reach, made.old, made.new, made.edits)
     return Plan(revision, lines, tuple(plans), dict(_numbered(made)), reached)
 
@@ -263,16 +287,18 @@ def _numbered(made: Draft) -> Iterator[tuple[int, Path]]:
             yield number, path
 
 
-def summary(running: Configuration, edits: Edits) -> Iterator[str]:
+def summary(configured: Configuration, edits: Edits) -> Iterator[str]:
     """One line per object: 'egress-policy db: entry 20 added'. What lies below a removed object is not listed."""
     for path, item in edits.items():
         if item is None and any(edits.get(path[:end], item) is None and path[:end] in edits for end in _above(path)):
             continue
-        before = running.get(path)
+        before = configured.get(path)
         if item is None:
             what = "removed"
         elif before is None:
-            what = "added"
+            what = "added, deactivated" if item.inactive else "added"
+        elif before.inactive != item.inactive:
+            what = "deactivated" if item.inactive else "activated"
         else:
             what = f"changed ({', '.join(_changed(before, item))})"
         yield f"{_named(path)} {what}"

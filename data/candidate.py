@@ -5,70 +5,126 @@ saves it in the writer thread, once per command.
 
 What may take seconds (a batch or a load of 100,000 lines, a rollback) comes in steps as well: `copied`, then
 `loading` or `rolling_back` or slices of `apply_batch` on the copy, which takes the candidate's place when all
-of it has succeeded. Until then everybody sees the candidate as it was. Next: `edits.py`.
+of it has succeeded. Until then everybody sees the candidate as it was. Next: `verbs.py`, then `edits.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-
-import msgspec
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from data.configuration import Configuration, Edits
-from data.edits import FollowingEdits
-from data.errors import Conflict, MergeConflict, NothingThere, NshellError, SyntaxProblem
-from data.path import Path, path_text
-from data.schema.completion import text_of
+from data.errors import CommandFailed, Conflict, MergeConflict, NshellError, SyntaxProblem
+from data.path import Path
 from data.schema.nodes import Node, node_of, order_key, parent_of
 from data.schema.objects import Object
+from data.schema.redaction import redacted
+from data.schema.secret import HIDDEN
 from data.schema.tokens import split
-from data.schema.words import Assign, Remove, listed, parse_delete, parse_set
+from data.schema.verbs import (
+    Mark,
+    Operation,
+    parse_activate,
+    parse_annotate,
+    parse_copy,
+    parse_deactivate,
+    parse_line,
+    parse_rename,
+)
+from data.schema.words import Assign, listed, parse_delete, parse_set
 from data.steps import Steps, at_once
-from data.text.loaded import Loaded, ordered
+from data.text.loaded import Loaded
 from data.text.read import read
 from data.text.set_lines import at_line, is_remark
+from data.verbs import Verbs, without_hidden
 
 LOAD_MODES = {
     "merge": "add to what is there",
     "replace": "take the place of each top-level part that the text has",
     "override": "take the place of everything",
-    "set": "set and delete lines, in their order",
+    "set": "lines of set, delete, rename, copy, annotate, deactivate and activate, in their order",
 }
 """What `load` can do, with help."""
 
 _STEP = 16
 """Objects or lines between two looks at the clock, about 500 µs."""
 
+_SAID = 120
+"""Characters of a command that `undo` repeats."""
+
 Blame = Callable[[Path], tuple[int, str] | None]
 """Revision and author of the last change of a path, if known."""
 
 
-class Candidate(FollowingEdits):
+class Candidate(Verbs):
     """The private candidate of one user. Not thread-safe: it belongs to the event loop."""
 
     # Commands
 
     def set(self, words: Sequence[str], *, at: Path = (), abbreviations: bool = False) -> None:
         """Apply `set` followed by `words`; raises SyntaxProblem with nothing changed."""
-        self._rebase()
-        operations = parse_set(words, at=at, abbreviations=abbreviations)
-        with self._all_or_nothing():
-            for operation in operations:
-                self._assign(operation)
+        self._command(parse_set(words, at=at, abbreviations=abbreviations), "set", words, at)
 
     def delete(self, words: Sequence[str], *, at: Path = (), abbreviations: bool = False) -> None:
         """Apply `delete` followed by `words`; raises SyntaxProblem or NothingThere with nothing changed."""
+        self._command([parse_delete(words, at=at, abbreviations=abbreviations)], "delete", words, at)
+
+    def rename(self, words: Sequence[str], name: str, *, at: Path = (), abbreviations: bool = False) -> None:
+        """Give the list entry at `words` another name: UUIDs stay, and references to it inside the scope follow.
+
+        Raises SyntaxProblem, NothingThere, or CommandFailed when the name is taken.
+        """
+        operation = parse_rename(words, name, at=at, abbreviations=abbreviations)
+        self._command([operation], "rename", [*words, "to", name], at)
+
+    def copy(self, words: Sequence[str], name: str, *, at: Path = (), abbreviations: bool = False) -> None:
+        """Make the list entry at `words` with all below it once more, with new UUIDs. Raises as `rename`."""
+        operation = parse_copy(words, name, at=at, abbreviations=abbreviations)
+        self._command([operation], "copy", [*words, "to", name], at)
+
+    def annotate(self, words: Sequence[str], text: str, *, at: Path = (), abbreviations: bool = False) -> None:
+        """Put a remark before the object at `words`, or take it away (""); raises SyntaxProblem or NothingThere."""
+        operation = parse_annotate(words, text, at=at, abbreviations=abbreviations)
+        self._command([operation], "annotate", [*words, text], at)
+
+    def deactivate(self, words: Sequence[str], *, at: Path = (), abbreviations: bool = False) -> None:
+        """Let the object at `words` and all below it have no effect; raises SyntaxProblem or NothingThere."""
+        operation = parse_deactivate(words, at=at, abbreviations=abbreviations)
+        self._command([operation], "deactivate", words, at)
+
+    def activate(self, words: Sequence[str], *, at: Path = (), abbreviations: bool = False) -> None:
+        """Let the object at `words` have effect again; raises SyntaxProblem or NothingThere."""
+        operation = parse_activate(words, at=at, abbreviations=abbreviations)
+        self._command([operation], "activate", words, at)
+
+    def undo(self) -> str:
+        """Take back the latest command that changed the candidate; returns what it was, in words.
+
+        Raises CommandFailed when there is none. A step that this candidate's commit has made a revision is none: that
+        is what `rollback` is for.
+        """
         self._rebase()
-        with self._all_or_nothing():
-            self._remove(parse_delete(words, at=at, abbreviations=abbreviations))
+        step, self._slices = self._history.take(), None
+        if step is None:
+            raise CommandFailed("undo", "nothing to undo", "'rollback 1' goes back behind the latest commit")
+        for path, edit in step.before.items():
+            self._note(path)
+            self._restore(path, edit)
+        self._revision = -1
+        return f"took back: {step.said}"
+
+    def _command(self, operations: Iterable[Operation], verb: str, words: Sequence[str], at: Path) -> None:
+        self._rebase()
+        with self._all_or_nothing(shortened(redacted([verb, *at, *words]))):
+            for operation in operations:
+                self._do(operation)
 
     def apply_batch(self, lines: Iterable[str], source: str, *, at: Path = ()) -> int:
-        """Apply lines of `set` and `delete`, skipping empty ones and remarks; returns how many there were.
+        """Apply lines that begin with one of VERBS, skipping empty ones and remarks; returns how many there were.
 
         Raises BatchProblem naming `source` and the line, with nothing changed.
         """
         self._rebase()
-        with self._all_or_nothing():
+        with self._all_or_nothing(f"lines of {source}"):
             return at_once(self._lines(lines, source, at))
 
     def _lines(self, lines: Iterable[str], source: str, at: Path = ()) -> Steps[int]:
@@ -79,76 +135,67 @@ class Candidate(FollowingEdits):
             if is_remark(line):
                 continue
             try:
-                self._line(split(line), at)
+                for operation in parse_line(split(line), at):
+                    self._do(operation)
             except NshellError as problem:
-                raise at_line(source, number, line.strip(), problem) from None
+                raise at_line(source, number, line.strip(), problem, at=at) from None
             applied += 1
         return applied
-
-    def _line(self, words: list[str], at: Path) -> None:
-        verb = words[0]
-        if verb == "set":
-            for operation in parse_set(words[1:], at=at):
-                self._assign(operation)
-        elif verb == "delete":
-            self._remove(parse_delete(words[1:], at=at))
-        else:
-            raise SyntaxProblem(
-                verb,
-                f"'{verb}' is not a command here",
-                "use set or delete",
-                word=-1,
-                expected=("set", "delete"),
-            )
 
     def load(self, mode: str, text: str, source: str = "terminal") -> None:
         """Load set lines, a hierarchy or JSON in one of LOAD_MODES; raises SyntaxProblem or BatchProblem with
         nothing changed."""
         contents = readable(mode, text, source)
-        self._rebase()
-        with self._all_or_nothing():
+        with self._all_or_nothing(f"load {mode} of {source}"):
             at_once(self.loading(mode, contents, source))
 
     def loading(self, mode: str, contents: Loaded | Sequence[str], source: str = "terminal") -> Steps[None]:
         """The same in steps, of what `readable` made of the text. For a copy: not all or nothing by itself."""
         self._rebase()
-        if not isinstance(contents, dict):
-            yield from self._lines(contents, source)
-        elif mode == "merge":
-            for number, (path, leaves) in enumerate(contents.items()):
-                self._assign(Assign(path, node_of(path), leaves))
-                if number % _STEP == 0:
-                    yield
-        else:
-            tops: list[Path] = [()] if mode == "override" else [path for path in contents if not parent_of(path)]
-            yield from self._replace(contents, tops)
+        with self._recorded(f"load {mode} of {source}"):
+            if not isinstance(contents, Loaded):
+                yield from self._lines(contents, source)
+                return
+            if mode == "merge":
+                for number, (path, leaves) in enumerate(contents.items()):
+                    self._assign(Assign(path, node_of(path), leaves))
+                    if number % _STEP == 0:
+                        yield
+            else:
+                tops: list[Path] = [()] if mode == "override" else [path for path in contents if not parent_of(path)]
+                yield from self._replace(contents, tops)
+            for path, marks in contents.marks.items():
+                for field, value in marks.items():
+                    self._mark(Mark(path, field, value))
 
     def rollback_to(self, objects: Mapping[Path, Object]) -> None:
         """Make the candidate equal to these objects (a former revision), UUIDs included. Costs the
         configuration."""
-        self._rebase()
-        with self._all_or_nothing():
+        with self._all_or_nothing("rollback"):
             at_once(self.rolling_back(objects))
 
     def rolling_back(self, objects: Mapping[Path, Object]) -> Steps[None]:
         """The same in steps. For a copy: not all or nothing by itself."""
         self._rebase()
-        self._forget_all()
-        self._clashes = []
-        for path in (yield from _paths(self._running, ())):
-            if path not in objects:
-                self._write(path, None)
-        for number, (path, item) in enumerate(objects.items()):
-            self._write(path, item)
-            if number % _STEP == 0:
-                yield
+        with self._recorded("rollback"):
+            self._forget_all()
+            self._clashes = []
+            self._verb = "delete"
+            yield from self._delete_but(objects, self._running, ())
+            self._verb = "set"
+            for number, (path, item) in enumerate(objects.items()):
+                if self.confine is None or self.confine(path):
+                    self._write(path, item)
+                if number % _STEP == 0:
+                    yield
 
     def discard(self) -> None:
-        """Forget every edit; after a commit, too."""
-        self._forget_all()
+        """Forget every edit."""
+        self._rebase()
+        with self._recorded("discard"):
+            self._forget_all()
         self._clashes = []
         self._former_uuids = {}
-        self._revision = self._running.revision
 
     def clashing(self) -> list[Path]:
         """Paths of the objects that `merge` would report; the store's `last_changes` of them tells it whom to
@@ -174,85 +221,51 @@ class Candidate(FollowingEdits):
 
     # Carrying out
 
-    def _make_above(self, path: Path) -> None:
-        above = parent_of(path)
-        if above and self._view.get(above) is None:
-            self._make_above(above)
-            self._write(above, node_of(above).kind(uuid=self._uuid(above)))
-
-    def _assign(self, operation: Assign) -> None:
-        path, node, leaves = operation.path, operation.node, operation.leaves
-        item = self._view.get(path)
-        if item is None:
-            self._make_above(path)
-            item = node.kind(uuid=self._uuid(path))
-        elif not leaves and not any(clash.path == path for clash in self._clashes):
-            return
-        if leaves:
-            values = {field: _added(node, item, field, value) for field, value in leaves.items()}
-            item = msgspec.structs.replace(item, **values)
-        self._write(path, item, set(leaves))
-
-    def _remove(self, operation: Remove) -> None:
-        path, leaf = operation.path, operation.leaf
-        item = self._view.get(path)
-        if item is None and leaf is None and self._remove_torn(path):
-            return
-        if item is None:
-            raise NothingThere(path_text(path), "nothing to delete: it is not configured", self._what_is_near(path))
-        if leaf is None:
-            for below, _ in reversed(list(self._view.walk(path))):
-                self._write(below, None)
-            return
-        where = path_text((*path, leaf.keyword))
-        value = getattr(item, leaf.field)
-        if not leaf.is_set(value):
-            raise NothingThere(where, f"nothing to delete: {leaf.keyword} is not set", "it is at its default")
-        new = leaf.default
-        if operation.values:
-            held = value if isinstance(value, tuple) else (value,)
-            missing = [text_of(leaf, one) for one in operation.values if one not in held]
-            if missing:
-                raise NothingThere(
-                    where, f"nothing to delete: {missing[0]} is not there", f"it is {text_of(leaf, value)}"
-                )
-            if leaf.many:
-                new = tuple(one for one in held if one not in operation.values)
-        self._write(path, msgspec.structs.replace(item, **{leaf.field: new}), {leaf.field})
-
-    def _remove_torn(self, path: Path) -> bool:
-        """Delete what somebody added below an object that is deleted here; False when there is nothing."""
-        torn = [below for below, _ in self._running.walk(path) if below not in self._edits]
-        for below in reversed(torn):
-            self._write(below, None)
-        return bool(torn)
-
-    def _what_is_near(self, path: Path) -> str:
-        above = parent_of(path)
-        if len(path) < 2:
-            return "it is at its defaults"
-        while above and self._view.get(above) is None:
-            path, above = above, parent_of(above)
-        keyword = path[-2]
-        names = self._view.search(above, keyword, "", 13)
-        where = path_text(above) or "the configuration"
-        return f"{where} has: {listed(names)}" if names else f"{where} has no {keyword}"
-
     def _replace(self, loaded: Loaded, tops: list[Path]) -> Steps[None]:
         """Make everything at or below each of `tops` exactly what was loaded."""
+        self._verb = "delete"
         for top in tops:
-            for number, path in enumerate(reversed((yield from _paths(self._view, top)))):
-                if path not in loaded:
-                    self._write(path, None)
-                if number % _STEP == 0:
-                    yield
+            yield from self._delete_but(loaded, self._view, top)
+        self._verb = "set"
         for number, (path, leaves) in enumerate(loaded.items()):
             item = self._view.get(path)
-            made = node_of(path).kind(uuid=item.uuid if item else self._uuid(path), **leaves)  # type: ignore[arg-type]
+            node = node_of(path)
+            given = {**_kept_secrets(node, item, leaves), **without_hidden(node, leaves)}
+            made = node.kind(uuid=item.uuid if item else self._uuid(path), **given)  # type: ignore[arg-type]
             if made != item:
                 self._write(path, made)
             if number % _STEP == 0:
                 yield
+
+    def _delete_but(self, kept: Container[Path], view: Configuration, top: Path) -> Steps[None]:
+        """Delete what lies at or below `top` and is not in `kept`, and not outside what this is confined to: that
+        stays, with the objects that it is in."""
+        above_outside: set[Path] = set()
+        for number, path in enumerate(reversed((yield from _paths(view, top)))):
+            if number % _STEP == 0:
+                yield
+            if path in kept:
+                continue
+            if path in above_outside or (self.confine is not None and not self.confine(path)):
+                above_outside.add(parent_of(path))
+            else:
+                self._write(path, None)
+
+
+def shortened(text: str) -> str:
+    """A command as one line of a message."""
+    return text if len(text) <= _SAID else text[: _SAID - 3] + "..."
+
+
+def _kept_secrets(node: Node, item: Object | None, leaves: dict[str, object]) -> dict[str, object]:
+    """The secrets of the object that the leaves give as hidden."""
+    if item is None or HIDDEN not in leaves.values():
+        return {}
+    return {
+        field: getattr(item, field)
+        for field, leaf in node.fields.items()
+        if leaf.secret and leaves.get(field) == HIDDEN
+    }
 
 
 def readable(mode: str, text: str, source: str) -> Loaded | Sequence[str]:
@@ -278,10 +291,3 @@ def _paths(view: Configuration, top: Path) -> Steps[list[Path]]:
         if len(found) % _STEP == 0:
             yield
     return found
-
-
-def _added(node: Node, item: Object, field: str, value: object) -> object:
-    """The new value of a leaf; several values join those that are there."""
-    if not isinstance(value, tuple):
-        return value
-    return ordered(node.fields[field], (*getattr(item, field), *value))

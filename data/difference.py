@@ -1,4 +1,4 @@
-"""What differs between two configurations, as set lines and as a hierarchy with + and - marks.
+"""What differs between two configurations, as set lines and as a hierarchy with marks.
 
 Costs the changed objects, not the configuration, when it is made from edits or by the store.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from data.configuration import Configuration, Edits
-from data.path import Path, path_text
+from data.path import Path, path_text, quoted
 from data.schema.completion import text_of
 from data.schema.nodes import LeafNode, Node, node_of, order_key, parent_of
 from data.schema.objects import Object
-from data.text.hierarchy import Block, braced
-from data.text.set_lines import leaf_texts
+from data.text.hierarchy import ACTIVE, INACTIVE, Block, block, braced, remark
+from data.text.set_lines import leaf_texts, mark_lines
 
 Changes = Mapping[Path, tuple[Object | None, Object | None]]
 """Path → (old, new); None where the object does not exist."""
@@ -37,7 +37,7 @@ def between(old: Configuration, new: Configuration) -> Changes:
 
 
 def difference_lines(changes: Changes) -> list[str]:
-    """`delete` and `set` lines that turn the old into the new, deletions first."""
+    """Lines that turn the old into the new, deletions first. A secret is not in them: it stays what it is."""
     deleted: list[str] = []
     made: list[str] = []
     for path in sorted(changes, key=order_key):
@@ -49,7 +49,9 @@ def difference_lines(changes: Changes) -> list[str]:
                 deleted.append(f"delete {words}")
         elif old is None:
             texts = leaf_texts(path, new)
-            made.append(" ".join(("set", words, *texts)))
+            if texts or len(path) > 1:
+                made.append(" ".join(("set", words, *texts)))
+            made += mark_lines(path, new)
         else:
             texts = []
             for leaf, before, after in _leaf_changes(node_of(path), old, new):
@@ -58,11 +60,16 @@ def difference_lines(changes: Changes) -> list[str]:
                 texts += come
             if texts:
                 made.append(" ".join(("set", words, *texts)))
+            if old.annotation != new.annotation:
+                made.append(f"annotate {words} {quoted(new.annotation or '')}")
+            if old.inactive != new.inactive:
+                made.append(f"{'deactivate' if new.inactive else 'activate'} {words}")
     return deleted + made
 
 
 def difference_hierarchy(changes: Changes) -> list[str]:
-    """Lines of the hierarchy, each after a mark (`+` new, `-` gone, blank for context) and a space."""
+    """Lines of the hierarchy, each after a mark (`+` new, `-` gone, `!` deactivated or activated, blank for context)
+    and a space."""
     return [f"{mark or ' '} {line}" for mark, line in braced(_blocks(changes))]
 
 
@@ -73,7 +80,7 @@ def _blocks(changes: Changes) -> Iterator[Block]:
             item = new if new is not None else old
             mark = "-" if new is None else "+"
             if item is not None:
-                yield path, mark, [(mark, text) for text in leaf_texts(path, item)]
+                yield block(path, mark, item)
             continue
         marked = []
         for leaf, before, after in _leaf_changes(node_of(path), old, new):
@@ -82,7 +89,12 @@ def _blocks(changes: Changes) -> Iterator[Block]:
                     marked.append((mark, f"{leaf.keyword} {text_of(leaf, value)}".rstrip()))
         if old.uuid != new.uuid:
             marked.append(("", f"# its UUID is {new.uuid} again, not {old.uuid}"))
-        yield path, "", marked
+        remarks: tuple[tuple[str, str], ...] = ()
+        if old.annotation != new.annotation:
+            pair = (("-", old.annotation), ("+", new.annotation))
+            remarks = tuple((mark, remark(text)) for mark, text in pair if text)
+        turned = old.inactive != new.inactive
+        yield Block(path, "!" if turned else "", marked, remarks, (INACTIVE if new.inactive else ACTIVE) * turned)
 
 
 def _leaf_changes(node: Node, old: Object, new: Object) -> Iterator[tuple[LeafNode, object, object]]:

@@ -9,17 +9,23 @@ the commands, `merge.py` the merge of one object.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Self
 
 from data.configuration import Configuration, Edits, Overlay, Running
 from data.merge import Clash, Edit, merge, settled
-from data.path import Path
+from data.path import Path, path_text
 from data.schema.nodes import node_of, parent_of
 from data.schema.objects import Object
 from data.steps import Steps
+from data.undo import History, Step
+
+Guard = Callable[[Path, str], None]
+"""Raises NotPermitted when the verb may not be done to the path; called before anything there is looked at."""
+Confine = Callable[[Path], bool]
+"""Whether a path belongs to what `load override`, `load replace` and a rollback are about."""
 
 _STEP = 64  # edits copied between two looks at the clock, about 300 µs
 
@@ -30,6 +36,8 @@ class FollowingEdits:
     def __init__(self, running: Running, user: str, rows: Mapping[Path, Edit] | None = None) -> None:
         """`rows` are the edits that the store kept."""
         self.user = user
+        self.guard: Guard | None = None
+        self.confine: Confine | None = None
         self._running = running
         self._edits: dict[Path, Edit] = dict(rows or {})
         self._view = Overlay(running, {path: edit.new for path, edit in self._edits.items()})
@@ -38,7 +46,11 @@ class FollowingEdits:
         self._unsaved: dict[Path, Edit | None] = {}  # what the store keeps of each path that changed
         self._outdated: frozenset[Path] = frozenset()  # kept rows that were not the edits when these were merged
         self._former_uuids: dict[Path, str] = {}
-        self._undo: list[tuple[Path, Edit | None]] | None = None
+        self._verb = "set"  # what is being done, for the guard
+        self._undo: dict[Path, tuple[Edit | None, bool]] | None = None  # had before; whether it was unsaved already
+        self._history = History()
+        self._copied = False
+        self._slices: Step | None = None
         self._rebase()
 
     @property
@@ -57,12 +69,20 @@ class FollowingEdits:
         self._rebase()
         return {path: edit.new for path, edit in self._edits.items()}
 
+    def rows(self) -> dict[Path, Edit]:
+        """The edits with what they were made from, as `__init__` takes them; a copy."""
+        self._rebase()
+        return dict(self._edits)
+
     def copied(self) -> Steps[Self]:
         """The same edits once more, apart from these: a long command works on a copy that then takes their place."""
         rows = dict(self._edits)
         copy = type(self)(self._running, self.user)
         copy._unsaved = dict(self._unsaved)
         copy._former_uuids = dict(self._former_uuids)
+        copy._history = self._history.copy()
+        copy._copied = True
+        copy.guard, copy.confine = self.guard, self.confine
         yield from copy._take(rows)
         return copy
 
@@ -85,6 +105,8 @@ class FollowingEdits:
         """The store has kept these rows."""
         for path in rows:
             self._unsaved.pop(path, None)
+        self._history.keep()
+        self._copied = False
 
     def put_back(self) -> None:
         """The store could not keep what changed: the edits are again those that it has."""
@@ -97,10 +119,13 @@ class FollowingEdits:
                 self._view.put(path, edit.new)
         self._unsaved = {}
         self._revision = -1
+        self._history.forget_unkept()
 
     def committed(self, edits: Edits) -> None:
-        """These edits, as `merge` gave them, are a revision, and the store dropped their rows with it."""
+        """These edits, as `merge` gave them, are a revision, and the store dropped their rows with it. What led to
+        them can no longer be taken back here."""
         self._rebase()
+        self._history.clear()
         gone = edits.keys() - self._edits.keys() - self._outdated
         for path in gone:
             self._unsaved.pop(path, None)
@@ -142,35 +167,65 @@ class FollowingEdits:
                             yield Clash((*path, keyword, name), None, "deleted", "added")
             elif parent_of(path) and self._view.get(parent_of(path)) is None and parent_of(path) not in self._edits:
                 yield Clash(parent_of(path), None, "in use", "deleted")
+            elif edit.base is None:
+                other = self._running.by_uuid(edit.new.uuid)
+                if other is not None and other not in self._edits:
+                    yield Clash(path, None, "renamed to this", f"renamed to {path_text(other)}")
 
     # Writing
 
     @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        undo: list[tuple[Path, Edit | None]] = []
-        unsaved = dict(self._unsaved)
-        self._undo = undo
+    def _recorded(self, said: str) -> Iterator[None]:
+        """A command, or the part of one that is recorded already: what it changes is one step of `undo`."""
+        if self._undo is not None:
+            yield
+            return
+        self._undo = {}
         try:
             yield
-        except BaseException:
-            self._undo = None
-            for path, edit in reversed(undo):
-                if edit is None:
-                    self._edits.pop(path, None)
-                    self._view.withdraw(path)
-                else:
-                    self._edits[path] = edit
-                    self._view.put(path, edit.new)
-            self._unsaved = unsaved
-            self._revision = -1
-            raise
+            before = {path: edit for path, (edit, _) in self._undo.items() if edit != self._edits.get(path)}
         finally:
             self._undo = None
+        if before:
+            self._remember(said, before)
+
+    def _remember(self, said: str, before: dict[Path, Edit | None]) -> None:
+        # Slices of a long batch, which is applied to a copy, are one step.
+        if self._copied and self._slices is not None and self._slices.said == said:
+            for path, edit in before.items():
+                self._slices.before.setdefault(path, edit)
+        else:
+            self._slices = self._history.add(said, before)
+
+    @contextmanager
+    def _all_or_nothing(self, said: str) -> Iterator[None]:
+        with self._recorded(said):
+            try:
+                yield
+            except BaseException:
+                self._put_back(self._undo or {})
+                raise
+
+    def _put_back(self, had: Mapping[Path, tuple[Edit | None, bool]]) -> None:
+        for path, (edit, unsaved) in had.items():
+            self._restore(path, edit)
+            if not unsaved:
+                self._unsaved.pop(path, None)
+        self._revision = -1
+
+    def _restore(self, path: Path, edit: Edit | None) -> None:
+        if edit is None:
+            self._edits.pop(path, None)
+            self._view.withdraw(path)
+        else:
+            self._edits[path] = edit
+            self._view.put(path, edit.new)
 
     def _note(self, path: Path) -> None:
-        if self._undo is not None:
-            self._undo.append((path, self._edits.get(path)))
-        self._unsaved.setdefault(path, self._edits.get(path))
+        edit = self._edits.get(path)
+        if self._undo is not None and path not in self._undo:
+            self._undo[path] = (edit, path in self._unsaved)
+        self._unsaved.setdefault(path, edit)
 
     def _forget(self, path: Path) -> None:
         self._note(path)
@@ -178,15 +233,15 @@ class FollowingEdits:
         self._view.withdraw(path)
 
     def _forget_all(self) -> None:
-        if self._undo is not None:
-            self._undo.extend(self._edits.items())
-        self._unsaved = {**self._edits, **self._unsaved}
+        for path in self._edits:
+            self._note(path)
         self._edits = {}
         self._view.clear()
 
     def _write(self, path: Path, new: Object | None, fields: AbstractSet[str] | None = None) -> None:
         """Want `new` at `path`. `fields` are the leaves that the user named, None when all of the object was
-        meant."""
+        meant. Raises NotPermitted."""
+        self._permit(path)
         if new is not None and len(path) == 1 and new == node_of(path).kind(uuid=new.uuid):
             new = None
         now = self._running.get(path)
@@ -207,8 +262,16 @@ class FollowingEdits:
         self._edits[path] = wanted
         self._view.put(path, new)
 
+    def _permit(self, path: Path, verb: str | None = None) -> None:
+        """Raises NotPermitted when the guard does; `verb` is what is being done from now on."""
+        self._verb = verb or self._verb
+        if self.guard is not None:
+            self.guard(path, self._verb)
+
     def _uuid(self, path: Path) -> str:
-        """The UUID of an object about to be made: the one it had before, if it was ever there."""
+        """The UUID of an object about to be made: the one it had before, if it was ever there and is not the same
+        object under another name now."""
         edit = self._edits.get(path)
-        known = (edit.base if edit else None) or self._running.get(path)
-        return known.uuid if known else self._former_uuids.get(path) or str(uuid.uuid4())
+        item = (edit.base if edit else None) or self._running.get(path)
+        known = item.uuid if item else self._former_uuids.get(path)
+        return known if known and self._view.by_uuid(known) in (None, path) else str(uuid.uuid4())

@@ -7,12 +7,17 @@ only. Adding and removing an object costs the number of its own values.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from data.path import Path, natural_key
+from data.path import NUMBER, Path, natural_key
 from data.schema.nodes import FACTS, node_of
 from data.schema.objects import Endpoint, Object
-from data.schema.types import ipv4_range
+from data.schema.types import NAME_LENGTH, ipv4_range
+
+_DECIMAL = "0123456789"
+_LAST = "\U0010ffff"
+"""Behind every character of a name."""
 
 Reference = tuple[str, str]
 """What is referred to: (kind, name)."""
@@ -57,8 +62,29 @@ class Names:
         return name in self._names
 
     def matching(self, prefix: str) -> Iterator[str]:
-        """Those that begin with `prefix`, in natural order."""
-        return (name for name in self.in_order() if name.startswith(prefix))
+        """Those that begin with `prefix`, in natural order; costs what it finds, and some bisections."""
+        stem = prefix.rstrip(_DECIMAL)
+        digits = prefix[len(stem) :]
+        first = natural_key(stem)[0]
+        if not digits or digits[0] == "0":
+            yield from (name for name in self._between(first) if name.startswith(prefix))
+            return
+        # web-1 begins web-1, web-1a, web-10 to web-19, web-100 to web-199 ...: a range for each number of digits.
+        names, end = self.in_order(), self._bisect(first + NUMBER + _LAST)
+        for length in range(len(digits) + 1, NAME_LENGTH + 2):
+            start = f"{first}{NUMBER}{chr(length)}"
+            if self._bisect(start) >= end:
+                return
+            for at in range(self._bisect(start + digits), self._bisect(start + digits + _LAST)):
+                if names[at].startswith(prefix):
+                    yield names[at]
+
+    def _between(self, first: str) -> list[str]:
+        """The names whose natural key begins with `first`."""
+        return self.in_order()[self._bisect(first) : self._bisect(first + _LAST)] if first else self.in_order()
+
+    def _bisect(self, key: str) -> int:
+        return bisect_left(self.in_order(), key, key=lambda name: natural_key(name)[0])
 
     def forget_order(self) -> None:
         """Call before many changes: sorting once costs less than keeping order each time."""
@@ -132,7 +158,7 @@ def reference_scope(path: Path, kind: str) -> Path | None:
     be named here."""
     facts = FACTS.get(kind)
     length = node_of(path).scopes.get(facts.reference_scope) if facts else None
-    return path[:length] if length else None
+    return path[:length] if length is not None else None
 
 
 class Index:
@@ -238,6 +264,55 @@ class Index:
         return self._uuids.get(uuid)
 
 
+class Inactive:
+    """The objects that are deactivated, found from any path below them in the length of the path."""
+
+    __slots__ = ("_lengths", "_names", "_paths")
+
+    def __init__(self) -> None:
+        self._paths: set[Path] = set()
+        self._names: dict[Path, set[str]] = {}
+        self._lengths: Counter[int] = Counter()  # of the paths, so that no other prefixes are looked up
+
+    def copy(self) -> Inactive:
+        """The same, apart from this one."""
+        made = Inactive()
+        for path in self._paths:
+            made.add(path)
+        return made
+
+    def __bool__(self) -> bool:
+        return bool(self._paths)
+
+    def add(self, path: Path) -> None:
+        self._paths.add(path)
+        self._lengths[len(path)] += 1
+        self._names.setdefault(path[:-1], set()).add(path[-1])
+
+    def remove(self, path: Path) -> None:
+        self._paths.discard(path)
+        self._lengths[len(path)] -= 1
+        if not self._lengths[len(path)]:
+            del self._lengths[len(path)]
+        names = self._names[path[:-1]]
+        names.discard(path[-1])
+        if not names:
+            del self._names[path[:-1]]
+
+    def covers(self, path: Path) -> bool:
+        """Whether the object at the path, or one above it, is deactivated."""
+        paths = self._paths
+        for length in self._lengths:
+            if path[:length] in paths:
+                return True
+        return False
+
+    def names(self, list_path: Path) -> set[str]:
+        """The deactivated entries of a list; the set itself, not a copy."""
+        return self._names.get(list_path, _NONE)
+
+
+_NONE: set[str] = set()
 _NOBODY: set[Path] = set()
 
 

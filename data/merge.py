@@ -1,7 +1,7 @@
 """Three-way merge of one object: what I changed and what they changed, leaf by leaf.
 
-A multi-valued leaf merges as a set of values and never conflicts; any other leaf conflicts when both sides
-changed it differently.
+A multi-valued leaf merges as a set of values and never conflicts; any other leaf, and the annotation, conflicts when
+both sides changed it differently.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from data.path import Path, path_text
+from data.path import Path, path_text, quoted
+from data.schema.base import MARKS
 from data.schema.completion import text_of
 from data.schema.nodes import LeafNode, node_of
 from data.schema.objects import Object
@@ -41,7 +42,8 @@ class Clash:
     def path_text(self) -> str:
         if self.field is None:
             return path_text(self.path)
-        return path_text((*self.path, node_of(self.path).fields[self.field].keyword))
+        leaf = node_of(self.path).fields.get(self.field)
+        return path_text((*self.path, leaf.keyword if leaf else self.field))
 
 
 def merge(path: Path, edit: Edit, theirs: Object | None) -> tuple[Object | None, list[Clash]]:
@@ -70,6 +72,12 @@ def merge(path: Path, edit: Edit, theirs: Object | None) -> tuple[Object | None,
         elif now != was:
             clashes.append(Clash(path, field, _text(leaf, wanted), _text(leaf, now)))
         changes[field] = wanted
+    for field in MARKS:
+        was, wanted, now = getattr(base, field), getattr(mine, field), getattr(theirs, field)
+        if wanted != was and wanted != now:
+            if now != was:
+                clashes.append(Clash(path, field, _marked(field, wanted), _marked(field, now)))
+            changes[field] = wanted
     if mine.uuid != base.uuid and theirs.uuid == base.uuid:
         changes["uuid"] = mine.uuid
     return (msgspec.structs.replace(theirs, **changes) if changes else theirs), clashes
@@ -82,6 +90,12 @@ def settled(path: Path, edit: Edit, theirs: Object | None, fields: AbstractSet[s
     if theirs is None or new is None or base is None:
         return Edit(theirs, new)
     return Edit(msgspec.structs.replace(base, **{field: getattr(theirs, field) for field in fields}), new)
+
+
+def _marked(field: str, value: object) -> str:
+    if field == "inactive":
+        return "deactivated" if value else "activated"
+    return quoted(str(value)) if value else "not set"
 
 
 def _text(leaf: LeafNode, value: object) -> str:

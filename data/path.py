@@ -7,21 +7,26 @@ Keyword and name alternate for list entries, a container is one keyword:
 from __future__ import annotations
 
 import re
-from typing import Any
 
 Path = tuple[str, ...]
 
+NUMBER = "\x01"
+"""Begins a number in a natural key."""
 _DIGITS = re.compile(r"(\d+)")
 _PLAIN = re.compile(r"[^\s\"'\\\[\]{};#|]+")
 
 
-def natural_key(name: str) -> tuple[list[Any], str]:
-    """Sort key that puts web-2 before web-10, and numbers before letters."""
-    # Splitting at digits leaves text at even and numbers at odd places, so keys always compare like with
-    # like.
-    parts: list[Any] = _DIGITS.split(name)
-    parts[1::2] = map(int, parts[1::2])
-    return parts, name
+def natural_key(name: str) -> tuple[str, str]:
+    """Sort key that puts web-2 before web-10, and numbers before letters.
+
+    A number becomes a mark below every letter, how many digits it has, and the digits: keys compare as plain strings,
+    and what begins alike, up to the end of a number, lies together.
+    """
+    parts = _DIGITS.split(name)
+    for index in range(1, len(parts), 2):
+        digits = parts[index].lstrip("0")
+        parts[index] = f"{NUMBER}{chr(len(digits) + 1)}{digits}"
+    return "".join(parts), name
 
 
 def quoted(word: str) -> str:

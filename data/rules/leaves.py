@@ -29,12 +29,21 @@ def well_formed_values(check: Check, path: Path, item: Object) -> Iterator[Probl
         if value == leaf.default or leaf.flag or leaf.endpoint:
             continue
         for one in value if isinstance(value, tuple) else (value,):
-            text = leaf.type.text(one)
+            text = leaf.type.text(one) if not leaf.secret else str(one)
             try:
                 if leaf.type.parse(text) != one:
-                    yield problem(path, leaf.keyword, f"{quoted(text)} is not in canonical form", "set it again")
+                    shown = quoted(leaf.type.text(one))
+                    yield problem(path, leaf.keyword, f"{shown} is not in canonical form", "set it again")
             except BadValue as bad:
                 yield problem(path, leaf.keyword, bad.cause, bad.remedy)
+
+
+@rule(Object)
+def built_in_names_are_taken(check: Check, path: Path, item: Object) -> Iterator[Problem]:
+    facts = node_of(path).facts
+    if path[-1] in facts.built_in:
+        cause = f"{path[-1]} is built in and cannot be configured"
+        yield problem(path, "", cause, f"delete {path_text(path)}, and choose another name")
 
 
 @rule(Object)

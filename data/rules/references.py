@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
+from data.acting import inactive_at
 from data.errors import Problem
 from data.index import reference_scope
 from data.path import Path, path_text
 from data.rules.registry import Check, problem, rule, when_deleted
 from data.schema.completion import reference_names
-from data.schema.nodes import node_of
+from data.schema.nodes import FACTS, node_of
 from data.schema.objects import Endpoint, Object
 from data.schema.words import listed
 
@@ -30,7 +31,7 @@ def named_objects_exist(check: Check, path: Path, item: Object) -> Iterator[Prob
             names = value if isinstance(value, tuple) else (value,)
             named = [(reference.target or "", name) for name in names if name]
         for kind, name in named:
-            if check.view.resolve(path, kind, name) is None:
+            if check.view.resolve(path, kind, name) is None and name not in FACTS[kind].built_in:
                 yield problem(path, leaf.keyword, *_not_there(check, path, kind, name))
 
 
@@ -38,10 +39,16 @@ def _not_there(check: Check, path: Path, kind: str, name: str) -> tuple[str, str
     scope = reference_scope(path, kind)
     if scope is None:
         return f"a {kind} cannot be named here", "name something else"
+    target = check.everything.resolve(path, kind, name)
+    off = inactive_at(check.everything, target) if target is not None else None
+    if off is not None:
+        by = "" if off == target else f" with {path_text(off)}"
+        return f"{kind} {name} is deactivated{by}", f"activate {path_text(off)}, or name another {kind}"
     known = [one.word for one in reference_names(check.view, path, kind, "", _NAMES_LOOKED_AT) if one.word]
     close = difflib.get_close_matches(name, known, 1)
-    where = path_text(scope[-2:])
-    make = f"make it first: set {path_text(scope)} {'zone <name> ' if kind == 'subnet' else ''}{kind} {name}"
+    where = path_text(scope[-2:]) or "the configuration"
+    between = ("zone", "<name>") if kind == "subnet" else ()
+    make = f"make it first: set {path_text((*scope, *between, kind, name))}"
     remedy = f"did you mean {close[0]}? {where} has: {listed(known)}" if close else make
     return f"{where} has no {kind} {name}", remedy
 
@@ -57,7 +64,8 @@ def nobody_names_it(check: Check, path: Path) -> Iterator[Problem]:
     rest = len(names) - _REFERRERS_NAMED
     said = ", ".join(names[:_REFERRERS_NAMED]) + (f" and {rest} more" if rest > 0 else "")
     verb = "still names" if len(names) == 1 else "still name"
-    yield problem(path, "", f"cannot be deleted: {said} {verb} it", "change or delete those in the same commit")
+    what = "delete" if check.everything.get(path) is None else "deactivate"
+    yield problem(path, "", f"cannot be {what}d: {said} {verb} it", f"change or {what} those in the same commit")
 
 
 def _short(path: Path) -> str:

@@ -17,10 +17,13 @@ T = TypeVar("T", bound=Object)
 
 class Check:
     """One check: the configuration as it would be (`view`), the edits that make it, and the running one they
-    are made to."""
+    are made to. `everything` is the view with what is deactivated."""
 
-    def __init__(self, view: Configuration, edits: Edits, running: Configuration) -> None:
+    def __init__(
+        self, view: Configuration, edits: Edits, running: Configuration, everything: Configuration | None = None
+    ) -> None:
         self.view = view
+        self.everything = everything or view
         self.edits = edits
         self.running = running
         self._taken: dict[Path, set[int]] = {}
@@ -85,12 +88,15 @@ def when_deleted(
     return function
 
 
-def check(view: Configuration, edits: Edits, running: Configuration) -> list[Problem]:
-    """Everything wrong with `view`, which is `running` with `edits`, as far as the edits can have caused it.
+def check(
+    view: Configuration, edits: Edits, running: Configuration, everything: Configuration | None = None
+) -> list[Problem]:
+    """Everything wrong with `view`, which is `running` with `edits`, as far as the edits can have caused it. What is
+    deactivated is in `everything` alone, for errors to tell it from what does not exist.
 
     Pure. `running` must have passed this check itself. Problems come in the order of the configuration.
     """
-    context = Check(view, edits, running)
+    context = Check(view, edits, running, everything)
     found: list[tuple[Path, Problem]] = []
     for path, item in edits.items():
         if item is None:

@@ -13,7 +13,7 @@ from data.configuration import Configuration
 from data.errors import SyntaxProblem
 from data.index import reference_scope
 from data.path import Path, path_text, quoted
-from data.schema.nodes import LeafNode, Node, children_of
+from data.schema.nodes import FACTS, LeafNode, Node, children_of
 from data.schema.objects import ENDPOINT_KINDS, Endpoint
 from data.schema.words import Reader
 
@@ -68,7 +68,10 @@ def complete(
             elif _is_open(reader, item):
                 return list(_values(view, reader, item, partial, verb, limit))
             else:
-                reader.value(item)
+                if item.secret:
+                    reader.index += 1  # hashing it would take 50 ms of every key press
+                else:
+                    reader.value(item)
                 if verb == "delete":
                     return [Completion(ENTER, "delete it")] if not partial and not reader.more else []
                 given.add(item.keyword)
@@ -170,7 +173,11 @@ def reference_names(view: Configuration, path: Path, kind: str, partial: str, li
     scope = reference_scope(path, kind)
     if scope is None:
         return
-    found = 0
+    always = [name for name in FACTS[kind].built_in if name.startswith(partial)]
+    yield from (Completion(name, "built in", live=True) for name in always[:limit])
+    found = len(always)
+    if found >= limit:
+        return
     for where, name in _below(view, scope, kind, partial, limit):
         yield Completion(name, "in " + path_text(where[len(scope) :]) if where != scope else "", live=True)
         found += 1

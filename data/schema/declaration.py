@@ -40,7 +40,8 @@ class Kind:
 
     `key` is None for a container, which exists once and has no name. `unique_name` names the kind inside
     which the name must be unique when that is wider than the parent; `reference_scope` the kind inside which
-    other objects may refer to it by name.
+    other objects may refer to it by name. `built_in` are names that are always there to refer to, and that nobody
+    can configure.
     """
 
     keyword: str
@@ -49,3 +50,4 @@ class Kind:
     key: ValueType | None = None
     unique_name: str = ""
     reference_scope: str = ""
+    built_in: tuple[str, ...] = ()

@@ -42,6 +42,10 @@ class LeafNode:
     def endpoint(self) -> bool:
         return self.facts.type is ENDPOINT
 
+    @property
+    def secret(self) -> bool:
+        return self.facts.type.secret
+
     def is_set(self, value: object) -> bool:
         return value != self.default
 

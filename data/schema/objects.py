@@ -1,8 +1,8 @@
 """The whole configuration, declared once: one frozen Struct per kind, each leaf with its facts.
 
-    system                                     enterprise NAME
-    controller                                 ├── network-macro NAME
-    dvrs NAME                                  └── domain NAME
+    system, controller                         enterprise NAME
+    ssh, login-class, user, alias: see         ├── network-macro NAME
+    accounts.py; dvrs NAME                     └── domain NAME
                                                    ├── zone NAME ── subnet NAME
                                                    ├── policy-group NAME
                                                    ├── vport NAME
@@ -21,6 +21,8 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from data.schema.accounts import AccessDefaults, Alias, ClassRule, LoginClass, Ssh, User
+from data.schema.base import Object as Object
 from data.schema.declaration import EVERYWHERE, Kind, Leaf
 from data.schema.types import (
     ADDRESS,
@@ -82,19 +84,16 @@ ENDPOINT = ValueType(
 )
 
 
-class Object(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """What every object of the configuration has."""
-
-    declared: ClassVar[Kind]
-    uuid: str
-    description: Annotated[str | None, Leaf("free text about it", TEXT)] = None
-
-
 class System(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     declared: ClassVar[Kind] = Kind("system", "this nshell itself")
     hostname: Annotated[str, Leaf("name shown in the prompt", HOSTNAME)] = "nshell"
     contact: Annotated[str | None, Leaf("who to call about it", TEXT)] = None
     location: Annotated[str | None, Leaf("where it stands", TEXT)] = None
+    banner: Annotated[str | None, Leaf("shown before anybody logs in over SSH", TEXT)] = None
+    idle_timeout: Annotated[
+        int,
+        Leaf("an interactive session that is not used ends; 0 is never", integer(0, 1440, "minutes", units="minutes")),
+    ] = 30
 
 
 class Controller(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -127,7 +126,7 @@ class Dvrs(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
 
 
 class Enterprise(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    declared: ClassVar[Kind] = Kind("enterprise", "a tenant", key=NAME)
+    declared: ClassVar[Kind] = Kind("enterprise", "a tenant", key=NAME, reference_scope=EVERYWHERE)
 
 
 class NetworkMacro(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -259,6 +258,12 @@ class Entry(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
 
 KINDS: tuple[type[Object], ...] = (
     System,
+    Ssh,
+    AccessDefaults,
+    LoginClass,
+    ClassRule,
+    User,
+    Alias,
     Controller,
     Dvrs,
     Enterprise,

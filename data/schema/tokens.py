@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from data.errors import SyntaxProblem
+from data.schema.redaction import redacted
 
 _TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"(?=[\s\]]|$)|([\[\]])|([^\s"\[\]]+))')
 _ESCAPE = re.compile(r"\\(.)")
@@ -34,7 +35,7 @@ def tokens(line: str) -> list[Token]:
         match = _TOKEN.match(line, position, end)
         if match is None:
             raise SyntaxProblem(
-                line.strip(),
+                redacted(line.strip()),
                 "a quote is not closed, or stands inside a word",
                 'put the whole word in double quotes, and write \\" for a quote inside it',
                 word=len(found),

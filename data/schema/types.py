@@ -7,6 +7,8 @@ objects.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 import socket
 import sys
@@ -38,7 +40,8 @@ def _natural(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class ValueType:
-    """A type of one-word values. `order` is the sort key of values in a multi-valued leaf."""
+    """A type of one-word values. `order` is the sort key of values in a multi-valued leaf, `secret` says that no
+    text shows the value: `text` gives the same stars for all of them."""
 
     name: str
     hint: str
@@ -49,6 +52,7 @@ class ValueType:
     json_type: str = "string"
     text: Callable[[object], str] = field(default=_as_typed)
     order: Callable[[object], object] = field(default=_natural)
+    secret: bool = False
 
 
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LENGTH - 1}}}")
@@ -77,6 +81,14 @@ def parse_text(word: str) -> str:
             "use printable characters, in quotes when there are spaces",
         )
     return word
+
+
+def parse_annotation(word: str) -> str:
+    """A remark on one line, "" for none: between the words stands one space."""
+    text = " ".join(word.split())
+    if "*/" in text:
+        raise BadValue("'*/' would end the remark", "write it without")
+    return parse_text(text) if text else ""
 
 
 def parse_hostname(word: str) -> str:
@@ -200,6 +212,28 @@ def parse_protocol(word: str) -> str:
     )
 
 
+_SSH_KEY = re.compile(
+    r"(ssh-ed25519|ecdsa-sha2-nistp(?:256|384|521)|ssh-rsa|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
+    r" ([A-Za-z0-9+/]+={0,3})(?: (.*))?"
+)
+SSH_KEY_LENGTH = 4096
+
+
+def parse_ssh_key(word: str) -> str:
+    """A line of an authorized_keys file without options (RFC 4253 section 6.6): the blob must name its own type."""
+    found = _SSH_KEY.fullmatch(" ".join(word.split())) if len(word) <= SSH_KEY_LENGTH else None
+    if found is not None and word.isprintable():
+        try:
+            blob = base64.b64decode(found[2], validate=True)
+        except binascii.Error:
+            blob = b""
+        if blob[4 : 4 + int.from_bytes(blob[:4], "big")] == found[1].encode():
+            return found[0]
+    raise BadValue(
+        "this is not an SSH public key", 'paste the line of the .pub file in quotes: "ssh-ed25519 AAAA... name"'
+    )
+
+
 def integer(low: int, high: int, help: str, units: str = "") -> ValueType:
     """Whole numbers from `low` to `high`."""
 
@@ -272,4 +306,5 @@ PROTOCOL = ValueType(
         ("<0-255>", "any other, by its number"),
     ),
 )
+SSH_KEY = ValueType("ssh-key", '"<type> <key>"', parse_ssh_key, "an SSH public key, in quotes")
 FLAG = ValueType("flag", "", _parse_flag, "present or absent", json_type="boolean")

@@ -20,6 +20,8 @@ from data.errors import SyntaxProblem
 from data.path import Path, path_text
 from data.schema.nodes import TOP, LeafNode, Node, node_of
 from data.schema.objects import ENDPOINT_KINDS, Endpoint
+from data.schema.redaction import redacted
+from data.schema.secret import HIDDEN
 from data.schema.types import BadValue, ValueType, parse_name
 
 WORDS_LISTED = 12
@@ -57,7 +59,7 @@ class Reader:
     """Reads words from left to right, keeping the place in the schema: `path` and `node` (None at the
     top)."""
 
-    __slots__ = ("abbreviations", "at", "index", "node", "path", "words")
+    __slots__ = ("abbreviations", "at", "index", "node", "path", "secrets", "words")
 
     def __init__(self, words: Sequence[str], at: Path = (), abbreviations: bool = False) -> None:
         self.words = words
@@ -66,6 +68,7 @@ class Reader:
         self.index = 0
         self.path = at
         self.node: Node | None = node_of(at) if at else None
+        self.secrets: set[int] = set()  # indexes of the words that no error may repeat
 
     @property
     def more(self) -> bool:
@@ -74,7 +77,10 @@ class Reader:
     def problem(self, cause: str, remedy: str, expected: Sequence[str] = (), word: int | None = None) -> SyntaxProblem:
         """The error for the word at `word` (by default the one to be read next, which may be missing)."""
         word = self.index if word is None else word
-        where = path_text((*self.at, *self.words[: word + 1]))
+        shown = (
+            HIDDEN if index in self.secrets else self.words[index] for index in range(min(word + 1, len(self.words)))
+        )
+        where = path_text((*self.at, *shown))
         return SyntaxProblem(where, cause, remedy, word=word, expected=expected)
 
     def keyword(self) -> Node | LeafNode:
@@ -90,12 +96,26 @@ class Reader:
         return found
 
     def _unusual(self, word: str, possible: dict[str, Node | LeafNode]) -> Node | LeafNode:
+        secrets = [keyword for keyword, item in possible.items() if isinstance(item, LeafNode) and item.secret]
+        close = difflib.get_close_matches(word, possible, 1, 0.5) or any(name.startswith(word) for name in possible)
+        # Beside a secret a word that makes no sense may be the secret; it may be glued to its keyword; in quotes it may
+        # be a whole line about one.
+        if (secrets and not close) or redacted(word) != word:
+            self.secrets.add(self.index)
+            raise self.problem(
+                "this word is not known here", f"put spaces between words, and quotes around values: {listed(possible)}"
+            )
         return possible[self.expand(word, sorted(possible), "word")]
 
     def expand(self, word: str, possible: Sequence[str], what: str) -> str:
         """The one possible word that `word` abbreviates; raises when there is none, several, or abbreviations
         are off."""
         matches = [name for name in possible if word and name.startswith(word)]
+        if self.secrets and not matches:
+            # What follows a secret and makes no sense may be the rest of it, typed without quotes.
+            self.secrets.add(self.index)
+            cause = "the words after the secret make no sense"
+            raise self.problem(cause, f"put it in quotes if it holds spaces; expected: {listed(possible)}", possible)
         if self.abbreviations and len(matches) == 1:
             return matches[0]
         if self.abbreviations and matches:
@@ -143,6 +163,8 @@ class Reader:
             raise self.problem(f"the value of {leaf.keyword} is missing", f"add {leaf.type.hint}", expected)
         if leaf.endpoint:
             return self._endpoint()
+        if leaf.secret:
+            self.secrets.add(self.index)
         if not leaf.many:
             return self.one(leaf.type)
         if self.words[self.index] != "[":
@@ -204,6 +226,25 @@ def parse_set(words: Sequence[str], *, at: Path = (), abbreviations: bool = Fals
     return operations
 
 
+def secret_left_out(words: Sequence[str], *, at: Path = (), abbreviations: bool = False) -> str:
+    """The leaf, as words, whose secret is missing at the end of these words of `set`; "" when none is."""
+    reader = Reader(words, at, abbreviations)
+    try:
+        while reader.more:
+            item = reader.keyword()
+            if isinstance(item, Node):
+                reader.enter(item)
+            elif item.secret and not reader.more:
+                return path_text((*reader.path, item.keyword))
+            elif item.secret:
+                reader.index += 1
+            else:
+                reader.value(item)
+    except SyntaxProblem:
+        return ""  # the same words are refused with a reason by `parse_set`
+    return ""
+
+
 def parse_delete(words: Sequence[str], *, at: Path = (), abbreviations: bool = False) -> Remove:
     """The operation that `delete` followed by these words means; raises SyntaxProblem."""
     reader = Reader(words, at, abbreviations)
@@ -217,8 +258,14 @@ def parse_delete(words: Sequence[str], *, at: Path = (), abbreviations: bool = F
         if reader.more:
             if item.flag:
                 raise reader.problem(f"'{words[reader.index]}' is one word too many", "leave it out")
-            value = reader.value(item)
-            values = _tuple(value) if item.many else (value,)
+            if item.secret:
+                reader.secrets = set(range(reader.index, len(words)))
+                if list(words[reader.index :]) != [HIDDEN]:
+                    raise reader.problem("a secret is deleted without its value", f"stop after {item.keyword}")
+                reader.index += 1
+            else:
+                value = reader.value(item)
+                values = _tuple(value) if item.many else (value,)
         if reader.more:
             word = words[reader.index]
             raise reader.problem(f"'{word}' is one word too many", "delete one thing per line; a list goes in [ ]")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from data.merge import Edit
+from data.path import Path
 
 APPLIED = "applied"
 CONFIRMED_PENDING = "confirmed-pending"
@@ -69,3 +73,31 @@ class Confirm:
     revision: int
     deadline: float
     back_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """A command that somebody gave: `command` is redacted, `result` is ok, failed or refused, `detail` says why it was
+    not ok, `revision` is the one that it made, if any. The store gives the `id`; it is 0 before."""
+
+    id: int
+    time: float
+    user: str
+    origin: str
+    command: str
+    result: str = "ok"
+    detail: str = ""
+    revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """A commit that waits for its time: the rows of the candidate that it was made of. The store gives the `id`; it is
+    0 before."""
+
+    id: int
+    user: str
+    at: float
+    comment: str
+    created: float
+    edits: Mapping[Path, Edit]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from data.merge import Edit
 from data.path import Path, path_text
 from data.schema.objects import KINDS, Object
 
@@ -51,3 +52,13 @@ def objects_of(rows: Iterable[tuple[str, str, str, bytes]]) -> dict[Path, Object
         path = (*words, intern(kind), name) if name else (intern(kind),)
         objects[path] = decoders[kind].decode(body)
     return objects
+
+
+def edits_of(rows: Iterable[tuple[str, bytes | None, bytes | None]]) -> dict[Path, Edit]:
+    """The rows (path, base, new) of a candidate."""
+    found: dict[Path, Edit] = {}
+    for text, base, new in rows:
+        path = tuple(map(sys.intern, text.split()))
+        kind = place_of(path)[1]
+        found[path] = Edit(None if base is None else decode(kind, base), None if new is None else decode(kind, new))
+    return found

@@ -69,3 +69,46 @@ def m001_first_tables(db: Database) -> None:
     )
     db.execute("CREATE INDEX journal_open ON journal(id) WHERE outcome IS NULL")
     db.table("confirm").create({"revision": int, "deadline": float, "back_to": int}, pk="revision", strict=True)
+
+
+@migrations()
+def trust_tables(db: Database) -> None:
+    """Certificates that the controller's authority issued, and the join tokens that are open."""
+    db.table("certificate").create(
+        {"serial": str, "system_id": str, "issued": float, "expires": float, "revoked": float},
+        pk="serial",
+        not_null=["system_id", "issued", "expires"],
+        strict=True,
+    )
+    db.execute("CREATE INDEX certificate_of ON certificate(system_id, issued)")
+    db.table("join_token").create(
+        {"system_id": str, "digest": bytes, "expires": float},
+        pk="system_id",
+        not_null=["digest", "expires"],
+        strict=True,
+    )
+
+
+@migrations()
+def audit_table(db: Database) -> None:
+    """Every command that was given. Rows are read by time, the newest first, often those of one user."""
+    db.execute(
+        "CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, user TEXT NOT NULL,"
+        " origin TEXT NOT NULL, command TEXT NOT NULL, result TEXT NOT NULL, detail TEXT NOT NULL, revision INTEGER)"
+        " STRICT"
+    )
+    db.execute("CREATE INDEX audit_of ON audit(user, id)")
+
+
+@migrations()
+def scheduled_tables(db: Database) -> None:
+    """Commits that wait for their time, each with the rows of a candidate, and the revisions that have a name."""
+    db.execute(
+        "CREATE TABLE scheduled(id INTEGER PRIMARY KEY AUTOINCREMENT, user TEXT NOT NULL, at REAL NOT NULL,"
+        " comment TEXT NOT NULL, created REAL NOT NULL) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE scheduled_edit(scheduled INTEGER NOT NULL, path TEXT NOT NULL, base BLOB, new BLOB,"
+        " PRIMARY KEY (scheduled, path)) STRICT"
+    )
+    db.execute("CREATE TABLE named_revision(name TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT")

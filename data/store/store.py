@@ -13,19 +13,21 @@ from data.merge import Edit
 from data.path import Path, path_text
 from data.schema.objects import Object
 from data.store import rows
-from data.store.connection import Connection
+from data.store.audit import AuditTable, insert_audit
 from data.store.records import (
     APPLIED,
     COMMITTED,
     CONFIRMED_PENDING,
     FAILED,
     REVERTED,
+    AuditRow,
     Confirm,
     HistoryEntry,
     JournalEntry,
     Receipt,
     Revision,
 )
+from data.store.scheduled import ScheduledTable
 
 _OBJECT = "SELECT parent, kind, name, body FROM object WHERE "
 _CURRENT = _OBJECT + "to_revision IS NULL"
@@ -36,7 +38,7 @@ _CLOSE = "UPDATE object SET to_revision = ? WHERE parent = ? AND kind = ? AND na
 _INSERT = "INSERT INTO object(uuid, kind, parent, name, body, from_revision) VALUES (?, ?, ?, ?, ?, ?)"
 
 
-class Store(Connection):
+class Store(AuditTable, ScheduledTable):
     """The database of one nshell."""
 
     # Configuration and revisions
@@ -59,13 +61,15 @@ class Store(Connection):
         confirm: Confirm | None = None,
         journal: int | None = None,
         candidate_of: str | None = None,
+        audit: AuditRow | None = None,
     ) -> None:
         """Make the edits revision `revision.number`, with all that goes with it in the same transaction.
 
         `numbers` are those given out (None frees one), `confirm` says until when the revision waits to be
         confirmed, `journal` is the apply that ends with it. Of the candidate of the user `candidate_of` every
         row that wants what is committed now is dropped; a row that wants something else (that user's other
-        session went on) stays. What a dVRS that the edits delete has not confirmed, it never will.
+        session went on) stays. What a dVRS that the edits delete or deactivate has not confirmed, it never
+        will. `audit` is the command that committed; its row gets the number.
 
         The transaction is the decision: once it is written the revision stands, and it is on disk (one fsync)
         before this returns. A confirmed commit that waited is thereby confirmed, or reverted when this
@@ -101,8 +105,10 @@ class Store(Connection):
                 ((*at, value) for at, value in given.items() if value is not None),
             )
             db.executemany(_ADD_RECEIPT, (_receipt_row(number, receipt) for receipt in receipts))
-            gone = [path[-1] for path, item in edits.items() if path[0] == "dvrs" and item is None]
-            db.executemany(_GIVE_UP, ((f"deleted in revision {number}", dvrs) for dvrs in gone))
+            for path, item in edits.items():
+                if path[0] == "dvrs" and (item is None or item.inactive):
+                    what = "deleted" if item is None else "deactivated"
+                    db.execute(_GIVE_UP, (f"{what} in revision {number}", path[-1]))
             if journal is not None:
                 db.execute(_CLOSE_JOURNAL, (COMMITTED, "", journal))
             if candidate_of is not None:
@@ -110,6 +116,8 @@ class Store(Connection):
                     "DELETE FROM candidate WHERE user = ? AND path = ? AND new IS ?",
                     ((candidate_of, path_text(path), body) for path, (_, _, body) in zip(edits, bodies, strict=True)),
                 )
+            if audit is not None:
+                insert_audit(db, [audit], number)
             self._settle_confirms(db, number)
             if confirm is not None:
                 db.execute(
@@ -215,16 +223,9 @@ class Store(Connection):
 
     def load_candidates(self) -> dict[str, dict[Path, Edit]]:
         """The edits of every user's candidate."""
-        found: dict[str, dict[Path, Edit]] = {}
-        for user, text, base, new in self.rows("SELECT user, path, base, new FROM candidate"):
-            path = tuple(text.split())
-            kind = rows.place_of(path)[1]
-            edit = Edit(
-                rows.decode(kind, base) if base is not None else None,
-                rows.decode(kind, new) if new is not None else None,
-            )
-            found.setdefault(user, {})[path] = edit
-        return found
+        users = [user for (user,) in self.rows("SELECT DISTINCT user FROM candidate")]
+        query = "SELECT path, base, new FROM candidate WHERE user = ?"
+        return {user: rows.edits_of(self.rows(query, user)) for user in users}
 
     # Journal
 

@@ -3,7 +3,8 @@
     {"enterprise": {"acme": {"domain": {"prod": {"vport": {"web-1": {"address": ["10.1.1.11"], "subnet":
     "web1"}}}}}}}
 
-Numbers are numbers, flags are true, several values are a list, an endpoint is "any" or {"zone": "app"}.
+Numbers are numbers, flags are true, several values are a list, an endpoint is "any" or {"zone": "app"}. What an
+object says beside its leaves stands under "@annotation" (text) and "@inactive" (true).
 """
 
 from __future__ import annotations
@@ -17,8 +18,12 @@ from data.errors import SyntaxProblem
 from data.path import Path, path_text
 from data.schema.nodes import TOP, LeafNode, Node, children_of, node_of
 from data.schema.objects import Endpoint, Object
+from data.schema.secret import HIDDEN
+from data.schema.types import BadValue, parse_annotation
 from data.schema.words import Reader, listed
 from data.text.loaded import Loaded, place, without_empty_containers
+
+ANNOTATION, INACTIVE = "@annotation", "@inactive"
 
 
 def json_form(view: Configuration, under: Path = ()) -> dict[str, Any]:
@@ -44,15 +49,21 @@ def json_text(view: Configuration, under: Path = ()) -> str:
 
 def _leaves(path: Path, item: Object) -> dict[str, Any]:
     form: dict[str, Any] = {}
+    if item.annotation is not None:
+        form[ANNOTATION] = item.annotation
+    if item.inactive:
+        form[INACTIVE] = True
     for keyword, leaf in node_of(path).leaves.items():
         value = getattr(item, leaf.field)
         if value != leaf.default:
-            form[keyword] = json_value(value)
+            form[keyword] = json_value(leaf, value)
     return form
 
 
-def json_value(value: object) -> object:
+def json_value(leaf: LeafNode, value: object) -> object:
     """The plain form of a leaf's value."""
+    if leaf.secret:
+        return HIDDEN
     if isinstance(value, Endpoint):
         return {value.kind: value.name} if value.name else value.kind
     return list(value) if isinstance(value, tuple) else value
@@ -62,9 +73,9 @@ def read_json(text: str | bytes, source: str) -> Loaded:
     """Read JSON; raises SyntaxProblem naming the path of what is wrong."""
     try:
         form = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise SyntaxProblem(source, f"not JSON: {error}", "check the text with a JSON tool") from None
-    loaded: Loaded = {}
+    loaded = Loaded()
     _objects(loaded, (), TOP, form)
     return without_empty_containers(loaded)
 
@@ -72,8 +83,10 @@ def read_json(text: str | bytes, source: str) -> Loaded:
 def _objects(loaded: Loaded, path: Path, nodes: dict[str, Node], form: object) -> None:
     node = node_of(path) if path else None
     if not isinstance(form, dict):
-        raise SyntaxProblem(path_text(path), f"{_shown(form)} is not an object", "write { ... }")
+        shown = "this" if node and any(leaf.secret for leaf in node.leaves.values()) else _shown(form)
+        raise SyntaxProblem(path_text(path), f"{shown} is not an object", "write { ... }")
     leaves: dict[str, object] = {}
+    marks: dict[str, object] = {}
     for keyword, value in form.items():
         child = nodes.get(keyword)
         leaf = node.leaves.get(keyword) if node else None
@@ -89,6 +102,8 @@ def _objects(loaded: Loaded, path: Path, nodes: dict[str, Node], form: object) -
                 _objects(loaded, reader.path, child.children, below)
         elif leaf is not None:
             leaves[leaf.field] = _value(path, leaf, value)
+        elif node is not None and keyword in (ANNOTATION, INACTIVE):
+            marks.update(_mark(path, keyword, value))
         else:
             possible = [*nodes, *(node.leaves if node else ())]
             where = path_text((*path, keyword))
@@ -96,11 +111,27 @@ def _objects(loaded: Loaded, path: Path, nodes: dict[str, Node], form: object) -
                 where, f"'{keyword}' is not known here", f"expected: {listed(possible)}", expected=possible
             )
     if node is not None:
-        place(loaded, path, node, {name: value for name, value in leaves.items() if value is not False})
+        place(loaded, path, node, {**{name: value for name, value in leaves.items() if value is not False}, **marks})
+
+
+def _mark(path: Path, keyword: str, value: object) -> dict[str, object]:
+    where = f"{path_text(path)} {keyword}"
+    if keyword == INACTIVE:
+        if not isinstance(value, bool):
+            raise SyntaxProblem(where, f"{_shown(value)} is not true or false", "write true, or leave it out")
+        return {"inactive": value}
+    if not isinstance(value, str):
+        raise SyntaxProblem(where, f"{_shown(value)} is not a string", "write a string")
+    try:
+        return {"annotation": parse_annotation(value) or None}
+    except BadValue as bad:
+        raise SyntaxProblem(where, bad.cause, bad.remedy) from None
 
 
 def _value(path: Path, leaf: LeafNode, value: object) -> object:
     where = (*path, leaf.keyword)
+    if leaf.secret and not isinstance(value, str):
+        raise SyntaxProblem(path_text(where), "this is not a string", f"write a string: {leaf.type.help}")
     if leaf.flag:
         if not isinstance(value, bool):
             raise SyntaxProblem(

@@ -9,8 +9,16 @@ from data.path import Path
 from data.schema.nodes import LeafNode, Node, parent_of
 from data.schema.words import Assign
 
-Loaded = dict[Path, dict[str, object]]
-"""Path → field → canonical value. Every object on the way to a path is there, too."""
+
+class Loaded(dict[Path, dict[str, object]]):
+    """Path → field → canonical value. Every object on the way to a path is there, too.
+
+    `marks` holds what the text says beside leaves (annotation, inactive) about objects that it does not set.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.marks: dict[Path, dict[str, object]] = {}
 
 
 def ordered(leaf: LeafNode, values: Iterable[object]) -> tuple[object, ...]:
@@ -42,4 +50,6 @@ def place(loaded: Loaded, path: Path, node: Node, leaves: dict[str, object]) -> 
 
 def without_empty_containers(loaded: Loaded) -> Loaded:
     """A container in which nothing is set is the same as none."""
-    return {path: leaves for path, leaves in loaded.items() if leaves or len(path) > 1}
+    for path in [path for path, leaves in loaded.items() if not leaves and len(path) == 1]:
+        del loaded[path]
+    return loaded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from data.schema.verbs import VERBS
 from data.text.hierarchy import read_hierarchy
 from data.text.json_form import read_json
 from data.text.loaded import Loaded
@@ -14,6 +15,6 @@ def read(text: str, source: str) -> Loaded:
     first = next((line.strip() for line in lines if not is_remark(line)), "")
     if first.startswith("{"):
         return read_json(text, source)
-    if first.split(" ", 1)[0] in ("set", "delete"):
+    if first.split(None, 1)[:1] and first.split(None, 1)[0] in VERBS:
         return read_set_lines(lines, source)
     return read_hierarchy(text, source)

@@ -30,7 +30,7 @@ class Bench(Model):
     async def commit(self, edits: Edits) -> None:
         network = self.network
         made = await draft(network.running, edits, network.state, network.topology)
-        network.commit(made, network.running.revision + 1)
+        network.commit(made, edits, network.running.revision + 1)
 
 
 async def test_hypervisors_that_share_a_domain_are_neighbours() -> None:

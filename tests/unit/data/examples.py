@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from data.configuration import Configuration, Running
 from data.path import Path
 from data.schema.nodes import TOP, LeafNode, Node
 from data.schema.objects import Object
+from data.schema.secret import hashed
 from data.schema.tokens import split
 
 ACME = """\
@@ -51,10 +53,11 @@ def objects(view: Configuration) -> dict[Path, Object]:
 
 
 def without_uuids(view: Configuration | Mapping[Path, Object]) -> dict[Path, tuple[object, ...]]:
-    """The leaves of every object: what set lines, hierarchies and JSON carry."""
+    """The leaves of every object: what set lines, hierarchies and JSON carry, which is anything but secrets."""
     items = view.walk() if isinstance(view, Configuration) else view.items()
     return {
-        path: tuple(getattr(item, field) for field in item.__struct_fields__ if field != "uuid") for path, item in items
+        path: tuple(getattr(item, field) for field in item.__struct_fields__ if field not in ("uuid", "password"))
+        for path, item in items
     }
 
 
@@ -62,10 +65,16 @@ _names = st.sampled_from(["a", "b1", "web-2", "web-10", "x.y", "A_b", "007", "vp
 _text = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=20).filter(
     str.isprintable
 )
+annotations = _text.filter(lambda text: "*/" not in text)
 _number = st.integers(0, 255)
 _address = st.builds("10.{}.{}.{}".format, _number, _number, _number)
 _ports = st.tuples(st.integers(1, 65535), st.integers(1, 65535)).map(lambda pair: f"{min(pair)}-{max(pair)}")
+_HASHES = [hashed(f"correct horse {number}") for number in range(3)]
+_BLOBS = [b"\0\0\0\x0bssh-ed25519" + bytes([number] * 36) for number in range(3)]
+_KEYS = [f"ssh-ed25519 {b64encode(blob).decode()} ops@host" for blob in _BLOBS]
 _words = {
+    "password": st.sampled_from(_HASHES),
+    "ssh-key": st.sampled_from(_KEYS),
     "name": _names,
     "text": _text,
     "host-name": st.sampled_from(["nsh1", "a.b-c.example"]),
@@ -128,10 +137,16 @@ def apply(candidate: Candidate, lines: Iterable[list[str]]) -> None:
 
 @st.composite
 def any_configuration(draw: st.DrawFn) -> Running:
-    """A configuration of arbitrary objects."""
+    """A configuration of arbitrary objects, some of them annotated or inactive."""
     state = Running()
     candidate = Candidate(state, "ops")
     apply(candidate, draw(any_lines))
+    paths = [path for path, _ in candidate.view.walk()]
+    some = st.lists(st.sampled_from(paths), max_size=4, unique=True) if paths else st.just([])
+    for path in draw(some):
+        candidate.annotate(list(path), draw(annotations))
+    for path in draw(some):
+        candidate.deactivate(list(path))
     state.apply(candidate.edits(), 1)
     return state
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.schema.completion import ENTER, Completion, complete
+from data.schema.nodes import TOP
 from tests.unit.data.examples import PROD, any_lines, edited, running, words
 
 
@@ -18,7 +20,7 @@ def offered(line: str, partial: str = "", **how: str) -> dict[str, Completion]:
 
 def test_keywords_show_their_help_and_the_names_that_exist() -> None:
     top = offered("")
-    assert list(top) == ["system", "controller", "dvrs", "enterprise"]
+    assert list(top) == list(TOP)
     assert top["enterprise"].help == "a tenant"
     assert top["dvrs"].hint == "[hv1, hv2]"
     assert list(offered("", "en")) == ["enterprise"]
@@ -47,6 +49,14 @@ def test_references_offer_what_exists_wherever_it_lies() -> None:
     ]
     assert list(offered(f"{entry} from network-macro")) == ["wan"]
     assert list(offered(f"{entry} to zone", "w")) == ["web"]
+
+
+def test_names_that_are_always_there_are_offered_beside_those_that_are_configured() -> None:
+    state = running("set login-class staff permission show")
+    found = complete(words("user bob class"), "", state)
+    assert [one.word for one in found] == ["super-user", "operator", "read-only", "staff"]
+    assert [one.word for one in complete(words("user bob class"), "s", state)] == ["super-user", "staff"]
+    assert [one.word for one in complete(words("login-class"), "", state)] == ["staff", ""]
 
 
 def test_values_offer_their_choices_or_the_type() -> None:
@@ -83,6 +93,12 @@ def test_edit_offers_places_only_and_starts_where_one_is() -> None:
     assert "mac" not in offered("enterprise acme domain prod vport web-1", verb="edit")
     found = complete([], "", running(), verb="edit", at=PROD)
     assert [one.word for one in found][:3] == ["zone", "policy-group", "vport"]
+
+
+def test_a_secret_is_not_hashed_to_know_what_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.schema.secret.hashed", lambda word: pytest.fail("hashed"))
+    assert "class" in offered("user bob password correct-horse")
+    assert list(offered("user bob password")) == ["<password>"]
 
 
 def test_a_wrong_line_offers_nothing() -> None:

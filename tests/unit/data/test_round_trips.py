@@ -95,7 +95,7 @@ def test_deleting_all_that_was_set_leaves_the_configuration_as_it_was(
     candidate = Candidate(state, "ops")
     apply(candidate, commands)
     candidate.load("set", "\n".join(difference_lines(between(candidate.view, state))))
-    assert not candidate.differs
+    assert without_uuids(candidate.view) == without_uuids(state)
 
 
 def test_names_come_in_natural_order_and_entries_by_number() -> None:
