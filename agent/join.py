@@ -1,6 +1,7 @@
 """Joining a host to the fabric, and leaving it.
 
 Join sets, in the switch's own database, where the controllers are and who this host is:
+- key and certificate of this host (trust.py), unless the controllers are on this very host;
 - Open_vSwitch external_ids: system-id, nshell-datapath, nshell-controllers; a Manager row per controller;
 - bridge br-nsh: fail_mode secure, OpenFlow 1.4 only, a Controller row per controller;
 - with an uplink: br-phy (uplink.py).
@@ -17,6 +18,7 @@ from typing import Any
 from agent import attach, uplink
 from agent.host import Ovs, as_list, quoted
 from agent.steps import Step, carry_out
+from agent.trust import Files, Signer
 from data.errors import CommandFailed
 
 BRIDGE = attach.BRIDGE
@@ -38,16 +40,21 @@ class Endpoint:
     ovsdb_port: int = OVSDB_PORT
     openflow_port: int = OPENFLOW_PORT
     agent_port: int = AGENT_PORT
+    tls: bool = False  # whether it is dialled with TLS; a controller demands it of all but its own machine
 
     @property
     def manager(self) -> str:
         """The target of OVSDB, in Open vSwitch's notation."""
-        return f"tcp:{_bracketed(self.host)}:{self.ovsdb_port}"
+        return f"{self._scheme}:{_bracketed(self.host)}:{self.ovsdb_port}"
 
     @property
     def controller(self) -> str:
         """The target of OpenFlow, in Open vSwitch's notation."""
-        return f"tcp:{_bracketed(self.host)}:{self.openflow_port}"
+        return f"{self._scheme}:{_bracketed(self.host)}:{self.openflow_port}"
+
+    @property
+    def _scheme(self) -> str:
+        return "ssl" if self.tls else "tcp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class Membership:
     datapath: str = "system"
     nic: str | None = None
     tunnel_address: str | None = None  # ADDRESS/LENGTH
+    sign: Signer | None = None  # who gives a certificate; None keeps the one the host has
 
 
 def endpoints(ovs: Ovs) -> tuple[Endpoint, ...]:
@@ -94,6 +102,7 @@ def leave(ovs: Ovs) -> list[str]:
         ovs.vsctl("--if-exists", "del-br", BRIDGE)
         done.append(f"{BRIDGE} removed")
     done += uplink.undo(ovs)
+    done += Files(ovs.location).undo(ovs)
     ours = {endpoint.manager for endpoint in endpoints(ovs)}
     for row in ovs.rows("Manager", "_uuid", "target"):
         if row["target"] in ours:
@@ -146,12 +155,15 @@ def _plan(ovs: Ovs, membership: Membership, root: dict[str, Any]) -> list[Step]:
         "system-id": name,
         "nshell-datapath": membership.datapath,
         OURS: json.dumps(
-            [[one.host, one.ovsdb_port, one.openflow_port, one.agent_port] for one in membership.controllers]
+            [[one.host, one.ovsdb_port, one.openflow_port, one.agent_port, one.tls] for one in membership.controllers]
         ),
     }
     steps = []
     if membership.nic is not None and membership.tunnel_address is not None:
         steps += uplink.plan(ovs, membership.nic, membership.tunnel_address, membership.datapath)
+    # a token works once: it is used after what fails more easily, and before anything dials
+    if any(endpoint.tls for endpoint in membership.controllers):
+        steps += Files(ovs.location).steps(ovs, name, membership.sign)
     if any(before.get(key) != value for key, value in ids.items()):
         steps.append(
             Step(

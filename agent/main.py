@@ -1,6 +1,6 @@
 """`nshell agent …`: what an administrator types on a hypervisor.
 
-nshell agent join --controller HOST[:PORT] --system-id NAME [--uplink NIC --tunnel-address A/LEN]
+nshell agent join --controller HOST[:PORT] --system-id NAME --token TOKEN [--uplink NIC --tunnel-address A/LEN]
 nshell agent run | restore | leave | status
 nshell agent attach netns NAME VPORT | container PID VPORT | tap INTERFACE VPORT
 nshell agent detach VPORT
@@ -8,13 +8,17 @@ nshell agent detach VPORT
 
 import argparse
 import asyncio
+import ipaddress
 import json
 import logging
 import sys
+import time
 from collections.abc import Sequence
 
 from agent import attach, join, uplink
+from agent.enrolment import Token
 from agent.host import Ovs, OvsLocation
+from agent.trust import Files, Granted
 from data.errors import CommandFailed, NshellError
 
 
@@ -37,12 +41,23 @@ def main(argv: Sequence[str]) -> int:
 
 def _join(ovs: Ovs, options: argparse.Namespace) -> list[str]:
     """Join this host to a fabric; running it twice changes nothing."""
+    endpoints = tuple(_endpoint(text, options) for text in options.controller)
+    token = None if options.token is None else Token.read(options.token)
+
+    def sign(system_id: str, request: str) -> Granted:
+        assert token is not None
+        one = next(endpoint for endpoint in endpoints if endpoint.tls)
+        return token.enrol(one.host, one.agent_port, system_id, request)
+
+    if token is not None and not any(endpoint.tls for endpoint in endpoints):
+        raise CommandFailed("token", "a controller on this very host needs none", "leave --token out")
     membership = join.Membership(
-        tuple(_endpoint(text, options) for text in options.controller),
+        endpoints,
         options.system_id,
         options.datapath,
         options.uplink,
         options.tunnel_address,
+        None if token is None else sign,
     )
     return [*join.join(ovs, membership), f"joined as {join.system_id(ovs)}"]
 
@@ -59,7 +74,16 @@ def _endpoint(text: str, options: argparse.Namespace) -> join.Endpoint:
         raise CommandFailed(
             "controller", f"{text!r} is not HOST or HOST:PORT", "write it as 192.0.2.1 or [2001:db8::1]:6640"
         )
-    return join.Endpoint(host, int(port or join.OVSDB_PORT), options.openflow_port, options.agent_port)
+    ports = int(port or join.OVSDB_PORT), options.openflow_port, options.agent_port
+    return join.Endpoint(host, *ports, tls=not _is_here(host))
+
+
+def _is_here(host: str) -> bool:
+    """Whether a controller is on this very host, where it wants no TLS."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _leave(ovs: Ovs, options: argparse.Namespace) -> list[str]:
@@ -102,12 +126,14 @@ def _status(ovs: Ovs, options: argparse.Namespace) -> list[str]:
         for row in ovs.rows(table, "target", "is_connected")
     }
     found = attach.attached(ovs)
+    certificate = Files(ovs.location).facts()
     if options.json:
         return [
             json.dumps(
                 {
                     "system_id": join.system_id(ovs),
                     "targets": controllers,
+                    "certificate_expires": None if certificate is None else certificate.expires,
                     "vports": {
                         one.vport: {"port": one.port, "kind": one.kind, "workload": one.workload} for one in found
                     },
@@ -117,6 +143,9 @@ def _status(ovs: Ovs, options: argparse.Namespace) -> list[str]:
         ]
     lines = [f"system-id  {join.system_id(ovs) or 'none'}"]
     lines += [f"target     {target}  {'connected' if up else 'not connected'}" for target, up in controllers.items()]
+    if certificate is not None:
+        until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(certificate.expires))
+        lines.append(f"certificate of {certificate.system_id}, until {until}")
     return lines + [f"vport      {one.vport}  {one.kind} {one.workload} as {one.port}" for one in found]
 
 
@@ -152,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--openflow-port", type=int, default=join.OPENFLOW_PORT)
     one.add_argument("--agent-port", type=int, default=join.AGENT_PORT)
     one.add_argument("--system-id", help="who this host is in the fabric [what it is already]")
+    one.add_argument("--token", help="from 'request dvrs NAME join-token' at the controller; works once")
     one.add_argument("--uplink", metavar="NIC", help="the underlay NIC, to be put into br-phy")
     one.add_argument("--tunnel-address", metavar="A/LEN", help="this host's address on the underlay")
     one.add_argument("--datapath", choices=join.DATAPATHS, default="system", help="[system]")

@@ -1,16 +1,19 @@
 """The agent's connection to a controller: JSON-RPC 2.0, one object per line, both ways.
 
-The agent dials, says hello with its system-id, then answers what it is asked (controller/agents.py is the
-other end).  A lost connection is dialled again after 1, 2, 4, then every 8 seconds; a silent one is pinged.
+The agent dials (with TLS unless the controller is on this host), says hello with its system-id, then answers what it
+is asked (controller/agents.py is the other end).  A lost connection is dialled again after 1, 2, 4, then every 8
+seconds; a silent one is pinged.
 """
 
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from data.errors import NshellError
+from agent.trust import SERVER_NAME
+from data.errors import CommandFailed, NshellError
 
 LINE_LIMIT = 1 << 20  # bytes of one message, either way
 BACKOFF = (1.0, 2.0, 4.0, 8.0)  # seconds before dialling again
@@ -18,6 +21,7 @@ CONNECT_TIMEOUT = 5.0  # seconds
 HELLO_TIMEOUT = 8.0  # seconds: the controller may first ask an older connection whether it lives
 IDLE_LIMIT = 15.0  # seconds of silence after which the controller is pinged
 PING_TIMEOUT = 5.0  # seconds the controller has to answer
+ANSWER_TIMEOUT = 15.0  # seconds the controller has to answer a question of ours
 AT_ONCE = 4  # diagnostics that may run at the same time
 
 NO_SUCH_METHOD, INVALID_PARAMS, FAILED = -32601, -32602, -32001  # JSON-RPC 2.0, section 5.1; the last is ours
@@ -31,9 +35,21 @@ class Refused(Exception):
 
 
 class Controller:
-    """One controller as the agent sees it.  `handlers` are the methods it may call."""
+    """One controller as the agent sees it.  `handlers` are the methods it may call; `secure` gives TLS anew for each
+    connection, so that a renewed certificate is used, None dials in the clear."""
 
-    def __init__(self, host: str, port: int, hello: Mapping[str, Any], handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        hello: Mapping[str, Any],
+        handlers: Mapping[str, Handler],
+        secure: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
+        self._secure = secure
+        self._writer: asyncio.StreamWriter | None = None
+        self._number = 1  # the hello's
+        self._asked: dict[int, asyncio.Future[Any]] = {}
         self.host = host
         self.port = port
         self.connected = False
@@ -48,7 +64,14 @@ class Controller:
         while True:
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT):
-                    reader, writer = await asyncio.open_connection(self.host, self.port, limit=LINE_LIMIT)
+                    context = None if self._secure is None else self._secure()
+                    reader, writer = await asyncio.open_connection(
+                        self.host,
+                        self.port,
+                        limit=LINE_LIMIT,
+                        ssl=context,
+                        server_hostname=None if context is None else SERVER_NAME,
+                    )
             except (OSError, TimeoutError) as problem:
                 if failures == 0:
                     log.warning("controller %s:%d: %s", self.host, self.port, problem or "no answer")
@@ -61,12 +84,36 @@ class Controller:
                 finally:
                     if self.connected:
                         failures = 0
-                    self.connected = False
+                    self.connected, self._writer = False, None
                     for task in self._tasks:
                         task.cancel()
+                    for answer in self._asked.values():
+                        answer.cancel()
                     writer.close()
             await asyncio.sleep(BACKOFF[min(failures, len(BACKOFF) - 1)])
             failures += 1
+
+    async def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A question of ours. Raises CommandFailed when it is refused or not answered."""
+        where = f"controller {self.host}"
+        if self._writer is None or not self.connected:
+            raise CommandFailed(where, "it is not connected", "")
+        self._number += 1
+        number = self._number
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        try:
+            _send(self._writer, {"id": number, "method": method, "params": params})
+            await asyncio.wait([answer], timeout=ANSWER_TIMEOUT)
+            if not answer.done() or answer.cancelled():
+                raise CommandFailed(where, f"no answer to {method}", "")
+            message = answer.result()
+        finally:
+            del self._asked[number]
+        error, result = message.get("error"), message.get("result")
+        if isinstance(error, dict) or not isinstance(result, dict):
+            said = error if isinstance(error, dict) else {}
+            raise CommandFailed(where, str(said.get("message", "no result")), str(said.get("data", "")))
+        return result
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Say hello, then answer until the connection ends."""
@@ -75,7 +122,7 @@ class Controller:
         if answer is None or answer.get("id") != 1 or "error" in answer:
             error = (answer or {}).get("error")
             raise Refused(error.get("message", "refused") if isinstance(error, dict) else "no answer to our hello")
-        self.connected = True
+        self.connected, self._writer = True, writer
         log.info("controller %s:%d: connected", self.host, self.port)
         silent = False
         while True:
@@ -94,6 +141,15 @@ class Controller:
                 task = asyncio.create_task(self._answer(writer, message))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+            else:
+                self._answered(message)
+
+    def _answered(self, message: Mapping[str, Any]) -> None:
+        """Hand an answer to whoever asked; one that nobody waits for any more is dropped."""
+        number = message.get("id")
+        asked = self._asked.get(number) if isinstance(number, int) else None
+        if asked is not None and not asked.done():
+            asked.set_result(message)
 
     async def _answer(self, writer: asyncio.StreamWriter, message: Mapping[str, Any]) -> None:
         """Carry one call out and answer it, unless it is a notification."""

@@ -2,13 +2,15 @@
 
     upkeep, every 2 s: the uplink has its addresses, the tunnel neighbours are resolved
     one connection per controller: hello, neighbours, diagnostics
+    renewal, at two thirds of the certificate's life: a new key and certificate, asked for over one of these connections
 Open vSwitch may be stopped and started meanwhile; the agent waits for it.  Stopping the agent loses nothing.
 """
 
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import agent
@@ -18,9 +20,13 @@ from agent.host import Ovs
 from agent.join import endpoints, system_id
 from agent.neighbours import CHECK_INTERVAL, Neighbours
 from agent.rpc import Controller, Handler
+from agent.trust import Files, Granted
 from data.errors import CommandFailed, NshellError
 
 log = logging.getLogger("nshell.agent")
+
+RENEWAL_CHECK = 3600.0  # seconds at most between two looks at the certificate
+RENEWAL_RETRY = (5.0, 600.0)  # seconds, the least and the most, to the next attempt after one that failed
 
 
 class Service:
@@ -42,6 +48,7 @@ class Service:
         self._neighbours = Neighbours(ovs, userspace=root["external_ids"].get("nshell-datapath") == "netdev")
         self._diagnostics = Diagnostics(ovs)
         self._trouble = ""
+        self._files = Files(ovs.location)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -56,8 +63,41 @@ class Service:
         hello = {"system_id": self.name, "version": agent.__version__}
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._upkeep())
+            secured = []
             for one in self.endpoints:
-                tasks.create_task(Controller(one.host, one.agent_port, hello, handlers).run())
+                secure = self._files.context if one.tls else None
+                controller = Controller(one.host, one.agent_port, hello, handlers, secure)
+                tasks.create_task(controller.run())
+                if one.tls:
+                    secured.append(controller)
+            if secured:
+                tasks.create_task(self._renewal(secured))
+
+    async def _renewal(self, controllers: Sequence[Controller]) -> None:
+        """A new key and certificate when the present one has lived two thirds of its life."""
+        retry = RENEWAL_RETRY[0]
+        while True:
+            due = await asyncio.to_thread(self._files.renew_at)
+            wait = RENEWAL_CHECK if due is None else due - time.time()
+            if wait > 0:
+                await asyncio.sleep(min(wait, RENEWAL_CHECK))
+                continue
+            try:
+                await self._renew(next((one for one in controllers if one.connected), controllers[0]))
+                retry = RENEWAL_RETRY[0]
+            except NshellError as problem:
+                log.warning("the certificate is not renewed yet: %s: %s", problem.where, problem.cause)
+                await asyncio.sleep(retry)
+                retry = min(2 * retry, RENEWAL_RETRY[1])
+
+    async def _renew(self, controller: Controller) -> None:
+        from agent import keys
+
+        key, request = await asyncio.to_thread(keys.new_key)
+        answer = await controller.ask("renew", {"request": request})
+        granted = Granted(str(answer.get("certificate")), self._files.authority.read_text())
+        await asyncio.to_thread(self._files.install, self.name, key, granted)
+        log.info("the certificate is renewed")
 
     async def _told_neighbours(self, params: Mapping[str, Any]) -> dict[str, Any]:
         peers = params.get("peers")

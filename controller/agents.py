@@ -2,7 +2,9 @@
 
 Agents dial in and speak JSON-RPC 2.0, one object per line, both ways (agent/rpc.py is the other end):
 
-    agent -> controller   hello {system_id, version}    first, within HELLO_TIMEOUT
+    agent -> controller   hello {system_id, version}    first, within HELLO_TIMEOUT; over TLS as in its certificate
+                          authority, enroll             instead of hello, over TLS without a certificate: to get one
+                          renew {request}               a certificate after the one that this connection was opened with
     controller -> agent   neighbours {peers}            the tunnel addresses to keep resolved; at hello and on change
                           trace, conntrack, appctl, ovs the diagnostics of agent/diagnostics.py
     both                  ping                          when nothing was heard for a while
@@ -14,141 +16,79 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from controller.agentlink import LINE_LIMIT, AgentInfo, Broken, Link
+from controller.dialin import Refusal
 from controller.events import Events, Kind
+from controller.trust.door import ANONYMOUS, Credential, Gate
+from controller.trust.office import Trust
 from data.errors import CommandFailed
 
 __all__ = ["AgentInfo", "AgentServer"]
 
 log = logging.getLogger(__name__)
 
-LINE_LIMIT = 1 << 20  # bytes of one message, either way
 HELLO_TIMEOUT = 5.0  # seconds from connecting to a valid hello
 IDLE_LIMIT = 10.0  # seconds of silence after which the agent is pinged
 PING_TIMEOUT = 3.0  # seconds an agent has to answer a ping
 CALL_TIMEOUT = 15.0  # seconds an agent has to answer a diagnostic question
 CONNECTIONS_MAX = 4096  # open connections, said hello or not
 NAME_LIMIT = 255  # characters of a system-id
-REFUSED_MAX = 1000  # system-ids whose refusal is remembered
 VERSION_LIMIT = 40  # characters kept of an agent's version
 
 PARSE_ERROR, INVALID_REQUEST, NO_SUCH_METHOD = -32700, -32600, -32601  # JSON-RPC 2.0, section 5.1
 REFUSED = -32000  # ours: the hello is understood and not accepted
 
 
-class _Broken(Exception):
-    """The other side breaks the protocol; the text says how."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentInfo:
-    """A connected agent. `since` is seconds since the epoch."""
-
-    system_id: str
-    version: str
-    peer: str
-    since: float
-
-
-class _Connection:
-    """One agent's connection: writes lines, matches answers to questions."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        name = writer.get_extra_info("peername")
-        self.peer = f"{name[0]}:{name[1]}" if name else "?"
-        self.info: AgentInfo | None = None
-        self._number = 0
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
-
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Queues one message; an agent that does not read for LINE_LIMIT bytes is cut off."""
-        self.writer.write(json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":")).encode() + b"\n")
-        if self.writer.transport.get_write_buffer_size() > 4 * LINE_LIMIT:
-            self.close()
-
-    async def ask(self, method: str, params: Mapping[str, Any], timeout: float) -> Any:
-        """One question and its answer; raises TimeoutError, ConnectionError or CommandFailed."""
-        self._number += 1
-        number = self._number
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-        try:
-            self.send({"id": number, "method": method, "params": params})
-            async with asyncio.timeout(timeout):
-                return await answer
-        finally:
-            del self._waiting[number]
-
-    async def read(self, timeout: float) -> dict[str, Any] | None:
-        """The next message, None at the end; raises _Broken for what is not one, TimeoutError for silence."""
-        try:
-            async with asyncio.timeout(timeout):
-                line = await self.reader.readline()
-        except ValueError:
-            raise _Broken(f"a line of more than {LINE_LIMIT} bytes") from None
-        except ConnectionError:
-            return None
-        if not line.endswith(b"\n"):
-            return None
-        try:
-            message = json.loads(line)
-        except (ValueError, RecursionError):
-            raise _Broken(f"{line[:40]!r} is not JSON") from None
-        if not isinstance(message, dict):
-            raise _Broken("a message that is not an object")
-        return message
-
-    def answered(self, message: Mapping[str, Any]) -> None:
-        """Hands an answer to whoever asked; one that nobody waits for any more is dropped."""
-        number = message.get("id")
-        answer = self._waiting.get(number) if isinstance(number, int) else None
-        if answer is None or answer.done():
-            return
-        error = message.get("error")
-        if error is None:
-            answer.set_result(message.get("result"))
-            return
-        said = error if isinstance(error, dict) else {}
-        answer.set_exception(
-            CommandFailed(
-                f"agent {self.info.system_id if self.info else self.peer}",
-                str(said.get("message", error)),
-                str(said.get("data", "")),
-            )
-        )
-
-    def close(self) -> None:
-        self.writer.close()
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(ConnectionResetError("the connection was lost"))
-
-
 class AgentServer:
     """The agents by system-id.  `admit` gives the reason to refuse a system-id, or None."""
 
-    def __init__(self, events: Events, admit: Callable[[str], str | None] | None = None) -> None:
+    def __init__(
+        self, events: Events, admit: Callable[[str], str | None] | None = None, trust: Trust | None = None
+    ) -> None:
+        """Without `trust` everybody is let in, in the clear: for tests of what is spoken."""
         self._events = events
         self._admit = admit
-        self._agents: dict[str, _Connection] = {}
+        self._trust = trust
+        self._gates: set[Gate] = set()
+        self._agents: dict[str, Link] = {}
         self._arriving: set[str] = set()
         self._peers: dict[str, tuple[str, ...]] = {}
-        self._refused: dict[str, str] = {}  # what was said last, so that a retry is not one more event
-        self._open: set[_Connection] = set()
+        self._open: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Listens; port 0 takes a free one. Returns the port. Raises OSError."""
-        self._server = await asyncio.start_server(self._arrived, host, port, limit=LINE_LIMIT)
+        self._server = await asyncio.get_running_loop().create_server(self._protocol, host, port)
         return self.port or port
+
+    def _protocol(self) -> asyncio.BaseProtocol:
+        if self._trust is None:
+            return self._enter(None)
+        if len(self._open) + len(self._gates) >= CONNECTIONS_MAX:
+            return Refusal("agent", CONNECTIONS_MAX)
+        gate = Gate(self._trust.door, "agent", False, self._enter, self._gates.discard)
+        self._gates.add(gate)
+        return gate
+
+    def _enter(self, certificate: Credential | None) -> asyncio.BaseProtocol:
+        def arrived(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = Link(reader, writer, certificate)
+            if len(self._open) >= CONNECTIONS_MAX:
+                log.warning("agent %s: refused, %d connections are open", connection.peer, CONNECTIONS_MAX)
+                connection.close()
+                return
+            self._open.add(connection)  # now and not in the task: `cut` must find whoever the door has let in
+            task = asyncio.get_running_loop().create_task(self._arrived(connection))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(limit=LINE_LIMIT), arrived)
 
     def stop_listening(self) -> None:
         """Lets nobody in any more; `start` begins again. Connections stay."""
@@ -160,8 +100,18 @@ class AgentServer:
         """Ends all connections; who dials again gets in."""
         if self._open:
             self._events.add(Kind.HYPERVISOR, f"{len(self._open)} connections of agents are ended: {reason}")
+        for gate in tuple(self._gates):
+            gate.abort()
         for connection in tuple(self._open):
             connection.close()
+
+    def cut(self, system_id: str, reason: str) -> int:
+        """Ends the connections that this system-id's certificates opened; how many."""
+        found = [one for one in self._open if one.certificate is not None and one.certificate.system_id == system_id]
+        for connection in found:
+            log.info("agent %s: %s", self._named(connection), reason)
+            connection.close()
+        return len(found)
 
     async def close(self) -> None:
         """Closes the listener and every connection, and waits for their tasks to end."""
@@ -223,21 +173,11 @@ class AgentServer:
     def _tell_peers(self, system_id: str) -> None:
         self._agents[system_id].send({"method": "neighbours", "params": {"peers": self._peers.get(system_id, ())}})
 
-    async def _arrived(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = _Connection(reader, writer)
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        if len(self._open) >= CONNECTIONS_MAX:
-            log.warning("agent %s: refused, %d connections are open", connection.peer, CONNECTIONS_MAX)
-            connection.close()
-            return
-        self._open.add(connection)
+    async def _arrived(self, connection: Link) -> None:
         try:
             if await self._greet(connection):
                 await self._serve(connection)
-        except _Broken as problem:
+        except Broken as problem:
             text = f"agent {self._named(connection)}: {problem}; closed"
             if connection.info is None:
                 log.warning("%s", text)  # no event: strangers must not push out what happened to hypervisors
@@ -246,15 +186,21 @@ class AgentServer:
         finally:
             self._gone(connection)
 
-    async def _greet(self, connection: _Connection) -> bool:
+    async def _greet(self, connection: Link) -> bool:
         """The hello: whether this agent is accepted, and then known."""
         try:
             message = await connection.read(HELLO_TIMEOUT)
         except TimeoutError:
-            raise _Broken(f"no hello within {HELLO_TIMEOUT:g} s") from None
+            raise Broken(f"no hello within {HELLO_TIMEOUT:g} s") from None
         if message is None:
             return False
         params = message.get("params")
+        if self._trust is not None and connection.certificate is not None:
+            if message.get("method") in ("authority", "enroll"):
+                await self._enrol(self._trust, connection, message)
+                return False
+            if connection.certificate is ANONYMOUS:
+                raise Broken("it has no certificate, and asks for something else than one")
         name = params.get("system_id") if isinstance(params, dict) else None
         if (
             message.get("method") != "hello"
@@ -263,14 +209,19 @@ class AgentServer:
             or not name.isprintable()
         ):
             connection.send({"id": message.get("id"), "error": {"code": INVALID_REQUEST, "message": "say hello first"}})
-            raise _Broken("the first message is not a hello with a system_id")
+            raise Broken("the first message is not a hello with a system_id")
         assert isinstance(params, dict)
-        reason = await self._reason_to_refuse(name)
+        if connection.certificate is not None and connection.certificate.system_id != name:
+            reason: str | None = f"its certificate is that of {connection.certificate.system_id}"
+        else:
+            reason = await self._reason_to_refuse(name)
         if reason is not None:
             connection.send({"id": message.get("id"), "error": {"code": REFUSED, "message": reason}})
-            self._note_refusal(name, connection.peer, reason)
+            about = f"agent {name if connection.certificate is None else connection.certificate.system_id}"
+            text = f"agent {name} from {connection.peer.rpartition(':')[0]} refused: {reason}"
+            self._events.once(Kind.IDENTITY, about, reason, text)
             return False
-        self._refused.pop(name, None)
+        self._events.settled(f"agent {name}")
         version = str(params.get("version", ""))[:VERSION_LIMIT]
         connection.info = AgentInfo(name, version, connection.peer, time.time())
         self._agents[name] = connection
@@ -279,14 +230,36 @@ class AgentServer:
         self._tell_peers(name)
         return True
 
-    def _note_refusal(self, name: str, peer: str, reason: str) -> None:
-        """One event for each new reason; a refused agent dials again every 8 seconds."""
-        if self._refused.get(name) == reason:
-            return
-        if len(self._refused) >= REFUSED_MAX:
-            self._refused.clear()
-        self._refused[name] = reason
-        self._events.add(Kind.IDENTITY, f"agent {name} from {peer} refused: {reason}")
+    async def _enrol(self, trust: Trust, connection: Link, message: Mapping[str, Any]) -> None:
+        """What somebody may ask who has no certificate yet; the connection ends with the answer."""
+        given = message.get("params")
+        params = given if isinstance(given, dict) else {}
+        name = str(params.get("system_id", ""))
+        try:
+            if message["method"] == "authority":
+                connection.send({"id": message.get("id"), "result": {"authority": await trust.authority_pem()}})
+                return
+            if (reason := self._admit(name) if self._admit is not None else None) is not None:
+                raise CommandFailed("join", reason, f"configure it first: set dvrs {name} tunnel-address ADDRESS")
+            secret, request = str(params.get("secret", "")), str(params.get("request", ""))
+            connection.send(
+                {"id": message.get("id"), "result": await trust.enrol(name, secret, request, connection.peer)}
+            )
+        except CommandFailed as problem:
+            trust.door.refused("agent", connection.peer, f"{problem.where}: {problem.cause}")
+            connection.send({"id": message.get("id"), "error": _error(problem)})
+
+    async def _renew(self, connection: Link, message: Mapping[str, Any]) -> None:
+        """A new certificate for an agent that has one."""
+        params, certificate = message.get("params"), connection.certificate
+        try:
+            if self._trust is None or certificate is None:
+                raise CommandFailed("certificate", "this connection has none", "join with a token")
+            request = str(params.get("request", "")) if isinstance(params, dict) else ""
+            connection.send({"id": message.get("id"), "result": await self._trust.renew(certificate, request)})
+        except CommandFailed as problem:
+            log.warning("agent %s: renewal refused: %s", self._named(connection), problem.cause)
+            connection.send({"id": message.get("id"), "error": _error(problem)})
 
     async def _reason_to_refuse(self, name: str) -> str | None:
         """Why a new connection may not have this system-id; an older one that does not answer is dropped."""
@@ -307,7 +280,7 @@ class AgentServer:
         finally:
             self._arriving.discard(name)
 
-    async def _serve(self, connection: _Connection) -> None:
+    async def _serve(self, connection: Link) -> None:
         """Reads until the connection ends; a silent agent is pinged, and dropped when it stays silent."""
         silent = False
         while True:
@@ -315,7 +288,7 @@ class AgentServer:
                 message = await connection.read(PING_TIMEOUT if silent else IDLE_LIMIT)
             except TimeoutError:
                 if silent:
-                    raise _Broken("it does not answer a ping") from None
+                    raise Broken("it does not answer a ping") from None
                 silent = True
                 connection.send({"id": 0, "method": "ping", "params": {}})  # any word is an answer
                 continue
@@ -326,10 +299,12 @@ class AgentServer:
                 connection.answered(message)
             elif message["method"] == "ping":
                 connection.send({"id": message.get("id"), "result": {}})
+            elif message["method"] == "renew":
+                await self._renew(connection, message)
             elif "id" in message:
                 connection.send({"id": message["id"], "error": {"code": NO_SUCH_METHOD, "message": "no such method"}})
 
-    async def _answers(self, connection: _Connection) -> bool:
+    async def _answers(self, connection: Link) -> bool:
         try:
             await connection.ask("ping", {}, PING_TIMEOUT)
         except (TimeoutError, ConnectionError):
@@ -338,7 +313,7 @@ class AgentServer:
             return True  # even a refusal is an answer
         return True
 
-    def _gone(self, connection: _Connection) -> None:
+    def _gone(self, connection: Link) -> None:
         """Forgets a connection; the name may already belong to its successor."""
         connection.close()
         self._open.discard(connection)
@@ -348,5 +323,9 @@ class AgentServer:
             self._events.add(Kind.HYPERVISOR, f"agent {name} disconnected")
 
     @staticmethod
-    def _named(connection: _Connection) -> str:
+    def _named(connection: Link) -> str:
         return f"{connection.info.system_id} ({connection.peer})" if connection.info else connection.peer
+
+
+def _error(problem: CommandFailed) -> dict[str, object]:
+    return {"code": REFUSED, "message": problem.cause, "data": problem.remedy}

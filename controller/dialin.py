@@ -1,8 +1,9 @@
 """A listener that hypervisors dial into, whatever they speak.
 
 It bounds what a stranger can cost: a number of connections, and garbage is one line in the log (the protocols bound the
-handshake and the size of a message themselves). ``on_connect`` runs as a task of its own once a connection has said
-who it is; ``on_disconnect`` is called for exactly those connections that were announced so.
+handshake and the size of a message themselves). Who is not on this machine comes through `trust/door.py`, which demands
+TLS and a certificate; a connection's `certificate` then says whose. ``on_connect`` runs as a task of its own once a
+connection has said who it is; ``on_disconnect`` is called for exactly those connections that were announced so.
 Next: `openflow/server.py` and `ovsdb/server.py`, the two that stand on it.
 """
 
@@ -15,12 +16,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from controller.trust.door import Credential, Door, Gate
+
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 2000
 _BACKLOG = 1024  # 500 hypervisors that return at the same time must not wait for a retransmitted SYN
 
-__all__ = ["MAX_CONNECTIONS", "DialIn"]
+__all__ = ["MAX_CONNECTIONS", "DialIn", "Refusal"]
 
 
 class Dialled(Protocol):
@@ -28,6 +31,7 @@ class Dialled(Protocol):
 
     peer: str
     probe_interval: float
+    certificate: Credential | None
 
     def close(self, reason: str) -> None:
         """End it."""
@@ -54,7 +58,11 @@ class DialIn(ABC, Generic[C]):
         probe_interval: float = 5.0,
         *,
         max_connections: int = MAX_CONNECTIONS,
+        door: Door | None = None,
     ) -> None:
+        """Without a `door` everybody is let in, in the clear: for tests and benchmarks of a protocol alone."""
+        self._door = door
+        self._gates: set[Gate] = set()
         self._on_connect, self._on_disconnect = on_connect, on_disconnect
         self._probe_interval, self._max_connections = probe_interval, max_connections
         self._servers: list[asyncio.Server] = []
@@ -91,8 +99,17 @@ class DialIn(ABC, Generic[C]):
 
     def end_connections(self, reason: str) -> None:
         """End all connections; who dials again gets in."""
+        for gate in tuple(self._gates):
+            gate.abort()
         for connection in list(self._all):
             connection.close(reason)
+
+    def cut(self, system_id: str, reason: str) -> int:
+        """End the connections that this system-id's certificates opened; how many."""
+        found = [one for one in self._all if one.certificate is not None and one.certificate.system_id == system_id]
+        for connection in found:
+            connection.close(reason)
+        return len(found)
 
     def set_probe_interval(self, seconds: float) -> None:
         """Probe at this interval from the next probe on, also those that are connected."""
@@ -133,9 +150,17 @@ class DialIn(ABC, Generic[C]):
                 log.exception("%s of %s: on_disconnect failed", self.protocol, name)
 
     def _protocol(self) -> asyncio.BaseProtocol:
-        if len(self._all) >= self._max_connections:
-            return _Refusal(self.protocol, self._max_connections)
+        if len(self._all) + len(self._gates) >= self._max_connections:
+            return Refusal(self.protocol, self._max_connections)
+        if self._door is None:
+            return self._enter(None)
+        gate = Gate(self._door, self.protocol, True, self._enter, self._gates.discard)
+        self._gates.add(gate)
+        return gate
+
+    def _enter(self, certificate: Credential | None) -> asyncio.BaseProtocol:
         connection = self.accept(self._probe_interval)
+        connection.certificate = certificate
         self._all.add(connection)
         assert isinstance(connection, asyncio.BaseProtocol)
         return connection
@@ -151,7 +176,7 @@ class DialIn(ABC, Generic[C]):
             connection.close("internal error, see the log")
 
 
-class _Refusal(asyncio.Protocol):
+class Refusal(asyncio.Protocol):
     """A connection above the limit: closed at once."""
 
     def __init__(self, protocol: str, limit: int) -> None:

@@ -52,6 +52,7 @@ class Events:
         self._events: deque[Event] = deque(maxlen=LIMIT)
         self._packets: deque[Event] = deque(maxlen=LIMIT)
         self._watchers: set[Callable[[Event], None]] = set()
+        self._said: dict[str, str] = {}
 
     def add(self, kind: Kind, text: str) -> None:
         """Records and logs one event; a FAULT is logged as a warning."""
@@ -60,6 +61,19 @@ class Events:
         log.log(logging.WARNING if kind is Kind.FAULT else logging.INFO, "%s: %s", kind, text)
         for watcher in tuple(self._watchers):
             watcher(event)
+
+    def once(self, kind: Kind, about: str, why: str, text: str) -> None:
+        """Records an event unless the last one `about` somebody, who tries again and again, had the same `why`."""
+        if self._said.get(about) == why:
+            return
+        if len(self._said) >= LIMIT:
+            self._said.clear()
+        self._said[about] = why
+        self.add(kind, text)
+
+    def settled(self, about: str) -> None:
+        """What was said `about` somebody is over: the same later on is news."""
+        self._said.pop(about, None)
 
     def watch(self, watcher: Callable[[Event], None]) -> Callable[[], None]:
         """Calls `watcher` with every later event, on the loop; returns what ends it."""

@@ -4,6 +4,7 @@
                    │   ├── upkeep.py       workloads that move, reconcile, drift
                    │   ├── hypervisors.py  contact: admission, set-up, identity
                    │   ├── listeners.py    where hypervisors dial in
+                   │   ├── trust/          whom they are let in as
                    │   └── network.py      what is committed and compiled now
                    └── store, through ONE writer thread
 
@@ -15,12 +16,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from controller.agents import AgentServer
-from controller.commits import Commits, Outcome
+from controller.commits import Commits, Outcome, Participant
 from controller.events import Events, Kind
 from controller.hypervisors import Hypervisors
 from controller.listeners import Listeners
@@ -36,14 +37,16 @@ from controller.reconcile import Reconciled
 from controller.remembered import Remembered
 from controller.topology import Interface, Topology
 from controller.transaction import silent
+from controller.trust.office import Trust
 from controller.upkeep import Upkeep
-from data.configuration import Edits, Running
+from data.configuration import Configuration, Edits, Running
+from data.difference import Changes
 from data.errors import CommandFailed
 from data.path import Path
-from data.schema.objects import Controller
-from data.store import HistoryEntry, Store
+from data.schema.objects import Controller, Object
+from data.store import AuditRow, HistoryEntry, Store
 
-__all__ = ["Fabric", "Outcome", "Plan"]
+__all__ = ["Fabric", "Outcome", "Participant", "Plan"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,7 +76,9 @@ class Fabric:
         self._network = network = Network(running, numbers, interfaces, self.events, self._clock)
         self._upkeep = Upkeep(network, self._remember, self._returned)
         self._hypervisors = Hypervisors(network, self._upkeep)
-        self._listeners = Listeners(self._hypervisors, network)
+        self._trust = Trust(self.store, self.submit, self.events, self._clock)
+        await self._trust.start()
+        self._listeners = Listeners(self._hypervisors, network, self._trust)
         neighbours = Neighbours(network, lambda system_id, peers: self.agents.set_peers(system_id, peers))
         self._commits = Commits(
             network, self.store, self.submit, self._upkeep.stranded, (self._listeners, self._hypervisors), self._clock
@@ -85,11 +90,16 @@ class Fabric:
         gc.collect()
         gc.freeze()  # the configuration is not looked at again by every collection
 
+    def add_participant(self, participant: Participant) -> None:
+        """Lets something else take part in every commit from now on (the SSH listener, the sessions)."""
+        self._commits.add_participant(participant)
+
     async def stop(self) -> None:
         """Ends commits that are under way, listeners and tasks; switches keep their flows."""
         if self._network is not None:
             await self._commits.stop()
             await self._listeners.close()
+            await self._trust.stop()
             await self._upkeep.stop()
         await asyncio.to_thread(self._writer.shutdown)
 
@@ -109,6 +119,11 @@ class Fabric:
     @property
     def running(self) -> Running:
         """The committed configuration; changed in place by commits."""
+        return self.network.configured
+
+    @property
+    def acting(self) -> Configuration:
+        """The part of it that is not deactivated, what the network does. Ask anew after each commit."""
         return self.network.running
 
     @property
@@ -119,6 +134,11 @@ class Fabric:
     def agents(self) -> AgentServer:
         """The hypervisors' agents that are connected, for diagnostics."""
         return self._listeners.agents
+
+    @property
+    def trust(self) -> Trust:
+        """Certificates of hypervisors, and the tokens with which they join."""
+        return self._trust
 
     @property
     def topology(self) -> Topology:
@@ -160,6 +180,22 @@ class Fabric:
         """Revisions and failed commits with their receipts, the newest first."""
         return await self.submit(self.store.history, limit)
 
+    async def difference(self, first: int, second: int) -> Changes:
+        """What changed from one revision to another, which may be the older one."""
+        return await self.submit(self.store.difference, first, second)
+
+    async def objects_at(self, number: int) -> dict[Path, Object]:
+        """Every object of a revision."""
+        return await self.submit(self.store.objects_at, number)
+
+    async def at_revision(self, number: int) -> Running:
+        """The whole configuration of a revision; its index is built in a thread."""
+        return await asyncio.to_thread(Running, await self.objects_at(number), number)
+
+    async def last_changes(self, paths: Iterable[Path]) -> dict[Path, tuple[int, str]]:
+        """Revision and author of the last change of each path that was ever there."""
+        return await self.submit(self.store.last_changes, list(paths))
+
     # Change -------------------------------------------------------------------------------------------------
 
     async def plan(self, edits: Edits) -> Plan:
@@ -177,19 +213,22 @@ class Fabric:
         progress: Callable[[str], None] | None = None,
         candidate_of: str | None = None,
         again: Callable[[], Edits] | None = None,
+        audit: AuditRow | None = None,
     ) -> Outcome:
         """Makes the edits the next revision, on every hypervisor and in the store, or changes nothing.
 
         `confirmed`: minutes after which the former revision returns unless somebody confirms. `strict`: an absent
         hypervisor is a failure. `progress` is told how far it is. `candidate_of`: the user whose kept candidate ends
         with the revision, in the same transaction. `again` gives the edits anew when somebody else's commit came
-        first, because these were made from the revision before. The caller leaves `edits` as they are.
+        first, because these were made from the revision before. The caller leaves `edits` as they are. `audit`: the row
+        of the command, which is written in the same transaction.
 
         Raises CheckFailed, ApplyFailed (everything is back as it was), StoreUnavailable (the same).
         """
         return await self._commits.commit(
             edits, author, comment,
             confirmed=confirmed, strict=strict, report=progress or silent, candidate_of=candidate_of, again=again,
+            audit=audit,
         )  # fmt: skip
 
     async def confirm(self, author: str) -> int:

@@ -7,6 +7,9 @@
     OpenFlow dials in ──datapath id──> the one that this identity's bridge was given ──> reconcile ──> ready
                         else it waits, after STRANGER_PAUSE it is shown as unknown
 
+Over TLS a connection's certificate says who it is (`trust/`): a database must hold that system-id, a switch must have
+the datapath id that the same name's database was given. In the clear, on this machine, both are believed.
+
 An identity has one connection. A second one is refused while the first still answers, and replaces it otherwise: a
 hypervisor that was rebooted must get in at once, one that pretends to be another must not.
 """
@@ -27,9 +30,12 @@ from controller.ovsdb.model import BRIDGE, Change
 from controller.ovsdb.setup import ensure, setup_for
 from controller.policylog import PolicyLog
 from controller.topology import Standing
+from controller.trust.door import Credential
 from controller.upkeep import Upkeep
 from data.configuration import Edits
 from data.schema.objects import Controller, Dvrs
+
+Claim = tuple[str | None, int]  # a proved system-id, and the datapath id that it says
 
 __all__ = ["ECHO_LIMIT", "STRANGER_PAUSE", "Hypervisors", "datapath_id"]
 
@@ -54,7 +60,7 @@ class Hypervisors:
         self._admitted: dict[str, Database] = {}  # hypervisor -> its OVSDB connection
         self._names: dict[int, str] = {}  # datapath id -> hypervisor that OVSDB vouched for
         self._checking: set[str] = set()  # hypervisors whose bridge is about to be looked at
-        self._waiting: dict[int, Switch] = {}  # datapath id -> a switch that nobody has vouched for yet
+        self._waiting: dict[Claim, Switch] = {}  # switches that nobody has vouched for yet
         self._switches: dict[str, Switch] = {}  # hypervisor -> its OpenFlow connection
 
     # OVSDB --------------------------------------------------------------------------------------------------
@@ -62,6 +68,9 @@ class Hypervisors:
     async def database_connected(self, database: Database) -> None:
         """An OVSDB server dialled in and said who it is."""
         identity = database.system_id
+        if self._pretends(database.certificate, identity, database.peer, "OVSDB"):
+            database.close("its certificate is another hypervisor's")
+            return
         if not identity:
             database.on_change = self.database_changed
             self._network.topology.stranger(database.peer, "it has no system-id", ovsdb_peer=database.peer)
@@ -78,6 +87,7 @@ class Hypervisors:
         if database.ended is not None:
             return
         self._databases[identity] = database
+        self._network.events.settled(f"{identity} OVSDB")
         database.on_change = self.database_changed
         await self._admit(identity, database)
 
@@ -126,7 +136,7 @@ class Hypervisors:
         if not await self._set_up(name, item, database) or self._admitted.get(name) is not database:
             return
         self._report(name, database)
-        switch = self._waiting.pop(number, None)
+        switch = self._waiting.pop((_proved(database), number), None)
         if switch is not None and switch.ended is None:
             await self._bind(name, switch)
             return
@@ -174,16 +184,19 @@ class Hypervisors:
 
     async def switch_connected(self, switch: Switch) -> None:
         """A switch dialled in and said its datapath id."""
-        name = self._names.get(switch.datapath_id)
-        if name is not None and name in self._admitted:
+        name, claim = self._names.get(switch.datapath_id), (_proved(switch), switch.datapath_id)
+        if name is not None and self._pretends(switch.certificate, self._identity_of(name), switch.peer, "OpenFlow"):
+            switch.close("its certificate is another hypervisor's")
+            return
+        if name is not None and name in self._admitted and _proved(self._admitted[name]) == claim[0]:
             await self._bind(name, switch)
             return
-        other = self._waiting.get(switch.datapath_id)
+        other = self._waiting.get(claim)
         if other is not None and other.ended is None:
             other.close("another connection has this datapath id")
-        self._waiting[switch.datapath_id] = switch
+        self._waiting[claim] = switch
         await asyncio.sleep(STRANGER_PAUSE)
-        if self._waiting.get(switch.datapath_id) is switch and switch.ended is None:
+        if self._waiting.get(claim) is switch and switch.ended is None:
             self._network.topology.stranger(
                 f"datapath {switch.datapath_id:016x}", "no OVSDB connection vouches for it",
                 openflow_peer=switch.peer, datapath_id=switch.datapath_id,
@@ -191,8 +204,9 @@ class Hypervisors:
 
     def switch_closed(self, switch: Switch, reason: str) -> None:
         """An OpenFlow connection ended."""
-        if self._waiting.get(switch.datapath_id) is switch:
-            del self._waiting[switch.datapath_id]
+        claim = _proved(switch), switch.datapath_id
+        if self._waiting.get(claim) is switch:
+            del self._waiting[claim]
             self._network.topology.stranger_left(f"datapath {switch.datapath_id:016x}")
         name = self._names.get(switch.datapath_id, "")
         channel = self._network.channels.get(name)
@@ -219,6 +233,7 @@ class Hypervisors:
         if channel is None or switch.ended is not None:
             return
         self._switches[name] = switch
+        self._network.events.settled(f"{self._identity_of(name)} OpenFlow")
         channel.connected(switch)
         topology.note(name, openflow_peer=switch.peer)
         self._stand(name, "reading its flows back")
@@ -294,6 +309,15 @@ class Hypervisors:
             state = Standing.CONNECTED
         self._network.topology.stand(name, state, reason)
 
+    def _pretends(self, certificate: Credential | None, claimed: str | None, peer: str, protocol: str) -> bool:
+        """Whether a connection says that it is somebody else than its certificate does; told once."""
+        if certificate is None or certificate.system_id == claimed:
+            return False
+        text = f"{certificate.system_id} from {peer.rpartition(':')[0]} refused: it says over {protocol} that it is "
+        about = f"{certificate.system_id} {protocol}"  # and not what it claims: it may claim a million names
+        self._network.events.once(Kind.IDENTITY, about, "pretends", text + (claimed or "nobody"))
+        return True
+
     def _refuse(self, identity: str, newcomer: str, present: str, protocol: str) -> None:
         text = f"{identity}: second {protocol} connection from {newcomer} refused, the one from {present} answers"
         self._network.events.add(Kind.IDENTITY, text)
@@ -304,6 +328,11 @@ class Hypervisors:
     def _identity_of(self, name: str) -> str:
         known = self._network.topology.hypervisors.get(name)
         return "" if known is None else known.system_id
+
+
+def _proved(connection: Database | Switch) -> str | None:
+    """The system-id that a connection's certificate has proved, None in the clear."""
+    return None if connection.certificate is None else connection.certificate.system_id
 
 
 async def _answers(connection: Database | Switch) -> bool:

@@ -25,6 +25,7 @@ from controller.hypervisors import Hypervisors
 from controller.network import Network
 from controller.openflow.server import OpenFlowServer
 from controller.ovsdb.server import OvsdbServer
+from controller.trust.office import Trust
 from data.configuration import Edits
 from data.errors import ApplyFailed
 from data.schema.objects import Controller
@@ -53,6 +54,8 @@ class Server(Protocol):
 
     async def start(self, host: str, port: int) -> int: ...
 
+    def cut(self, system_id: str, reason: str) -> int: ...
+
     def stop_listening(self) -> None: ...
 
     def end_connections(self, reason: str) -> None: ...
@@ -63,11 +66,12 @@ class Server(Protocol):
 class Listeners:
     """The servers, for life, and where they listen now. `agents` are those that dialled in."""
 
-    def __init__(self, hypervisors: Hypervisors, network: Network) -> None:
+    def __init__(self, hypervisors: Hypervisors, network: Network, trust: Trust) -> None:
         self._network = network
-        self.agents = AgentServer(network.events, self._refusal)
-        self._openflow = OpenFlowServer(hypervisors.switch_connected, hypervisors.switch_closed)
-        self._ovsdb = OvsdbServer(hypervisors.database_connected, hypervisors.database_closed)
+        self.agents = AgentServer(network.events, self._refusal, trust)
+        self._openflow = OpenFlowServer(hypervisors.switch_connected, hypervisors.switch_closed, door=trust.door)
+        self._ovsdb = OvsdbServer(hypervisors.database_connected, hypervisors.database_closed, door=trust.door)
+        trust.cut = self._cut
         self._servers: dict[str, Server] = {
             "openflow": self._openflow, "ovsdb": self._ovsdb, "agent": self.agents,
         }  # fmt: skip
@@ -178,6 +182,9 @@ class Listeners:
         interval = float(settings.probe_interval)
         self._openflow.set_probe_interval(interval)
         self._ovsdb.set_probe_interval(interval)
+
+    def _cut(self, system_id: str, reason: str) -> int:
+        return sum(server.cut(system_id, reason) for server in self._servers.values())
 
     def _refusal(self, system_id: str) -> str | None:
         """Why an agent is not let in."""

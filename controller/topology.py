@@ -215,6 +215,8 @@ class Topology:
 
         Interfaces of the hypervisors `without` do not count.
         """
+        if uuid not in self._claims and full_name not in self._claims:
+            return None
         claims = [*self._claims.get(uuid, ()), *self._claims.get(full_name, ())]
         claims = [claim for claim in claims if claim.dvrs not in without] if without else claims
         return max(claims, key=lambda claim: claim.order, default=None)

@@ -26,6 +26,7 @@ from controller.openflow.bundle import Bundle
 from controller.openflow.errors import RequestRefused, SwitchGone, refused
 from controller.openflow.hello import hello, hello_failed, offered
 from controller.openflow.readback import FlowEntry, FlowEvent
+from controller.trust.door import Credential
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Switch(asyncio.Protocol):
     """One switch. Requests raise SwitchGone when the connection ends before the answer, RequestRefused on an
     error.
 
+    ``certificate`` is whom TLS has proved, None on this machine itself.
     For display: ``peer``, ``since`` (UNIX time), ``version`` (OpenFlow's number on the wire, 5 is 1.4),
     ``received`` and ``sent`` (bytes), ``last_error``, ``ended`` (the reason, None while connected).
     """
@@ -68,6 +70,7 @@ class Switch(asyncio.Protocol):
         self.datapath_id = 0
         self.tables = 0
         self.peer = ""
+        self.certificate: Credential | None = None
         self.since = 0.0
         self.version = 0
         self.received = 0

@@ -11,6 +11,7 @@ from controller.dialin import MAX_CONNECTIONS, DialIn
 from controller.openflow import text
 from controller.openflow.connection import Switch
 from controller.openflow.errors import OpenFlowError
+from controller.trust.door import Door
 
 __all__ = ["OpenFlowServer"]
 
@@ -29,8 +30,9 @@ class OpenFlowServer(DialIn[Switch]):
         *,
         max_connections: int = MAX_CONNECTIONS,
         describe: Callable[[bytes], str] = text.describe,
+        door: Door | None = None,
     ) -> None:
-        super().__init__(on_connect, on_disconnect, probe_interval, max_connections=max_connections)
+        super().__init__(on_connect, on_disconnect, probe_interval, max_connections=max_connections, door=door)
         self._describe = describe
 
     def accept(self, probe_interval: float) -> Switch:

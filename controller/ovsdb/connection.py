@@ -1,4 +1,4 @@
-"""One connection of a hypervisor's ovsdb-server, which dialled in (Manager target ``tcp:…``).
+"""One connection of a hypervisor's ovsdb-server, which dialled in (Manager target ``ssl:…``, ``tcp:…``).
 
 ::
 
@@ -23,6 +23,7 @@ from typing import Any, Protocol, cast
 
 from controller.ovsdb.errors import OvsdbError, OvsdbGone, OvsdbRefused, OvsdbTimeout
 from controller.ovsdb.model import BRIDGE, COLUMNS, TUNNEL_OFPORT, TUNNEL_PORT, Change, Tables
+from controller.trust.door import Credential
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Owner(Protocol):
 class Hypervisor(asyncio.Protocol):
     """One hypervisor's database. ``tables`` mirrors it; ``on_change`` is told each batch of changes.
 
+    ``certificate`` is whom TLS has proved, None on this machine itself.
     For display: ``peer``, ``since`` (UNIX time), ``received`` and ``sent`` (bytes), ``last_error``, ``ended``
     (the reason, None while connected). ``local_address`` is the address that the hypervisor dialled.
     """
@@ -61,6 +63,7 @@ class Hypervisor(asyncio.Protocol):
         self.on_change: Callable[[Hypervisor, list[Change]], None] | None = None
         self.on_close: Callable[[Hypervisor], None] | None = None
         self.peer = ""
+        self.certificate: Credential | None = None
         self.local_address = ""
         self.since = 0.0
         self.received = 0
@@ -272,6 +275,8 @@ class Hypervisor(asyncio.Protocol):
             return
         except (ValueError, TypeError, KeyError, AttributeError) as problem:
             self._end(f"malformed tables: {problem.__class__.__name__}: {problem}"[:300])
+            return
+        if self.ended is not None:  # by what came behind the tables, in the same piece
             return
         if self._timer is not None:
             self._timer.cancel()

@@ -26,7 +26,7 @@ class BridgeSetup:
     """What the bridge must look like.
 
     ``datapath_id``: 16 hexadecimal digits. ``local_ip``: the tunnel address. ``controllers``: OpenFlow
-    targets (``tcp:192.0.2.1:6653``), exactly these. ``inactivity_probe`` and ``max_backoff`` in milliseconds:
+    targets (``ssl:192.0.2.1:6653``), exactly these. ``inactivity_probe`` and ``max_backoff`` in milliseconds:
     after how much silence the switch probes us, and the longest pause between two attempts to connect.
     ``packet_in_rate`` and ``packet_in_burst``: packets per second to the controller, and how many at once.
     ``bundle_idle_timeout`` in seconds: how long a prepared bundle may wait for the other hypervisors (Open
@@ -55,10 +55,12 @@ def setup_for(
     openflow_port: int,
     inactivity_probe: int = 5000,
 ) -> BridgeSetup:
-    """The setup for this hypervisor: OpenFlow at the address it dialled for OVSDB, its own datapath type."""
+    """The setup for this hypervisor: OpenFlow at the address it dialled for OVSDB, with TLS if it dialled with TLS,
+    and its own datapath type."""
     external_ids: Mapping[str, str] = connection.tables.root.get("external_ids", {})
     host = connection.local_address
-    target = f"tcp:[{host}]:{openflow_port}" if ":" in host else f"tcp:{host}:{openflow_port}"
+    scheme = "tcp" if connection.certificate is None else "ssl"
+    target = f"{scheme}:[{host}]:{openflow_port}" if ":" in host else f"{scheme}:{host}:{openflow_port}"
     return BridgeSetup(
         datapath_id=f"{datapath_id:016x}",
         local_ip=tunnel_address,

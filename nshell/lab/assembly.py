@@ -7,12 +7,14 @@ that was killed halfway is completed by the next `up` and removed whole by `down
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 from agent import attach, namespaces
 from agent.host import run
 from agent.join import Endpoint
 from data.errors import CommandFailed
 from nshell.lab import processes, underlay
+from nshell.lab.authority import LabAuthority
 from nshell.lab.hypervisor import Hypervisor, HypervisorState
 from nshell.lab.machines import Machine
 from nshell.lab.record import LabState, Record
@@ -70,8 +72,9 @@ class Assembly:
             state.hypervisors[name] = HypervisorState(wanted[name])
         self.record.save(state)
         ovsdb, openflow, agent = state.ports
-        endpoint = Endpoint(names.controller_address, ovsdb, openflow, agent)
-        _together([partial(self.hypervisor(name).start, endpoint, agent=state.agents) for name in wanted])
+        authority = LabAuthority(Path(state.controller_state)) if state.controller_state else None
+        endpoint = Endpoint(names.controller_address, ovsdb, openflow, agent, authority is not None)
+        _together([partial(self.hypervisor(name).start, endpoint, authority, agent=state.agents) for name in wanted])
         self.place(
             [one for one in state.machines.values() if one.hypervisor in fresh and one.name not in state.unplugged]
         )

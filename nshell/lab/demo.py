@@ -79,7 +79,7 @@ def run(demo: Demo) -> int:
     shutil.rmtree(demo.state, ignore_errors=True)
     lab = demo.lab
     lab.down()
-    lab.up(HYPERVISORS, machines, agents=False)
+    lab.up(HYPERVISORS, machines, agents=False, controller_state=demo.state)
     print(f"lab: {HYPERVISORS} hypervisors, {len(machines)} machines, up in {time.monotonic() - began:.1f} s")
     nshell(demo, "-c", f"set controller listen-address {lab.controller_address}", "-c", "commit")
     scene = Scene(lab)
@@ -91,7 +91,7 @@ def run(demo: Demo) -> int:
             scene.keep_flows(name)
         nshell(demo, "run", str(EXAMPLE / stage["run"]))
         if not results:
-            lab.up(HYPERVISORS, agents=True)  # now there is something that admits them
+            lab.up(HYPERVISORS, agents=True, controller_state=demo.state)  # now there is something that admits them
         wait_ready(demo, lab)
         taken = time.monotonic() - began_stage
         print(f"{'':<8}nshell run {_short(EXAMPLE / stage['run'])}: applied and up in {taken:.1f} s")

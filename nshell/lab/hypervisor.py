@@ -17,8 +17,10 @@ import msgspec
 from agent import namespaces, uplink
 from agent.host import Ovs, OvsLocation, run
 from agent.join import Endpoint, Membership, join
+from agent.trust import Files
 from data.errors import CommandFailed
 from nshell.lab import processes
+from nshell.lab.authority import LabAuthority
 from nshell.lab.processes import Process
 from nshell.lab.underlay import Names, tunnel_address
 
@@ -67,11 +69,14 @@ class Hypervisor:
         """Its address on the underlay."""
         return tunnel_address(self.state.number)
 
-    def start(self, endpoint: Endpoint, *, agent: bool) -> None:
-        """Start whatever does not run, and join the controller."""
+    def start(self, endpoint: Endpoint, authority: LabAuthority | None, *, agent: bool) -> None:
+        """Start whatever does not run, and join the controller; with TLS if there is an authority."""
         self.start_database()
         self.start_switch()
-        membership = Membership((endpoint,), self.state.name, "netdev", "eth0", f"{self.tunnel_address}/24")
+        sign = None
+        if authority is not None and not authority.has_signed(Files(self.ovs.location), self.state.name):
+            sign = authority.sign
+        membership = Membership((endpoint,), self.state.name, "netdev", "eth0", f"{self.tunnel_address}/24", sign)
         self.inside(lambda: join(self.ovs, membership))
         if agent:
             self.start_agent()
@@ -92,6 +97,9 @@ class Hypervisor:
                 str(database),
                 f"--remote=punix:{self.rundir}/db.sock",
                 "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
+                "--private-key=db:Open_vSwitch,SSL,private_key",
+                "--certificate=db:Open_vSwitch,SSL,certificate",
+                "--ca-cert=db:Open_vSwitch,SSL,ca_cert",
                 f"--pidfile={self.rundir}/ovsdb-server.pid",
                 f"--log-file={self.rundir}/ovsdb-server.log",
             ]

@@ -1,7 +1,7 @@
 """The lab's interface: bring a fabric up, plug machines in, break things, take everything down.
 
     lab = Lab("nsh")
-    lab.up(3, read_machines(Path("examples/demo/vms.toml")))
+    lab.up(3, read_machines(Path("examples/demo/vms.toml")), controller_state=Path("/var/lib/nshell"))
     lab.ping("acme-web-1", "acme-db-1").ok
     lab.move("acme-web-1", "hv2")
     lab.down()
@@ -62,6 +62,7 @@ class Lab(Probing):
         machines: Iterable[Machine] | None = None,
         *,
         agents: bool = True,
+        controller_state: Path | None = None,
         ovsdb_port: int = OVSDB_PORT,
         openflow_port: int = OPENFLOW_PORT,
         agent_port: int = AGENT_PORT,
@@ -69,7 +70,9 @@ class Lab(Probing):
         """Make the lab so, from nothing or from whatever is there; what is right already is not touched.
 
         `machines` None leaves the machines as they are; else exactly these are plugged in.
-        The ports are those of the controller, which every hypervisor dials at `controller_address`.
+        `controller_state` is the state directory of the controller, on this machine, whose authority gives the
+        hypervisors their certificates; without one they dial in the clear, which a controller does not let in. The
+        ports are those of the controller, which every hypervisor dials at `controller_address`.
         """
         wanted = None if machines is None else tuple(machines)
         if not 1 <= hypervisors <= underlay.HYPERVISORS_MAX:
@@ -78,6 +81,7 @@ class Lab(Probing):
             check_machines(wanted)
         with self._changing(create=True) as lab:
             lab.state.ports, lab.state.agents = (ovsdb_port, openflow_port, agent_port), agents
+            lab.state.controller_state = "" if controller_state is None else str(controller_state.absolute())
             lab.build(hypervisors)
             if wanted is not None:
                 lab.set_machines(wanted)

@@ -1,8 +1,9 @@
 """`nshell lab …`: the lab from the command line.
 
-nshell lab up [--hypervisors N] [--vms FILE]     nshell lab exec VM COMMAND …
-nshell lab down                                  nshell lab ping A B
+nshell lab up [--hypervisors N] [--vms FILE] [--state DIR]     nshell lab exec VM COMMAND …
+nshell lab down                                                nshell lab ping A B
 nshell lab status [--json]
+DIR is the state directory of the controller that the hypervisors trust: that of `nshell` unless another is named.
 Which lab: --prefix NAME and --state-dir DIR, before or after the verb (of `exec`: before the VM's name).
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from data.errors import CommandFailed, NshellError
 from nshell.lab.lab import PREFIX, Lab
 from nshell.lab.machines import read_machines
+from nshell.places import state_directory
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,12 +42,13 @@ def up(lab: Lab, options: argparse.Namespace) -> int:
     """Bring the lab up, or make it as asked."""
     began = time.monotonic()
     machines = None if options.vms is None else read_machines(options.vms)
-    lab.up(options.hypervisors, machines, agents=not options.no_agents)
+    controller = Path(state_directory(options.state or ""))
+    lab.up(options.hypervisors, machines, agents=not options.no_agents, controller_state=controller)
     print(
         f"lab {lab.prefix}: {len(lab.hypervisors)} hypervisors, {len(lab.machines)} machines,"
         f" in {time.monotonic() - began:.1f} s"
     )
-    print(f"hypervisors dial the controller at {lab.controller_address}")
+    print(f"hypervisors dial the controller at {lab.controller_address}; they trust that of {controller}")
     return 0
 
 
@@ -119,6 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     one = command("up")
     one.add_argument("--hypervisors", type=int, default=3, metavar="N", help="how many [3]")
     one.add_argument("--vms", type=Path, metavar="FILE", help="the virtual machines (TOML)")
+    one.add_argument(
+        "--state", metavar="DIR", help="state directory of the controller that they trust [that of 'nshell']"
+    )
     one.add_argument("--no-agents", action="store_true", help="without the hypervisors' agents")
     command("down")
     one = command("status")

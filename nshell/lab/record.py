@@ -27,6 +27,7 @@ class LabState(msgspec.Struct):
     subnet: int  # X in 169.254.X.0/24 of the management network
     ports: tuple[int, int, int] = (OVSDB_PORT, OPENFLOW_PORT, AGENT_PORT)  # of the controller
     agents: bool = True
+    controller_state: str = ""  # state directory of the controller whose authority hypervisors trust; "": no TLS
     hypervisors: dict[str, HypervisorState] = {}
     machines: dict[str, Machine] = {}
     unplugged: set[str] = set()

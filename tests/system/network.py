@@ -55,12 +55,13 @@ class Network:
 
     def _build(self, agents: bool) -> None:
         openflow, ovsdb, agent = self.shell.ports
-        ports = {"openflow_port": openflow, "ovsdb_port": ovsdb, "agent_port": agent}
-        self.lab.up(3, [machine(*row) for row in MACHINES], agents=False, **ports)
+        trusted = {"openflow_port": openflow, "ovsdb_port": ovsdb, "agent_port": agent}
+        trusted["controller_state"] = self.shell.state
+        self.lab.up(3, [machine(*row) for row in MACHINES], agents=False, **trusted)
         self.run(f"set controller listen-address {self.lab.controller_address}", "commit")
         self.batch(POLICY + "commit\n")
         if agents:  # only now is there something that admits them: a refused one would dial again after seconds
-            self.lab.up(3, agents=True, **ports)
+            self.lab.up(3, agents=True, **trusted)
         self.ready()
         if agents:
             assert wait_until(self.neighbours_resolved, PATIENCE, 0.1)

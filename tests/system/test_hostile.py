@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import random
 import socket
+import ssl
 import struct
+import tempfile
 import threading
 import time
 import uuid
@@ -18,7 +20,10 @@ from pathlib import Path
 
 import pytest
 
+from agent import keys
+from agent.trust import SERVER_NAME
 from nshell import frames
+from nshell.lab.authority import LabAuthority
 from nshell.lab.probing import wait_until
 from nshell.service import SESSIONS
 from tests.system.network import Network
@@ -52,27 +57,40 @@ def nothing_changed(network: Network) -> Iterator[None]:
     assert "Traceback" not in network.shell.log()
 
 
-def dial(network: Network, listener: str) -> socket.socket:
-    """A connection to one of the daemon's listeners."""
+def certified(network: Network, name: str) -> ssl.SSLContext:
+    """TLS as a hypervisor of this name, with a certificate that the controller's authority gave."""
+    key, request = keys.new_key()
+    granted = LabAuthority(network.shell.state).sign(name, request)
+    context = ssl.create_default_context(cadata=granted.authority)
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(key + granted.certificate)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
+
+
+def dial(network: Network, listener: str, context: ssl.SSLContext | None = None) -> socket.socket:
+    """A connection to one of the daemon's listeners, with TLS if there is a context."""
     if listener == "socket":
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(network.shell.state / "nshell.sock"))
         connection.settimeout(10)
         return connection
     port = dict(zip(LISTENERS, network.shell.ports, strict=False))[listener]
-    return socket.create_connection((network.lab.controller_address, port), timeout=10)
+    connection = socket.create_connection((network.lab.controller_address, port), timeout=10)
+    return connection if context is None else context.wrap_socket(connection, server_hostname=SERVER_NAME)
 
 
-def throw(network: Network, listener: str, data: bytes) -> None:
+def throw(network: Network, listener: str, data: bytes, context: ssl.SSLContext | None = None) -> None:
     """Send bytes and go away when the daemon does, or after a moment."""
-    with dial(network, listener) as connection:
-        connection.settimeout(0.3)
-        try:
+    try:
+        with dial(network, listener, context) as connection:
+            connection.settimeout(0.3)
             connection.sendall(data)
             while connection.recv(65536):
                 continue
-        except OSError:
-            return
+    except OSError:
+        return
 
 
 def memory(network: Network) -> int:
@@ -129,11 +147,14 @@ def garbage(dice: random.Random) -> list[bytes]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("listener", LISTENERS)
-def test_garbage_costs_one_line_in_the_log_and_nobody_else_anything(network: Network, listener: str) -> None:
+@pytest.mark.parametrize(
+    ("listener", "name"), [*((one, "") for one in LISTENERS), *((one, "stranger") for one in LISTENERS[:3])]
+)
+def test_garbage_costs_one_line_in_the_log_and_nobody_else_anything(network: Network, listener: str, name: str) -> None:
     pieces = garbage(random.Random(3))
-    with unharmed(network, len(pieces)):
-        threads = [threading.Thread(target=throw, args=(network, listener, data)) for data in pieces]
+    context = certified(network, name) if name else None  # a hypervisor with a good certificate may be hostile, too
+    with unharmed(network, len(pieces) + 1):
+        threads = [threading.Thread(target=throw, args=(network, listener, data, context)) for data in pieces]
         for thread in threads:
             thread.start()
         answers_at_once(network)
@@ -180,16 +201,18 @@ def test_half_a_message_of_many_megabytes_holds_nobody_up(network: Network) -> N
         "socket": frames.pack(b"H", HELLO) + b"B\x0f\xff\xff\xff" + b"x" * 4_000_000,
     }
 
+    context = certified(network, "stranger")
+
     def flood(listener: str) -> None:
-        with dial(network, listener) as connection:
-            connection.settimeout(3)
-            try:
+        try:
+            with dial(network, listener, None if listener == "socket" else context) as connection:
+                connection.settimeout(3)
                 connection.sendall(floods[listener])
                 for _ in range(200):
                     connection.sendall(b'{"b":1}')
                     time.sleep(0.002)
-            except OSError:
-                return
+        except OSError:
+            return
 
     with unharmed(network, 4 * 4):
         threads = [threading.Thread(target=flood, args=(listener,)) for listener in LISTENERS for _ in range(4)]
@@ -206,7 +229,7 @@ def test_what_a_stranger_calls_itself_steers_no_terminal_and_forges_no_line_in_t
     root = {"external_ids": ["map", [["system-id", name]]], "bridges": ["set", []], "manager_options": ["set", []]}
     root |= {"ovs_version": "3.1.0", "datapath_types": ["set", []], "other_config": ["map", []]}
     answers = {"list_dbs": ["Open_vSwitch"], "monitor": {"Open_vSwitch": {str(uuid.uuid4()): {"new": root}}}}
-    with dial(network, "ovsdb") as connection:
+    with dial(network, "ovsdb", certified(network, name)) as connection:
         for _ in range(2):
             asked = json.loads(connection.recv(65536))
             answer = {"id": asked["id"], "result": answers[asked["method"]], "error": None}

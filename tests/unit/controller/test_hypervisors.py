@@ -11,6 +11,7 @@ from controller.events import Kind
 from controller.hypervisors import Hypervisors, datapath_id
 from controller.openflow.errors import SwitchGone
 from controller.ovsdb.model import Change
+from controller.trust.door import Credential
 from data.schema.objects import Dvrs
 from tests.unit.controller.model import Model
 from tests.unit.controller.pretend import PretendSwitch
@@ -25,6 +26,7 @@ class PretendConnection(PretendSwitch):
         assert isinstance(body, Dvrs)
         self.datapath_id = datapath_id(body)
         self.peer = f"{name}:1"
+        self.certificate: Credential | None = None
         self.ended: str | None = None
         self.deaf = deaf
         self.lost_at_bind = False
@@ -59,6 +61,7 @@ class PretendDatabase:
     def __init__(self, name: str) -> None:
         self.system_id = name
         self.peer = f"{name}:2"
+        self.certificate: Credential | None = None
         self.ovs_version = "3.1.0"
         self.tunnel_port = 65000
         self.ended: str | None = None
@@ -146,3 +149,35 @@ async def test_a_switch_that_is_lost_while_it_is_taken_in_does_not_end_the_ovsdb
     waiting.cancel()
     assert database.ended is None and switch.ended == "closed by the switch"
     assert bench.network.channels["hv1"].switch is None
+
+
+async def test_a_database_whose_certificate_is_another_hypervisors_is_not_taken(bench: Bench) -> None:
+    await bench.admit("hv1")
+    for _ in range(2):
+        database = PretendDatabase("hv2")
+        database.certificate = Credential("hv1", "AA")
+        await bench.hypervisors.database_connected(database)  # type: ignore[arg-type]
+        assert database.ended == "its certificate is another hypervisor's"
+    told = [text for text in bench.told(Kind.IDENTITY) if "it says over OVSDB that it is hv2" in text]
+    assert len(told) == 1, "once, however often it tries"
+
+
+@pytest.mark.parametrize(
+    ("database", "switch", "taken"),
+    [("hv1", "hv1", True), ("hv1", None, False), (None, "hv1", False), ("hv1", "hv2", False), (None, "hv2", False)],
+)
+async def test_a_switch_is_taken_that_is_proved_as_the_database_is_that_vouches_for_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, database: str | None, switch: str | None, taken: bool
+) -> None:
+    monkeypatch.setattr(hypervisors, "STRANGER_PAUSE", 0.01)
+    voucher = PretendDatabase("hv1")
+    voucher.certificate = None if database is None else Credential(database, "AA")
+    first, second = PretendConnection(bench, "hv1"), PretendConnection(bench, "hv1")
+    for one in (first, second):
+        one.certificate = None if switch is None else Credential(switch, "BB")
+    await bench.dial(first)  # before the database, and after it
+    await bench.hypervisors.database_connected(voucher)  # type: ignore[arg-type]
+    await bench.upkeep.idle()
+    assert (bench.network.channels["hv1"].switch is first) is taken
+    await bench.dial(second)
+    assert bench.network.channels["hv1"].switch is (first if taken else None)

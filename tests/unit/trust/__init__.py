@@ -1,0 +1,1 @@
+"""Trust without hypervisors: the authority, tokens, the rows, the door."""
