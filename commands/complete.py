@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from commands.grammar import Value
 from commands.lexer import Word, lex, split_pipes
-from commands.parse import Walk, types_hint, walk
+from commands.parse import Walk, allowed_values, allowed_words, types_hint, walk
 from commands.registry import Command, Mode
 from commands.types import types
 from commands.vocabulary import shared_help
@@ -52,7 +52,18 @@ class Completion:
 
 def complete(mode: Mode, text: str, context: Context) -> Completion:
     """What may stand at the end of this text. A line that is already wrong has no candidates."""
+    from commands.aliases import expand, offered
+
     line = lex(text)
+    first = line.words[0] if line.words else None
+    if first is not None and (len(line.words) > 1 or line.fresh):
+        try:
+            expanded = expand(line, mode, context)
+        except NshellError:
+            return Completion(len(text), ())
+        if expanded is not line:
+            inner = complete(mode, expanded.text, context)
+            return Completion(inner.start - len(expanded.text) + len(text), inner.candidates)
     parts = split_pipes(line.words)
     piped = len(parts) > 1
     words = parts[-1]
@@ -69,6 +80,8 @@ def complete(mode: Mode, text: str, context: Context) -> Completion:
         for candidate in candidates(here, before, partial, context)
         if candidate.hint or candidate.word.startswith(partial)
     ]
+    if not before and not piped:
+        found += [Candidate(name, help) for name, help in offered(mode, context) if name.startswith(partial)]
     if not partial and not piped and any(candidate.word == ENTER for candidate in found):
         found.append(Candidate("|", "filter or reshape the output"))
     if partial:
@@ -80,17 +93,35 @@ def candidates(here: Walk, before: tuple[Word, ...], partial: str, context: Cont
     """Everything that may follow the words before."""
     tail = here.tail or next((value for value in here.state.values if value.tail), None)
     if here.tail is None:
-        if here.state.ends is not None:
+        if here.state.ends is not None and here.state.ends.permitted(context.access):
             yield Candidate(ENTER, here.state.ends.help, hint=True)
-        for word in sorted(here.state.words):
+        for word in allowed_words(here.state, context):
             yield Candidate(word, word_help(word, here.state.commands[here.state.words[word]]))
-        for value in here.state.values:
+        for value in allowed_values(here.state, context):
             if not value.tail:
                 yield from value_candidates(value, here, partial, context)
     if tail is not None:
-        from commands.statement import complete_tail
+        yield from tail_candidates(here, tail, before, partial, context)
 
-        yield from complete_tail(tail, before[here.tail_start :] if here.tail else (), partial, context)
+
+def tail_candidates(
+    here: Walk, tail: Value, before: tuple[Word, ...], partial: str, context: Context
+) -> Iterator[Candidate]:
+    """What may follow in a tail, and what its grammar has behind it once the tail could end."""
+    from commands.statement import complete_tail
+
+    after = here.state.after(tail)
+    words = before[here.tail_start :] if here.tail else ()
+    complete_path = bool(words) and bool(partial)
+    for found in complete_tail(tail, words, partial, context):
+        complete_path = complete_path or found.word == ENTER
+        if found.word != ENTER or after.ends is not None:
+            yield found
+    if complete_path:
+        for word in allowed_words(after, context):
+            yield Candidate(word, word_help(word, after.commands[after.words[word]]))
+        for value in allowed_values(after, context):
+            yield from value_candidates(value, here, partial, context)
 
 
 def word_help(word: str, commands: list[Command]) -> str:

@@ -28,7 +28,10 @@ def difference(changes: Changes) -> Tree:
             "lines": difference_lines(changes),
         }
 
-    return Tree(lambda: difference_hierarchy(changes), lambda: difference_lines(changes), document)
+    def hierarchy() -> list[str]:
+        return list(difference_hierarchy(changes)) if changes else ["no difference"]
+
+    return Tree(hierarchy, lambda: difference_lines(changes), document, signed=True)
 
 
 def kind(old: Object | None, new: Object | None) -> str:

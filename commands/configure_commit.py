@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from commands.aliases import warn
 from commands.context import Context
 from commands.flow_words import change_line
 from commands.registry import Arguments, Mode, command
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from data.path import Path
 
 KEPT = "nothing was applied; your candidate is kept"
+MINUTES = 10
+"""Minutes that a commit waits for its confirmation unless they are given, as on Junos."""
 SLICE = 500
 """Flows described before the loop gets its turn: about 5 ms."""
 
@@ -31,6 +34,7 @@ SLICE = 500
     permission="configure",
     mode=Mode.CONFIGURE,
     words={"check": "what it would change, flow by flow; applies nothing"},
+    confined=True,
 )
 async def commit_check(context: Context, arguments: Arguments) -> Plan | Lines:
     """The plan of the candidate."""
@@ -38,7 +42,11 @@ async def commit_check(context: Context, arguments: Arguments) -> Plan | Lines:
     try:
         edits = await merged(context, candidate)
         if not edits:
-            return Lines(["nothing to commit: the candidate equals the running configuration"], {"changes": 0})
+            return Lines(
+                ["nothing to commit: the candidate equals the running configuration", "configuration check succeeds"],
+                {"changes": 0},
+            )
+        warn(context, edits)
         plan = await context.fabric.plan(edits)
     except NshellError as problem:
         problem.add_note(KEPT)
@@ -65,7 +73,7 @@ async def merged(context: Context, candidate: Candidate) -> Edits:
         return candidate.merge()
     except MergeConflict:
         fabric = context.fabric
-        changes = await fabric.submit(fabric.store.last_changes, list(candidate.edits()))
+        changes = await fabric.last_changes(candidate.edits())
         return candidate.merge(changes.get)
 
 
@@ -85,23 +93,23 @@ def slices(messages: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 
 @command(
-    "commit [comment <text>] [confirmed <minutes>] [strict] [and-quit]",
+    "commit [comment <text>] [confirmed [<minutes>]] [strict] [and-quit]",
     help="make the candidate the running configuration",
     permission="commit",
     mode=Mode.CONFIGURE,
     words={
         "comment": "why, for the history",
-        "confirmed": "returns by itself unless confirmed in time",
+        "confirmed": f"returns by itself unless confirmed in time ({MINUTES} minutes)",
         "strict": "an absent hypervisor is a failure",
         "and-quit": "and leave configure mode",
     },
+    confined=True,
 )
 async def commit(context: Context, arguments: Arguments) -> Receipts:
     """Apply the candidate on every hypervisor, or change nothing. Confirms a commit that waits for it."""
     candidate = await context.candidate()
     fabric = context.fabric
-    minutes = arguments.get("minutes")
-    confirmed = None if minutes is None else int(minutes)
+    confirmed = int(arguments.get("minutes") or MINUTES) if arguments.has("confirmed") else None
     waiting = fabric.waiting
     before = fabric.running.revision
     try:
@@ -115,12 +123,12 @@ async def commit(context: Context, arguments: Arguments) -> Receipts:
 
         if not edits:
             result = Receipts(before, (), action="unchanged")
-            if waiting is not None and confirmed is None:
+            if waiting is not None and confirmed is None and not context.access.confined:
                 result = Receipts(await fabric.confirm(context.user), (), action="confirmed")
         else:
-            outcome = await fabric.commit(
+            warn(context, edits)
+            outcome = await context.commit(
                 edits,
-                author=context.user,
                 comment=arguments.get("text") or "",
                 confirmed=confirmed,
                 strict=arguments.has("strict"),

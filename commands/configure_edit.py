@@ -1,27 +1,140 @@
-"""set and delete: one line, one change of the candidate, kept at once."""
+"""set, delete, rename, copy, annotate, deactivate, activate, undo: one line, one change of the candidate, kept
+at once.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from commands.context import Context
 from commands.registry import Arguments, Mode, command
 from commands.statement import places, words_of
+from data.candidate import Candidate
+from data.errors import CommandFailed
+from data.schema.words import secret_left_out
+
+CONFIGURE = Mode.CONFIGURE
 
 
-@command("set <statement...>", help="make or change something", permission="configure", mode=Mode.CONFIGURE)
-async def set_(context: Context, arguments: Arguments) -> None:
-    """The words are those of the configuration, relative to the edit level."""
+async def change(context: Context, arguments: Arguments, verb: Callable[[Candidate, list[str]], object]) -> None:
+    """Do one verb with the words of the tail, and keep the candidate."""
     candidate = await context.candidate()
     with places(arguments):
-        candidate.set(words_of(arguments), at=context.level, abbreviations=context.interactive)
+        verb(candidate, words_of(arguments))
     await context.save_candidate()
+
+
+@command("set <statement...>", help="make or change something", permission="configure", mode=CONFIGURE, confined=True)
+async def set_(context: Context, arguments: Arguments) -> None:
+    """The words are those of the configuration, relative to the edit level. A secret that is left out is asked for."""
+    at, short = context.level, context.interactive
+    secret = secret_left_out(words_of(arguments), at=at, abbreviations=short) if context.interactive else ""
+    typed = [await asked(context, secret)] if secret else []
+    await change(
+        context, arguments, lambda candidate, words: candidate.set([*words, *typed], at=at, abbreviations=short)
+    )
+
+
+async def asked(context: Context, leaf: str) -> str:
+    """A secret typed twice without an echo. Raises CommandFailed when the two differ."""
+    first = await context.read_secret("new password: ")
+    if await context.read_secret("once more: ") != first:
+        raise CommandFailed(leaf, "the two are not the same", "give the command again; nothing was changed")
+    return first
 
 
 @command(
-    "delete <target...>", help="remove something, with everything below it", permission="configure", mode=Mode.CONFIGURE
+    "delete <target...>",
+    help="remove something, with everything below it",
+    permission="configure",
+    mode=CONFIGURE,
+    confined=True,
 )
 async def delete(context: Context, arguments: Arguments) -> None:
     """The words name an object or a leaf, relative to the edit level."""
+    at, short = context.level, context.interactive
+    await change(context, arguments, lambda candidate, words: candidate.delete(words, at=at, abbreviations=short))
+
+
+@command(
+    "rename <place...> to <name:new-name>",
+    help="give something another name; it and all below it stay what they are",
+    permission="configure",
+    mode=CONFIGURE,
+    words={"to": "its new name"},
+    confined=True,
+)
+async def rename(context: Context, arguments: Arguments) -> None:
+    """The same objects under another name; what names them in the same scope follows."""
+    at, short, name = context.level, context.interactive, arguments.values["name"]
+    await change(context, arguments, lambda candidate, words: candidate.rename(words, name, at=at, abbreviations=short))
+
+
+@command(
+    "copy <place...> to <name:new-name>",
+    help="the same once more under another name, with everything below it",
+    permission="configure",
+    mode=CONFIGURE,
+    words={"to": "the copy's name"},
+    confined=True,
+)
+async def copy(context: Context, arguments: Arguments) -> None:
+    """New objects with the same leaves; `commit check` names those that must not be the same twice."""
+    at, short, name = context.level, context.interactive, arguments.values["name"]
+    await change(context, arguments, lambda candidate, words: candidate.copy(words, name, at=at, abbreviations=short))
+
+
+@command(
+    "annotate <place...> <text:remark>",
+    help='a remark that is shown before something; "" takes it away',
+    permission="configure",
+    mode=CONFIGURE,
+    confined=True,
+)
+async def annotate(context: Context, arguments: Arguments) -> None:
+    """The remark stands in quotes; it is part of the configuration and does nothing."""
+    at, short, text = context.level, context.interactive, arguments.values["text"]
+    await change(
+        context, arguments, lambda candidate, words: candidate.annotate(words, text, at=at, abbreviations=short)
+    )
+
+
+@command(
+    "deactivate <place...>",
+    help="keep something in the configuration, but act as if it were not there",
+    permission="configure",
+    mode=CONFIGURE,
+    confined=True,
+)
+async def deactivate(context: Context, arguments: Arguments) -> None:
+    """It and all below it; `activate` takes that back."""
+    at, short = context.level, context.interactive
+    await change(context, arguments, lambda candidate, words: candidate.deactivate(words, at=at, abbreviations=short))
+
+
+@command(
+    "activate <place...>",
+    help="let something that was deactivated act again",
+    permission="configure",
+    mode=CONFIGURE,
+    confined=True,
+)
+async def activate(context: Context, arguments: Arguments) -> None:
+    """Take a `deactivate` back."""
+    at, short = context.level, context.interactive
+    await change(context, arguments, lambda candidate, words: candidate.activate(words, at=at, abbreviations=short))
+
+
+@command(
+    "undo",
+    help="take back the latest command that changed your candidate",
+    permission="configure",
+    mode=CONFIGURE,
+    confined=True,
+)
+async def undo(context: Context, arguments: Arguments) -> None:
+    """One command a time, up to a hundred; also load, rollback and discard. Says what it took back."""
     candidate = await context.candidate()
-    with places(arguments):
-        candidate.delete(words_of(arguments), at=context.level, abbreviations=context.interactive)
+    said = candidate.undo()
     await context.save_candidate()
+    context.note(said)

@@ -16,6 +16,7 @@ from views.models import Lines
     help="take configuration from a file or the terminal",
     permission="configure",
     mode=Mode.CONFIGURE,
+    confined=True,
 )
 async def load(context: Context, arguments: Arguments) -> None:
     """Set lines, a hierarchy or JSON, told apart by how the text begins; all or nothing."""
@@ -29,11 +30,11 @@ async def load(context: Context, arguments: Arguments) -> None:
     await context.change_candidate(lambda candidate: candidate.loading(mode, contents, source))
 
 
-@command("save <file>", help="the candidate as text into a file at your end", mode=Mode.CONFIGURE)
+@command("save <file>", help="the candidate as text into a file at your end", mode=Mode.CONFIGURE, confined=True)
 async def save(context: Context, arguments: Arguments) -> Lines:
     """The whole candidate as a hierarchy; `load override` takes it back."""
-    candidate = await context.candidate()
-    lines = list(hierarchy_lines(candidate.view))
+    await context.candidate()
+    lines = list(hierarchy_lines(context.configuration))
     name = arguments.values["file"]
     await context.write_file(name, "".join(line + "\n" for line in lines))
     return Lines([f"{len(lines)} lines saved to {name}"], {"file": name, "lines": len(lines)})

@@ -5,38 +5,43 @@ from __future__ import annotations
 from commands.configuration_models import difference, overlaid, tree
 from commands.context import Context
 from commands.registry import Arguments, Mode, command
-from commands.show_configuration import at_revision, objects_at
+from commands.show_configuration import exists, objects_at
 from commands.statement import path_of
 from data.difference import of_edits
 from data.errors import CommandFailed, NothingThere
 from data.path import path_text
 from data.schema.nodes import parent_of
-from views.models import Lines, Tree
+from views.models import Tree
 
 CONFIGURE = Mode.CONFIGURE
 
 
-@command("edit <place...>", help="go to a place of the configuration", permission="configure", mode=CONFIGURE)
+@command(
+    "edit <place...>", help="go to a place of the configuration", permission="configure", mode=CONFIGURE, confined=True
+)
 async def edit(context: Context, arguments: Arguments) -> None:
     """Words of set, delete and show are relative to the edit level; a place that is not there yet is made by
     the first set.
     """
-    context.level = path_of(context, arguments)
+    path = path_of(context, arguments)
+    if not context.access.sees(path):
+        context.access.refuse_write(path, "edit")
+    context.level = path
 
 
-@command("up", help="one place up", permission="configure", mode=CONFIGURE)
+@command("up", help="one place up", permission="configure", mode=CONFIGURE, confined=True)
 async def up(context: Context, arguments: Arguments) -> None:
     """One level up; at the top it stays there."""
     context.level = parent_of(context.level) if context.level else ()
 
 
-@command("top", help="to the top of the configuration", permission="configure", mode=CONFIGURE)
+@command("top", help="to the top of the configuration", permission="configure", mode=CONFIGURE, confined=True)
 async def top(context: Context, arguments: Arguments) -> None:
     """To the top."""
     context.level = ()
 
 
-@command("exit", help="leave the edit level, then configure mode", permission="configure", mode=CONFIGURE)
+@command("exit", help="leave the edit level, then configure mode", permission="session", mode=CONFIGURE, confined=True)
 async def exit_(context: Context, arguments: Arguments) -> None:
     """To the top from an edit level; from the top back to operational mode, the candidate is kept."""
     if context.level:
@@ -45,7 +50,9 @@ async def exit_(context: Context, arguments: Arguments) -> None:
     await leave(context)
 
 
-@command("quit", help="leave configure mode; the candidate is kept", permission="configure", mode=CONFIGURE)
+@command(
+    "quit", help="leave configure mode; the candidate is kept", permission="session", mode=CONFIGURE, confined=True
+)
 async def quit_(context: Context, arguments: Arguments) -> None:
     """Back to operational mode."""
     await leave(context)
@@ -58,14 +65,14 @@ async def leave(context: Context) -> None:
     context.leave_configure()
 
 
-@command("show [<part...>]", help="the candidate at and below the edit level", mode=CONFIGURE)
+@command("show [<part...>]", help="the candidate at and below the edit level", mode=CONFIGURE, confined=True)
 async def show(context: Context, arguments: Arguments) -> Tree:
     """The candidate, or the part of it that the words name."""
-    candidate = await context.candidate()
-    path = path_of(context, arguments)
-    if path and path != context.level and candidate.view.get(path) is None:
+    await context.candidate()
+    path, view = path_of(context, arguments), context.configuration
+    if path and path != context.level and view.get(path) is None:
         raise NothingThere(path_text(path), "it is not configured", "'show' shows what is")
-    return tree(candidate.view, path)
+    return tree(view, path)
 
 
 @command(
@@ -73,8 +80,9 @@ async def show(context: Context, arguments: Arguments) -> Tree:
     help="what the candidate changes, or what differs from a revision",
     mode=CONFIGURE,
     words={"revision": "from this revision to the candidate", "to": "to this revision instead"},
+    confined=True,
 )
-async def compare(context: Context, arguments: Arguments) -> Tree | Lines:
+async def compare(context: Context, arguments: Arguments) -> Tree:
     """The difference as a hierarchy with + and -; `| display set` gives the lines that make it."""
     candidate = await context.candidate()
     fabric = context.fabric
@@ -83,18 +91,16 @@ async def compare(context: Context, arguments: Arguments) -> Tree | Lines:
         changes = of_edits(fabric.running, candidate.edits())
     else:
         for number in (first, second):
-            if number is not None and int(number) > fabric.running.revision:
-                await at_revision(context, int(number))
+            exists(context, int(number or 0))
         end = int(second) if second is not None else fabric.running.revision
-        changes = await fabric.submit(fabric.store.difference, int(first), end)
+        changes = await fabric.difference(int(first), end)
         if second is None:
             changes = overlaid(changes, fabric.running, candidate.edits())
-    if not changes:
-        return Lines(["no difference"], {"changes": [], "lines": []})
+    changes = {path: pair for path, pair in changes.items() if context.access.reads(path)}
     return difference(changes)
 
 
-@command("discard", help="drop all edits of your candidate", permission="configure", mode=CONFIGURE)
+@command("discard", help="drop all edits of your candidate", permission="configure", mode=CONFIGURE, confined=True)
 async def discard(context: Context, arguments: Arguments) -> None:
     """The candidate equals the running configuration again."""
     candidate = await context.candidate()
@@ -109,6 +115,7 @@ async def discard(context: Context, arguments: Arguments) -> None:
     help="make the candidate what the configuration was N commits ago (0: drop your edits)",
     permission="configure",
     mode=CONFIGURE,
+    confined=True,
 )
 async def rollback(context: Context, arguments: Arguments) -> None:
     """N commits back from the running revision; nothing changes in the network before the commit."""
@@ -123,6 +130,7 @@ async def rollback(context: Context, arguments: Arguments) -> None:
     help="make the candidate what the configuration was in a revision",
     permission="configure",
     mode=CONFIGURE,
+    confined=True,
 )
 async def rollback_revision(context: Context, arguments: Arguments) -> None:
     """A revision by its number."""

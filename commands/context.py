@@ -6,16 +6,19 @@ The session (nshell/session.py) implements this; unit tests use a small fake. Ha
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from commands.registry import Mode
 
 if TYPE_CHECKING:
-    from controller.fabric import Fabric
+    from controller.fabric import Fabric, Outcome
+    from data.access import Access
     from data.candidate import Candidate
-    from data.configuration import Configuration
+    from data.configuration import Configuration, Edits
     from data.path import Path
     from data.steps import Steps
+    from data.store.records import AuditRow, Scheduled
+    from views.render import ScreenSettings
 
 T = TypeVar("T")
 
@@ -23,6 +26,7 @@ T = TypeVar("T")
 class SessionFacts(Protocol):
     """One row of `show sessions`."""
 
+    number: int
     user: str
     origin: str
     since: float
@@ -30,18 +34,45 @@ class SessionFacts(Protocol):
     mode: Mode
 
 
+class Schedule(Protocol):
+    """The commits that wait for their time (nshell/scheduled.py)."""
+
+    def rows(self) -> Sequence[Scheduled]:
+        """Those that wait, the earliest first."""
+        ...
+
+    async def add(self, user: str, at: float, comment: str, candidate: Candidate) -> Scheduled:
+        """Commit what the candidate has now at this time. Raises StoreUnavailable."""
+        ...
+
+    async def cancel(self, number: int) -> Scheduled:
+        """Forget one. Raises CommandFailed when there is none with this number."""
+        ...
+
+
 class Context(Protocol):
     """The session as handlers see it."""
 
     user: str
+    origin: str
     interactive: bool
     mode: Mode
     level: Path
     version: str
 
     @property
+    def access(self) -> Access:
+        """What the user may see and do now."""
+        ...
+
+    @property
     def fabric(self) -> Fabric:
-        """The running network."""
+        """The running network; for a user who is confined to tenants a facade that shows theirs alone."""
+        ...
+
+    @property
+    def running(self) -> Configuration:
+        """The running configuration as the user sees it."""
         ...
 
     @property
@@ -62,12 +93,20 @@ class Context(Protocol):
         """Persist the user's candidate; returns when it is on disk."""
         ...
 
+    async def commit(self, edits: Edits, **how: Any) -> Outcome:
+        """`Fabric.commit` in the user's name, with the audit row of the command that runs in the same transaction."""
+        ...
+
     async def change_candidate(self, work: Callable[[Candidate], Steps[T]]) -> T:
         """Do work that may take long to the candidate, beside everything else, and persist it; all or nothing."""
         ...
 
-    async def enter_configure(self) -> list[str]:
-        """Go into configure mode; what the operator should know (a kept candidate, other editors)."""
+    async def enter_configure(self, exclusive: bool = False) -> list[str]:
+        """Go into configure mode; what the operator should know (a kept candidate, other editors).
+
+        `exclusive` keeps others from configuring and committing meanwhile. Raises CommandFailed when somebody else
+        has that already, or is in the middle of edits.
+        """
         ...
 
     def leave_configure(self) -> None:
@@ -78,12 +117,30 @@ class Context(Protocol):
         """End the session after this command."""
         ...
 
+    def disconnect(self, number: int) -> str:
+        """End another session; whose it was. Raises CommandFailed when there is none with this number."""
+        ...
+
+    @property
+    def settings(self) -> ScreenSettings:
+        """What the operator wants of the screen, for this session."""
+        ...
+
+    @property
+    def schedule(self) -> Schedule:
+        """Commits that wait for their time."""
+        ...
+
     def note(self, text: str) -> None:
         """Say something that is not part of the result (progress, a notice)."""
         ...
 
+    async def audit(self, user: str | None, since: float | None, limit: int) -> Sequence[AuditRow]:
+        """The latest rows of the audit, newest last."""
+        ...
+
     def sessions(self) -> Sequence[SessionFacts]:
-        """Everybody who is connected."""
+        """Everybody who is connected, as far as the user may know."""
         ...
 
     def editors(self) -> Sequence[str]:
@@ -96,6 +153,10 @@ class Context(Protocol):
 
     def write_file(self, name: str, text: str) -> Awaitable[None]:
         """Write a file at the operator's end of the session. Raises CommandFailed."""
+        ...
+
+    def read_secret(self, prompt: str) -> Awaitable[str]:
+        """One line typed without an echo. Raises CommandFailed where nobody can type."""
         ...
 
     def read_terminal(self, prompt: str) -> Awaitable[str]:

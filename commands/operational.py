@@ -6,10 +6,35 @@ from commands.context import Context
 from commands.registry import Arguments, command
 
 
-@command("configure", help="change the configuration in your private candidate", permission="configure")
+@command("configure", help="change the configuration in your private candidate", permission="configure", confined=True)
+@command(
+    "configure private",
+    help="the same: candidates are private always (Junos' spelling)",
+    permission="configure",
+    confined=True,
+)
 async def configure(context: Context, arguments: Arguments) -> None:
     """Enter configure mode."""
-    for text in await context.enter_configure():
+    await enter(context, False)
+
+
+@command(
+    "configure exclusive",
+    help="the same, and nobody else may configure or commit meanwhile",
+    permission="configure",
+    words={"exclusive": "nobody else may configure or commit meanwhile"},
+)
+async def configure_exclusive(context: Context, arguments: Arguments) -> None:
+    """Until this session leaves configure mode, ends or is ended."""
+    await enter(context, True)
+
+
+async def enter(context: Context, exclusive: bool) -> None:
+    """Enter configure mode, in words that programs which drive Junos wait for."""
+    said = await context.enter_configure(exclusive)
+    if context.interactive:
+        context.note("Entering configuration mode")
+    for text in said:
         context.note(text)
 
 

@@ -17,6 +17,7 @@ from commands.lexer import Word
 from commands.registry import Arguments, Command, Mode, automaton
 from commands.types import types
 from data.errors import SyntaxProblem
+from data.schema.redaction import redacted
 from data.schema.types import BadValue
 
 if TYPE_CHECKING:
@@ -25,23 +26,36 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Walk:
-    """How far some words lead: the state there and what they have given so far."""
+    """How far some words lead: the state there and what they have given so far.
+
+    `tail` is one that is still open: everything up to the end of the line belongs to it.
+    """
 
     state: State
     values: dict[str, str]
     words: set[str]
     tail: Value | None = None
     tail_start: int = 0
+    tail_words: tuple[Word, ...] = ()
 
 
 def walk(mode: Mode, words: Sequence[Word], context: Context, abbreviations: bool) -> Walk:
     """Follow the words through the mode's tree. Raises SyntaxProblem."""
-    here = Walk(automaton(mode).root, {}, set())
+    here = Walk(automaton(mode).root, {}, set(), tail_start=len(words))
+    behind = 0
     for index, word in enumerate(words):
+        if index < behind:
+            continue
         tail = next((value for value in here.state.values if value.tail), None)
         if tail is not None and not (word.text in here.state.words and not word.quoted):
-            here.tail, here.tail_start = tail, index
-            return here
+            after = here.state.after(tail)
+            behind = end_of_tail(after, words, index)
+            here.tail_start, here.tail_words = index, tuple(words[index:behind])
+            if behind == len(words):
+                here.tail = tail
+                return here
+            here.state = after
+            continue
         token = choose(here, index, word, context, abbreviations)
         if isinstance(token, Literal):
             here.words.add(token.text)
@@ -49,6 +63,21 @@ def walk(mode: Mode, words: Sequence[Word], context: Context, abbreviations: boo
             here.values[token.name] = value_word(token, word, abbreviations)
         here.state = here.state.after(token)
     return here
+
+
+def end_of_tail(after: State, words: Sequence[Word], start: int) -> int:
+    """Where the tail that begins at `start` ends: before the last word that its grammar has behind it, so that names in
+    the tail may be like that word; at the end of the line when there is none.
+    """
+    return next((at for at in range(len(words) - 1, start, -1) if closes_at(after, words, at)), len(words))
+
+
+def closes_at(after: State, words: Sequence[Word], at: int) -> bool:
+    """Whether this word stands behind the tail: a fixed word, or at the end of the line a text in quotes."""
+    word = words[at]
+    if word.quoted:
+        return at == len(words) - 1 and any(not value.tail for value in after.values)
+    return word.text in after.words
 
 
 def choose(here: Walk, index: int, word: Word, context: Context, abbreviations: bool) -> Token:
@@ -68,8 +97,9 @@ def choose(here: Walk, index: int, word: Word, context: Context, abbreviations: 
     for value in fitting:
         if value.choices or is_live(value, word.text, context, here.values):
             return value
+    offered = allowed_words(state, context)
     if abbreviations and not word.quoted and word.text:
-        begun = [text for text in state.words if text.startswith(word.text)]
+        begun = [text for text in offered if text.startswith(word.text)]
         if len(begun) == 1:
             return state.words[begun[0]]
         if begun and not fitting:
@@ -82,8 +112,16 @@ def choose(here: Walk, index: int, word: Word, context: Context, abbreviations: 
             )
     if fitting:
         return fitting[0]
+    if redacted(word.text) != word.text:  # a secret glued to its keyword, or a whole line about one in quotes
+        raise SyntaxProblem(
+            "",
+            "this word is not known here",
+            f"expected {listing(expected(state, context))}",
+            word=index,
+            expected=expected(state, context),
+        )
     if refusal is not None and not state.words:
-        raise SyntaxProblem("", refusal.cause, refusal.remedy, word=index, expected=expected(state))
+        raise SyntaxProblem("", refusal.cause, refusal.remedy, word=index, expected=expected(state, context))
     if not state.words and not state.values:
         raise SyntaxProblem(
             "", f"nothing may follow here, but '{word.text}' does", "end the line before it", word=index
@@ -91,15 +129,29 @@ def choose(here: Walk, index: int, word: Word, context: Context, abbreviations: 
     raise SyntaxProblem(
         "",
         f"unknown word '{word.text}'",
-        f"{close(word.text, state)}expected {listing(expected(state))}",
+        f"{close(word.text, offered)}expected {listing(expected(state, context))}",
         word=index,
-        expected=expected(state),
+        expected=expected(state, context),
     )
 
 
-def close(word: str, state: State) -> str:
+def allowed_words(state: State, context: Context) -> list[str]:
+    """The fixed words that lead to a command which the user may use."""
+    access = context.access
+    return sorted(
+        text for text, token in state.words.items() if any(each.permitted(access) for each in state.commands[token])
+    )
+
+
+def allowed_values(state: State, context: Context) -> list[Value]:
+    """The same for values."""
+    access = context.access
+    return [value for value in state.values if any(each.permitted(access) for each in state.commands[value])]
+
+
+def close(word: str, words: Sequence[str]) -> str:
     """'did you mean vports? ' when one word is near enough."""
-    found = difflib.get_close_matches(word, sorted(state.words), 1, 0.6)
+    found = difflib.get_close_matches(word, words, 1, 0.6)
     return f"did you mean {found[0]}? " if found else ""
 
 
@@ -132,9 +184,10 @@ def is_live(value: Value, word: str, context: Context, values: dict[str, str]) -
     return live is not None and any(word == name for name, _ in live(context, values, word))
 
 
-def expected(state: State) -> list[str]:
+def expected(state: State, context: Context) -> list[str]:
     """What may come next, as words and hints."""
-    return [*sorted(state.words), *(hint for value in state.values for hint in (value.choices or (types_hint(value),)))]
+    values = allowed_values(state, context)
+    return [*allowed_words(state, context), *(hint for one in values for hint in (one.choices or (types_hint(one),)))]
 
 
 def types_hint(value: Value) -> str:
@@ -149,17 +202,25 @@ def listing(words: Sequence[str]) -> str:
 
 
 def parse(mode: Mode, words: Sequence[Word], context: Context, abbreviations: bool) -> tuple[Command, Arguments]:
-    """The command the words mean, with its values. Raises SyntaxProblem, whose `word` is an index into `words`."""
+    """The command the words mean, with its values.
+
+    Raises SyntaxProblem, whose `word` is an index into `words`, and NotPermitted: this is where verbs are refused.
+    """
     here = walk(mode, words, context, abbreviations)
-    if here.tail is not None:
-        command = here.state.commands[here.tail][0]
-        return command, Arguments(here.values, frozenset(here.words), tuple(words[here.tail_start :]), here.tail_start)
-    if here.state.ends is None:
+    state = here.state if here.tail is None else here.state.after(here.tail)
+    if state.ends is None:
         raise SyntaxProblem(
             "",
             "the command is not complete",
-            f"expected {listing(expected(here.state))}",
+            f"expected {listing(expected(state, context))}",
             word=len(words),
-            expected=expected(here.state),
+            expected=expected(state, context),
         )
-    return here.state.ends, Arguments(here.values, frozenset(here.words), (), len(words))
+    command = permitted(state.ends, words, context)
+    return command, Arguments(here.values, frozenset(here.words), here.tail_words, here.tail_start)
+
+
+def permitted(command: Command, words: Sequence[Word], context: Context) -> Command:
+    """The command itself. Raises NotPermitted when the user's class does not allow it."""
+    context.access.refuse_verb(command.permission, command.confined, " ".join(word.text for word in words))
+    return command

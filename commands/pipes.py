@@ -1,13 +1,14 @@
 """Pipes: what follows a | reshapes the result before it is shown.
 
 On tables they act on the rows, on everything else on lines of text; `json` and `display` choose the form.
-Declared in the same grammar engine as commands (mode PIPE), so they complete and explain themselves alike.
+Declared in the same grammar engine as commands (mode PIPE), so they complete and explain themselves alike. What a
+command gives bit by bit (`monitor`, `refresh`) goes through them part by part: streams.py.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +18,7 @@ from commands.patterns import pattern
 from commands.registry import Arguments, Mode, command
 from data.errors import CommandFailed, SyntaxProblem
 from views.json import document, render_json_pretty
-from views.models import Lines, Model, Table, Tree
+from views.models import Lines, Model, Stream, Table, Tree
 from views.render import Screen, render
 from views.table import cell_text
 
@@ -27,15 +28,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A result on its way to the screen: the model, the form it was asked for in, and whether a pager may stop it."""
+    """A result on its way to the screen: the model, the form it was asked for in, and whether a pager may stop it.
+
+    `again` gives the same result anew, where that changes nothing. A `stream` stands in place of the model for what
+    comes in parts, each of which still goes through the pipes in `each`.
+    """
 
     model: Model
     form: Literal["text", "json"] = "text"
     pager: bool = True
+    again: Callable[[], Awaitable[Output]] | None = None
+    stream: Stream | None = None
+    each: tuple[Callable[[Output], Awaitable[Output]], ...] = ()
 
     def lines(self, screen: Screen) -> list[str]:
         """As it would be shown on this screen."""
         return render_json_pretty(self.model) if self.form == "json" else render(self.model, screen)
+
+
+def output_of(model: Model | Stream | None) -> Output:
+    """What a handler returned, as the first output of its line."""
+    if isinstance(model, Stream):
+        return Output(Lines(()), pager=False, stream=model)
+    return Output(model if model is not None else Lines(()))
 
 
 def as_lines(output: Output) -> Lines:
@@ -51,8 +66,9 @@ def keep_rows(output: Output, wanted: re.Pattern[str], keep: bool) -> Output:
             row for row in table.rows if any(wanted.search(cell_text(cell)) for cell in row if cell is not None) is keep
         ]
         return replace(output, model=replace(table, rows=rows, detail=""))
-    lines = [line for line in as_lines(output).lines if (wanted.search(line) is not None) is keep]
-    return replace(output, model=Lines(lines), form="text")
+    before = as_lines(output).lines
+    lines = [line for line in before if (wanted.search(line) is not None) is keep]
+    return output if len(lines) == len(before) else replace(output, model=Lines(lines), form="text")
 
 
 def part(output: Output, start: int) -> Output:
@@ -146,11 +162,54 @@ async def display(context: Context, arguments: Arguments, output: Output) -> Out
     return replace(output, model=Lines(list(output.model.set_lines()), document(output.model)))
 
 
+@command(
+    "sort <column> [descending]",
+    help="rows in the order of a column",
+    mode=Mode.PIPE,
+    words={"descending": "the largest first"},
+)
+async def sort(context: Context, arguments: Arguments, output: Output) -> Output:
+    """Numbers by their value, text as text, what is not there last."""
+    if not isinstance(output.model, Table):
+        raise CommandFailed("", "the result is not a table", "leave out '| sort'")
+    table, wanted = output.model, arguments.values["column"].lower()
+    at = next((i for i, one in enumerate(table.columns) if wanted in (one.key.lower(), one.title.lower())), None)
+    if at is None:
+        names = ", ".join(column.key for column in table.columns)
+        raise CommandFailed(f"sort {wanted}", "there is no such column", f"there are: {names}")
+    there = [row for row in table.rows if row[at] not in (None, "")]
+    absent = [row for row in table.rows if row[at] in (None, "")]
+    numbers = all(isinstance(row[at], (int, float)) for row in there)
+    there.sort(key=lambda row: row[at] if numbers else natural(str(row[at])), reverse=arguments.has("descending"))  # type: ignore[arg-type,return-value]
+    return replace(output, model=replace(table, rows=there + absent))
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """A key by which hv2 comes before hv10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text) if part]
+
+
 async def run_pipe(words: tuple[Word, ...], context: Context, output: Output, abbreviations: bool) -> Output:
     """Send a result through one pipe. Raises SyntaxProblem with the place of the word in `words`."""
     if not words:
         raise SyntaxProblem("", "a pipe is missing after |", "type | ? for what there is", word=0)
     chosen, arguments = parse(Mode.PIPE, words, context, abbreviations)
-    result = await chosen.handler(context, arguments, output)
-    assert isinstance(result, Output)
+
+    async def pipe(before: Output) -> Output:
+        result = await chosen.handler(context, arguments, before)
+        assert isinstance(result, Output)
+        return result
+
+    if output.stream is not None:
+        from commands.streams import through
+
+        return await through(output, pipe, chosen.grammar.split()[0])
+    result = await pipe(output)
+    before = output.again
+    if before is not None and result.stream is None:
+
+        async def again() -> Output:
+            return await pipe(await before())
+
+        result = replace(result, again=again)
     return result

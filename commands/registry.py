@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from commands.automaton import Automaton
 from commands.grammar import Literal, Sequence, compile_grammar
+from data.access import SESSION
 
 if TYPE_CHECKING:
     from commands.context import Context
     from commands.lexer import Word
+    from data.access import Access
     from views.models import Model
 
 
@@ -61,7 +63,8 @@ AnyHandler = TypeVar("AnyHandler", bound=Callable[..., Awaitable[object]])
 @dataclass(frozen=True, eq=False, slots=True)
 class Command:
     """One command. `words` adds help for single words of its grammar; `permission` is the verb a login class
-    must allow.
+    must allow; `confined` says that it may be used by those whose class is confined to tenants; `audited` that a line
+    of it is an act of its user, and not of a program that helps to type one.
     """
 
     grammar: str
@@ -71,6 +74,12 @@ class Command:
     handler: Callable[..., Awaitable[Any]]
     words: Mapping[str, str]
     nodes: Sequence
+    confined: bool = False
+    audited: bool = True
+
+    def permitted(self, access: Access) -> bool:
+        """Whether somebody with this access may use it at all."""
+        return access.permits(self.permission) and (self.confined or not access.confined)
 
 
 _declared: list[Command] = []
@@ -83,14 +92,27 @@ FAMILIES = (
     "show_routes",
     "show_flows",
     "show_system",
+    "show_audit",
     "show_configuration",
+    "show_compare",
+    "show_vswitch_controller",
+    "aliases",
     "tools",
+    "monitor",
+    "ping",
+    "screen",
     "operational",
+    "completion",
+    "request_session",
+    "request_dvrs",
+    "rescue",
     "configure_mode",
     "configure_edit",
     "configure_commit",
     "configure_files",
+    "configure_schedule",
     "pipes",
+    "streams",
 )
 """The modules that declare commands, imported when a tree is first asked for."""
 
@@ -102,11 +124,21 @@ def command(
     permission: str = "show",
     mode: Mode = Mode.OPERATIONAL,
     words: Mapping[str, str] | None = None,
+    confined: bool = False,
+    audited: bool = True,
 ) -> Callable[[AnyHandler], AnyHandler]:
-    """Declare a command with this grammar (grammar.py) for the decorated handler."""
+    """Declare a command with this grammar (grammar.py) for the decorated handler.
+
+    `confined` promises that the handler asks nothing but what the context confines: `running`, `configuration`,
+    `fabric` (a facade then), `sessions()`. Without it nobody who is confined to tenants can use the command, or see it.
+    """
+    nodes = compile_grammar(grammar)
+
+    if mode is Mode.PIPE or permission == SESSION:
+        permission, confined = SESSION, True  # a pipe sees nothing but a result that its user was given
 
     def declare(handler: AnyHandler) -> AnyHandler:
-        _declared.append(Command(grammar, help, permission, mode, handler, dict(words or {}), compile_grammar(grammar)))
+        _declared.append(Command(grammar, help, permission, mode, handler, dict(words or {}), nodes, confined, audited))
         return handler
 
     return declare
@@ -123,13 +155,11 @@ def commands(mode: Mode) -> tuple[Command, ...]:
             if entry.grammar.split()[0] in NOT_BEHIND_RUN:
                 continue
             nodes = Sequence((Literal("run"), *entry.nodes.items))
-            found.append(
-                Command("run " + entry.grammar, entry.help, entry.permission, mode, entry.handler, entry.words, nodes)
-            )
+            found.append(replace(entry, grammar="run " + entry.grammar, mode=mode, nodes=nodes))
     return tuple(found)
 
 
-NOT_BEHIND_RUN = {"configure", "exit", "quit"}
+NOT_BEHIND_RUN = {"configure", "exit", "quit", "set"}
 """Verbs about the session's own mode."""
 
 

@@ -13,7 +13,7 @@ from controller.topology import Attachment, Hypervisor, Interface
 from data.configuration import Configuration
 from data.path import Path, vport_name, vport_path
 from data.schema.objects import Controller, Vport
-from views.models import Column, Document, Lines, Model, Moment, Several, Table
+from views.models import Branch, Column, Document, Model, Moment, Outline, Several, Table
 from views.moment import ago
 
 if TYPE_CHECKING:
@@ -128,29 +128,31 @@ async def show_topology(context: Context, arguments: Arguments) -> Model:
     fabric = context.fabric
     listen = fabric.running.settings(Controller).listen_address
     hypervisors = known(fabric)
-    lines = [f"controller {listen}   revision {fabric.running.revision}   {state_note(hypervisors)}".rstrip()]
-    document = []
+    title = f"controller {listen}   revision {fabric.running.revision}   {state_note(hypervisors)}".rstrip()
+    document, branches = [], []
     for each in hypervisors:
         claims = sorted(fabric.topology.claims_of(each.name), key=lambda claim: claim.ofport)
         rows = [branch(fabric, claim) for claim in claims]
-        last = each is hypervisors[-1]
+        names, ports = (max((len(str(row[key])) for row in rows), default=0) for key in ("vport", "port"))
+        below = tuple(
+            Branch(
+                f"port {str(row['port']).rjust(ports)}   {str(row['vport']).ljust(names)}   {row['interface']}"
+                + (f"   {row['note']}" if row["note"] else "")
+            )
+            for row in rows
+        )
         address = f"   tunnel {each.tunnel_address}" if each.tunnel_address else ""
         reason = f"   ({each.reason})" if each.reason else ""
-        lines.append(f"{'`' if last else '|'}-- {each.name}   {each.state.value} {ago(each.since)}{address}{reason}")
-        names, ports = (max((len(str(row[key])) for row in rows), default=0) for key in ("vport", "port"))
-        for row in rows:
-            note = f"   {row['note']}" if row["note"] else ""
-            lines.append(
-                f"{' ' if last else '|'}   {'`' if row is rows[-1] else '|'}-- port {str(row['port']).rjust(ports)}   "
-                f"{str(row['vport']).ljust(names)}   {row['interface']}{note}"
-            )
-        facts = {"name": each.name, "state": each.state.value, "tunnel_address": each.tunnel_address or None}
+        state = each.state.value
+        branches.append(Branch(f"{each.name}   {state} {ago(each.since)}{address}{reason}", below, f"   {state} "))
+        facts = {"name": each.name, "state": state, "tunnel_address": each.tunnel_address or None}
         document.append(facts | {"interfaces": rows})
     nowhere = [vport_name(path) for path, _, where in attachments(fabric) if where is None]
+    last = []
     if nowhere:
         shown = ", ".join(nowhere[:UNRESOLVED]) + (", ..." if len(nowhere) > UNRESOLVED else "")
-        lines.append(f"unresolved vports: {len(nowhere)}   {shown}")
-    return Lines(lines, {"controller": listen, "hypervisors": document, "unresolved": nowhere})
+        last.append(f"unresolved vports: {len(nowhere)}   {shown}")
+    return Outline(title, branches, last, {"controller": listen, "hypervisors": document, "unresolved": nowhere})
 
 
 UNRESOLVED = 8

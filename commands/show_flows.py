@@ -35,6 +35,7 @@ def table_number(name: str) -> int:
     "show flows [dvrs <dvrs>] [vport <vport>] [table <table>]",
     help="flows in the switches, with counters",
     words={"dvrs": "of one hypervisor", "vport": "that come from one virtual port", "table": "of one table"},
+    confined=True,
 )
 async def show_flows(context: Context, arguments: Arguments) -> Table:
     """Flows read from the switches now; hypervisors that are away are left out unless one is named."""

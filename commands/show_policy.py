@@ -47,7 +47,7 @@ def gateway_of(subnet: Subnet) -> str | None:
     return ipv4_text(ipv4_range(subnet.prefix)[0] + 1)
 
 
-@command("show enterprises", help="tenants, and how much each has")
+@command("show enterprises", help="tenants, and how much each has", confined=True)
 async def show_enterprises(context: Context, arguments: Arguments) -> Table:
     """One row per tenant."""
     running = context.fabric.running
@@ -65,7 +65,7 @@ async def show_enterprises(context: Context, arguments: Arguments) -> Table:
     return Table("Enterprises", columns, rows, "enterprises")
 
 
-@command("show domains [enterprise <enterprise>]", help="routing instances of the tenants")
+@command("show domains [enterprise <enterprise>]", help="routing instances of the tenants", confined=True)
 async def show_domains(context: Context, arguments: Arguments) -> Table:
     """One row per domain, with the hypervisors that hold flows of it."""
     fabric, running = context.fabric, context.fabric.running
@@ -98,7 +98,7 @@ async def show_domains(context: Context, arguments: Arguments) -> Table:
     return Table("Domains", columns, rows, "domains", note=note(under))
 
 
-@command(f"show zones {SCOPE}", help="groups of subnets that policy can name")
+@command(f"show zones {SCOPE}", help="groups of subnets that policy can name", confined=True)
 async def show_zones(context: Context, arguments: Arguments) -> Table:
     """One row per zone."""
     running = context.fabric.running
@@ -116,7 +116,7 @@ async def show_zones(context: Context, arguments: Arguments) -> Table:
     )
 
 
-@command(f"show subnets {SCOPE}", help="L2 segments with prefix, gateway and use")
+@command(f"show subnets {SCOPE}", help="L2 segments with prefix, gateway and use", confined=True)
 async def show_subnets(context: Context, arguments: Arguments) -> Table:
     """One row per subnet; VNI as allocated at the commit."""
     fabric, running = context.fabric, context.fabric.running
@@ -148,7 +148,7 @@ async def show_subnets(context: Context, arguments: Arguments) -> Table:
     return Table("Subnets", columns, rows, "subnets", note=note(under))
 
 
-@command(f"show policy-groups {SCOPE}", help="named sets of vports")
+@command(f"show policy-groups {SCOPE}", help="named sets of vports", confined=True)
 async def show_policy_groups(context: Context, arguments: Arguments) -> Table:
     """One row per group with its members."""
     running = context.fabric.running
@@ -178,7 +178,7 @@ async def show_policy_groups(context: Context, arguments: Arguments) -> Table:
     return Table("Policy groups", columns, rows, "policy groups", note=note(under))
 
 
-@command("show network-macros [enterprise <enterprise>]", help="named outside prefixes")
+@command("show network-macros [enterprise <enterprise>]", help="named outside prefixes", confined=True)
 async def show_network_macros(context: Context, arguments: Arguments) -> Table:
     """One row per macro."""
     running = context.fabric.running
@@ -254,6 +254,7 @@ def entries(
     f"show policies {SCOPE} [counters]",
     help="rules in the order in which they are looked at",
     words={"counters": "with what each matched, added up over the hypervisors"},
+    confined=True,
 )
 async def show_policies(context: Context, arguments: Arguments) -> Table:
     """One row per entry; the last row of a direction is what happens when nothing matches."""

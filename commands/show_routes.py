@@ -24,7 +24,7 @@ def tunnel(context: Context, dvrs: str | None) -> str | None:
     return (hypervisor.tunnel_address or None) if hypervisor else None
 
 
-@command("show routes enterprise <enterprise> domain <domain>", help="the routing table of a domain")
+@command("show routes enterprise <enterprise> domain <domain>", help="the routing table of a domain", confined=True)
 async def show_routes(context: Context, arguments: Arguments) -> Table:
     """Subnets (routed at the source hypervisor) and the hosts in them with the tunnel endpoint that reaches each."""
     running = context.fabric.running
@@ -50,13 +50,13 @@ async def show_routes(context: Context, arguments: Arguments) -> Table:
     return Table("Routes", columns, rows, "routes", note=note(under))
 
 
-@command(f"show mac {IN_SUBNET}", help="MAC addresses of a domain and where they are")
+@command(f"show mac {IN_SUBNET}", help="MAC addresses of a domain and where they are", confined=True)
 async def show_mac(context: Context, arguments: Arguments) -> Table:
     """One row per vport MAC, and the anycast gateway's of each subnet."""
     return addresses(context, arguments, "MAC addresses", by_mac=True)
 
 
-@command(f"show arp {IN_SUBNET}", help="addresses that are answered for on the hypervisors")
+@command(f"show arp {IN_SUBNET}", help="addresses that are answered for on the hypervisors", confined=True)
 async def show_arp(context: Context, arguments: Arguments) -> Table:
     """One row per IPv4 address, gateways included."""
     return addresses(context, arguments, "ARP entries", by_mac=False)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from commands.context import Context
 from commands.registry import Arguments, Mode, command
-from views.models import Column, Model, Moment, Table
+from views.models import Cell, Column, Model, Moment, Table
 from views.moment import clock
 
 EVENTS = 50
@@ -17,13 +17,17 @@ NAMED = 8
 """Hypervisors that a commit's receipts name."""
 
 
-@command("show system commit [limit <number>]", help="revisions: who, when, what became of each")
+@command("show system commit [limit <number>]", help="revisions: who, when, what became of each", confined=True)
 async def show_system_commit(context: Context, arguments: Arguments) -> Model:
     """The latest revisions and failed commits, newest first, with what each hypervisor confirmed."""
     limit = int(arguments.get("number") or COMMITS)
     waiting = context.fabric.waiting
     fabric = context.fabric
-    rows = []
+    rows: list[tuple[Cell, ...]] = [
+        (None, clock(entry.at), entry.user, f"scheduled as {entry.id}", None, entry.comment or None)
+        for entry in reversed(context.schedule.rows())
+        if entry.user == context.user or not context.access.confined
+    ]
     for entry in await fabric.history(limit):
         state = str(entry.state)
         if waiting is not None and waiting[0] == entry.number:
@@ -59,6 +63,7 @@ def confirmed(receipts: Mapping[str, str]) -> str | None:
     return ", ".join([*parts, *named, *([f"{rest} more"] if rest > 0 else [])]) or None
 
 
+@command("show events [limit <number>]", help="what happened in the network, newest last")
 @command("show system events [limit <number>]", help="what happened in the network, newest last")
 async def show_system_events(context: Context, arguments: Arguments) -> Model:
     """The latest events."""
@@ -69,12 +74,13 @@ async def show_system_events(context: Context, arguments: Arguments) -> Model:
     )
 
 
-@command("show sessions", help="who is connected, and who is configuring")
+@command("show sessions", help="who is connected, and who is configuring", confined=True)
 async def show_sessions(context: Context, arguments: Arguments) -> Model:
     """One row per session."""
     editing = set(context.editors())
     rows = [
         (
+            session.number,
             session.user,
             session.origin,
             "interactive" if session.interactive else "commands",
@@ -86,6 +92,7 @@ async def show_sessions(context: Context, arguments: Arguments) -> Model:
     ]
     configuring = sum(session.mode is Mode.CONFIGURE for session in context.sessions())
     columns = (
+        Column("session", "No.", "right"),
         Column("user", "User"),
         Column("origin", "From"),
         Column("kind", "Kind"),

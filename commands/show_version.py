@@ -13,7 +13,7 @@ from views.models import Document
 STARTED = time.time()
 
 
-@command("show version", help="version of this nshell, its host and its revision")
+@command("show version", help="version of this nshell, its host and its revision", confined=True)
 async def show_version(context: Context, arguments: Arguments) -> Document:
     """Facts about the daemon; JSON has the same names."""
     system = context.fabric.running.settings(System)
@@ -23,7 +23,7 @@ async def show_version(context: Context, arguments: Arguments) -> Document:
             "hostname": system.hostname,
             "revision": context.fabric.running.revision,
             "uptime_seconds": int(time.time() - STARTED),
-            "state_directory": context.state_directory,
+            "state_directory": None if context.access.confined else context.state_directory,
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         }

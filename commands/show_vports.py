@@ -30,6 +30,8 @@ COLUMNS = (
 )
 STATES = {Standing.READY: "up", Standing.CONNECTED: "programming", Standing.AWAY: "away"}
 """State of a resolved vport by that of its hypervisor: 'up' only when the flows are known to be there."""
+INACTIVE = "inactive"
+"""State of a vport that is deactivated, or stands below something that is."""
 
 
 def state(fabric: Fabric, attachment: Attachment | None) -> str:
@@ -59,12 +61,14 @@ def chosen(context: Context, arguments: Arguments) -> Iterator[tuple[Path, Vport
     "show vports <vport> [enterprise <enterprise> [domain <domain>]] [detail]",
     help="one virtual port, by its name or enterprise/domain/name",
     words={"detail": "every attribute, and what was dropped why"},
+    confined=True,
 )
 @command(
     "show vports [enterprise <enterprise> [domain <domain> [subnet <subnet>]]] "
     "[type {vm|host|bridge|container}] [detail]",
     help="virtual ports and where they are",
     words={"detail": "every attribute, and what was dropped why"},
+    confined=True,
 )
 async def show_vports(context: Context, arguments: Arguments) -> Model:
     """Vports as a table, or one document each with `detail`."""
@@ -81,8 +85,9 @@ async def show_vports(context: Context, arguments: Arguments) -> Model:
     rows = []
     states: Counter[str] = Counter()
     whose = 3 if under else 1
+    running, acting = fabric.running, fabric.acting
     for path, vport, where in found:
-        word = state(fabric, where)
+        word = state(fabric, where) if acting is running or acting.get(path) is not None else INACTIVE
         states[word] += 1
         place = "/".join([*(path[at] for at in range(whose, 4, 2)), vport.subnet])
         rows.append(
@@ -96,7 +101,9 @@ async def show_vports(context: Context, arguments: Arguments) -> Model:
                 Moment(where.since) if where else None,
             )
         )
-    summary = "   ".join(f"{word} {states[word]}" for word in (*STATES.values(), "unresolved") if states[word])
+    summary = "   ".join(
+        f"{word} {states[word]}" for word in (*STATES.values(), "unresolved", INACTIVE) if states[word]
+    )
     columns = COLUMNS if under else (COLUMNS[0], Column("place", "Enterprise/Domain/Subnet", shrink=True), *COLUMNS[2:])
     return Table("Virtual ports", columns, rows, "virtual ports", summary, note(under))
 
@@ -125,7 +132,7 @@ def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None, c
             "uuid": vport.uuid,
             "description": vport.description,
             "type": vport.type,
-            "state": state(fabric, where),
+            "state": state(fabric, where) if fabric.acting.get(path) is not None else INACTIVE,
             "dvrs": where.dvrs if where else None,
             "interface": where.interface if where else None,
             "port": where.ofport if where else None,

@@ -1,4 +1,4 @@
-"""The tail of set, delete, edit and show in configure mode: the schema's own words, relative to the edit level.
+"""The tails of configure mode's verbs: the schema's own words, relative to the edit level.
 
 Parsing and completion come from data/schema/; this module puts the edit level in front and turns the places
 of errors back into places of the operator's line.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from commands.complete import Candidate
     from commands.context import Context
 
-VERBS = {"statement": "set", "target": "delete", "place": "edit", "part": "show", "annotated": "edit"}
+VERBS = {"statement": "set", "target": "delete", "place": "edit", "part": "show"}
 """Type of a tail in a grammar -> the verb that data/schema/completion.py knows."""
 
 

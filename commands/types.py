@@ -6,12 +6,15 @@ configuration, below the values the line has already given. The others are decla
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_address
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
+from commands.times import moment, past
 from data.path import Path, vport_name
 from data.schema.objects import KINDS
 from data.schema.types import NAME, BadValue, ValueType, integer
@@ -104,6 +107,13 @@ def _anything(word: str) -> object:
     return word
 
 
+def _address(word: str) -> object:
+    try:
+        return ip_address(word)
+    except ValueError:
+        raise BadValue(f"'{word}' is not an address", "write one like 10.0.0.1 or 2001:db8::1") from None
+
+
 def _schema_type(keyword: str, key: ValueType, help: str) -> ArgumentType:
     if keyword == "vport":
         return ArgumentType("vport", "<vport>", "a virtual port: its name, or enterprise/domain/name", _vport, _vports)
@@ -136,13 +146,48 @@ def _number(name: str, low: int, high: int, help: str, live: Live | None = None)
     return ArgumentType(name, f"<{low}..{high}>", help, integer(low, high, help).parse, live)
 
 
+def _sessions(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+    for session in context.sessions():
+        if str(session.number).startswith(prefix):
+            yield str(session.number), f"{session.user}, {session.origin}"
+
+
+def _scheduled(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+    for row in context.schedule.rows():
+        own = row.user == context.user or not context.access.confined
+        if own and str(row.id).startswith(prefix):
+            yield str(row.id), f"{row.user}, {row.comment}" if row.comment else row.user
+
+
+def _time(word: str) -> object:
+    return moment(word, 0.0)
+
+
+def _past(word: str) -> object:
+    return past(word, time.time())
+
+
 OTHERS = (
+    ArgumentType("since", "<since>", "how long ago (30m, 2h, 7d) or when (14:00, 2030-12-31)", _past),
+    ArgumentType("name", "<name>", "the name of a user, who may be gone", NAME.parse),
     _number("revision", 0, 2**31 - 1, "a revision's number", _revisions),
     _number("minutes", 1, 1440, "minutes until it returns by itself"),
     _number("number", 1, 1_000_000, "how many"),
     _number("back", 0, 2**31 - 1, "commits back from the running revision", _back),
+    _number("seconds", 1, 86_400, "seconds"),
+    _number("times", 1, 1_000_000, "how often; without it until ctrl-c"),
+    _number("columns", 0, 65_535, "characters; 0 is without limit"),
+    _number("rows", 0, 65_535, "lines of a page; 0 is all at once"),
+    _number("session", 1, 2**31 - 1, "a session's number", _sessions),
+    _number("scheduled", 1, 2**31 - 1, "a scheduled commit's number", _scheduled),
+    ArgumentType("time", "<time>", "HH:MM[:SS] today or tomorrow, or 2030-12-31T23:30", _time),
+    ArgumentType("address", "<address>", "an IPv4 or IPv6 address", _address),
+    ArgumentType("new-name", "<name>", "the new name", _anything),
+    ArgumentType("column", "<column>", "a column's title, or its name in JSON", _anything),
     ArgumentType("table", "<table>", "a table of the pipeline", _anything, _tables),
     ArgumentType("text", "<text>", "text, in quotes when it has spaces", _anything),
+    ArgumentType("remark", '"<remark>"', 'a remark in quotes; "" takes it away', str),
+    ArgumentType("line", '"<line>"', "a command line in quotes", str),
     ArgumentType("pattern", "<pattern>", "a regular expression", _anything),
     ArgumentType("file", "<file>", "a file at your end of the session", _anything),
     ArgumentType("flow", "<flow>", "a packet in ovs-ofctl's words: in_port=1,icmp,...", _anything),

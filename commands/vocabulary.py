@@ -12,6 +12,11 @@ from data.schema.objects import KINDS
 SHARED = {
     "show": "what is configured and what the network does",
     "tools": "diagnostics on a hypervisor",
+    "monitor": "what happens while you look, until ctrl-c",
+    "request": "do something to the system",
+    "clear": "forget something",
+    "configure": "change the configuration in your private candidate",
+    "exit": "leave the edit level, then configure mode, then the session",
     "system": "this nshell: commits, events",
     "configuration": "the running configuration, or an earlier one",
     "policy": "policy as the network sees it",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from views.color import of_state
 from views.models import Document, Moment
 from views.moment import clock
 
@@ -11,13 +12,17 @@ INNERMOST = 4
 """Indent from which a nested mapping stands on one line."""
 
 
-def render_document(document: Document) -> list[str]:
+STATES = ("state", "result")
+"""Facts whose value is a word of state."""
+
+
+def render_document(document: Document, color: bool = False) -> list[str]:
     """The facts as lines."""
     lines = [document.title] if document.title else []
-    return lines + list(facts(document.facts, "  " if document.title else ""))
+    return lines + list(facts(document.facts, "  " if document.title else "", color))
 
 
-def facts(values: Mapping[str, object], indent: str) -> list[str]:
+def facts(values: Mapping[str, object], indent: str, color: bool = False) -> list[str]:
     """One mapping, names padded to one column."""
     width = max((len(name) for name in values), default=0)
     lines: list[str] = []
@@ -25,13 +30,14 @@ def facts(values: Mapping[str, object], indent: str) -> list[str]:
         label = name.replace("_", " ").ljust(width)
         if isinstance(value, Mapping) and len(indent) < INNERMOST:
             lines.append(f"{indent}{label.rstrip()}")
-            lines += facts(value, indent + "  ")
+            lines += facts(value, indent + "  ", color)
         elif isinstance(value, (list, tuple)):
             texts = [plain(item) for item in value] or ["-"]
             lines.append(f"{indent}{label}  {texts[0]}")
             lines += [f"{indent}{' ' * width}  {text}" for text in texts[1:]]
         else:
-            lines.append(f"{indent}{label}  {plain(value)}")
+            text = of_state(plain(value)) if color and name in STATES else plain(value)
+            lines.append(f"{indent}{label}  {text}")
     return lines
 
 

@@ -5,7 +5,7 @@
       choose an address in 10.1.1.2-10.1.1.254, or another subnet
     nothing was applied; your candidate is kept
 
-A syntax error repeats the line with a caret under the word.
+A syntax error says so and repeats the line with a caret under the word.
 """
 
 from __future__ import annotations
@@ -13,11 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from data.errors import PROBLEMS_SHOWN
+from views.color import Style, marked
 from views.models import Failure
 
+SYNTAX = 2
+"""Exit code of errors in what was typed."""
 
-def render_failure(failure: Failure) -> list[str]:
+
+def render_failure(failure: Failure, color: bool = False) -> list[str]:
     """The error as lines."""
+    kind = "syntax error" if failure.exit_code == SYNTAX else "error"
+    head = (marked(kind, Style.BAD) if color else kind) + ":"
     lines: list[str] = []
     if failure.line is not None:
         lines.append(f"{failure.file or 'line'}{':' if failure.file else ' '}{failure.line}: {failure.text.strip()}")
@@ -31,23 +37,23 @@ def render_failure(failure: Failure) -> list[str]:
         lines.append(" " * max(0, offset + failure.position) + "^")
     if failure.problems:
         for where, cause, remedy in failure.problems[:PROBLEMS_SHOWN]:
-            lines += one(where, cause, remedy)
+            lines += one(head, where, cause, remedy)
         if len(failure.problems) > PROBLEMS_SHOWN:
             lines.append(f"and {len(failure.problems) - PROBLEMS_SHOWN} more errors")
     else:
-        lines += one(failure.where, failure.cause, failure.remedy)
+        lines += one(head, failure.where, failure.cause, failure.remedy)
     if failure.after:
         lines.append(failure.after)
     return lines
 
 
-def one(where: str, cause: str, remedy: str) -> Iterator[str]:
+def one(head: str, where: str, cause: str, remedy: str) -> Iterator[str]:
     """One error: where and cause on one line when they are short or there is no place to name."""
     if where:
-        yield f"error: {where}"
+        yield f"{head} {where}"
         yield from (f"  {line}" for line in cause.splitlines())
     else:
         first, *others = cause.splitlines() or [""]
-        yield f"error: {first}"
+        yield f"{head} {first}"
         yield from (f"  {line}" for line in others)
     yield from (f"  {line}" for line in remedy.splitlines())

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 
-from views.models import Document, Failure, Lines, Model, Moment, Several, Table, Tree
+from views.models import Document, Failure, Lines, Model, Moment, Outline, Several, Table, Tree, Trend
 from views.moment import iso
 
 
@@ -16,6 +16,8 @@ def document(model: Model | Failure) -> object:
         keys = [column.key for column in model.columns]
         rows = [dict(zip(keys, map(plain, row), strict=True)) for row in model.rows]
         return {"title": model.title, "note": model.note, "count": len(rows), "rows": rows}
+    if isinstance(model, Outline):
+        return model.document
     if isinstance(model, Lines):
         return model.document if model.document is not None else {"lines": list(model.lines)}
     if isinstance(model, Document):
@@ -55,6 +57,8 @@ def plain(value: object) -> object:
     """Mappings and tuples as JSON knows them."""
     if isinstance(value, Moment):
         return iso(value)
+    if isinstance(value, Trend):
+        return list(value.values)
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -5,7 +5,7 @@ Every renderer (render.py for text, json.py for JSON) and every pipe (commands/p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -16,7 +16,20 @@ class Moment(float):
     __slots__ = ()
 
 
-Cell: TypeAlias = "str | int | float | bool | Moment | None"
+class Rate(float):
+    """Bits per second: a person reads 3.1 Mb/s, a script the number."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """The last values of something, oldest first: a sparkline on screen, a list of numbers in JSON."""
+
+    values: tuple[float, ...]
+
+
+Cell: TypeAlias = "str | int | float | bool | Moment | Trend | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +91,45 @@ class Several:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A piece of configuration in its three forms. Functions, because only one of them is asked for."""
+    """A piece of configuration in its three forms. Functions, because only one of them is asked for. A difference is
+    `signed`: its lines begin with + and -.
+    """
 
     hierarchy: Callable[[], Sequence[str]]
     set_lines: Callable[[], Sequence[str]]
     document: Callable[[], object]
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One line of an outline and what hangs below it. `state` is the word in it that may be coloured."""
+
+    text: str
+    below: tuple[Branch, ...] = ()
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A tree of things: its first line, its branches, and lines below it."""
+
+    title: str
+    branches: Sequence[Branch]
+    below: Sequence[str] = ()
+    document: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Models that come one after the other while a command runs, until its end or ctrl-c.
+
+    With `redraws` each takes the place of the one before on a terminal; `endless` ends by ctrl-c alone.
+    """
+
+    parts: Callable[[], AsyncIterator[Model]]
+    redraws: bool = False
+    endless: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +201,5 @@ class Failure:
     """What happened to the operator's work ('nothing was applied; your candidate is kept')."""
 
 
-Model: TypeAlias = "Table | Lines | Document | Several | Tree | Plan | Receipts"
+Model: TypeAlias = "Table | Lines | Document | Several | Tree | Outline | Plan | Receipts"
+"""What is there at once; a `Stream` gives several."""

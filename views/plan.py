@@ -4,7 +4,7 @@ policy     egress-policy db: entry 20 added
 reach      app-1, app-2 -> db-1 tcp/5432         denied -> allowed
 hv1        no change
 hv3        +2 flows (egress_acl), 0 removed
-check passed; nothing was applied
+configuration check succeeds; nothing was applied
 
 hv3
   + egress_acl      priority=...,tcp,... actions=...  # egress-policy acme/prod/db/20
@@ -12,6 +12,7 @@ hv3
 
 from __future__ import annotations
 
+from views.color import of_difference
 from views.models import Plan, PlanHypervisor
 
 LABEL = 10
@@ -40,14 +41,15 @@ def tables(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= TABLES else f"{len(names)} tables"
 
 
-def render_plan(plan: Plan) -> list[str]:
-    """The plan as lines."""
+def render_plan(plan: Plan, color: bool = False) -> list[str]:
+    """The plan as lines; flows that come and go are coloured."""
     width = max([LABEL, *(len(hypervisor.name) for hypervisor in plan.hypervisors)])
     lines = [f"{'policy'.ljust(width)} {line}" for line in plan.summary]
     lines += [f"{('' if at else 'reach').ljust(width)} {line}" for at, line in enumerate(plan.reach)]
     lines += [f"{hypervisor.name.ljust(width)} {count_line(hypervisor)}" for hypervisor in plan.hypervisors]
-    lines.append("check passed; nothing was applied")
+    lines.append("configuration check succeeds; nothing was applied")
     for hypervisor in plan.hypervisors:
         if hypervisor.flows:
-            lines += ["", hypervisor.name, *(f"  {flow}" for flow in hypervisor.flows)]
+            flows = map(of_difference, hypervisor.flows) if color else hypervisor.flows
+            lines += ["", hypervisor.name, *(f"  {flow}" for flow in flows)]
     return lines

@@ -1,20 +1,27 @@
 """The outcome of a commit: one line for the revision, one per hypervisor, and what is still expected of the operator.
 
-revision 214  prepared on 1 of 1 hypervisors, applied, verified
+revision 214  applied, verified on 1 of 1 hypervisors
   hv3   +2 -0   verified in 4 ms
-confirm within 5 minutes with 'commit', or revision 213 returns by itself at 14:07:31
+commit confirmed will be automatically rolled back in 5 minutes unless confirmed with 'commit': revision 213 at 14:07:31
+commit complete
+
+The last two lines are worded as Junos words them: programs that drive Junos wait for them.
 """
 
 from __future__ import annotations
 
 import time
 
+from views.color import of_state
 from views.models import Receipt, Receipts
 
+COMPLETE = "commit complete"
 
-def receipt_line(receipt: Receipt, width: int) -> str:
+
+def receipt_line(receipt: Receipt, width: int, color: bool = False) -> str:
     """One hypervisor's confirmation."""
-    text = f"  {receipt.dvrs.ljust(width)}   +{receipt.added} -{receipt.removed}   {receipt.state}"
+    state = of_state(receipt.state) if color else receipt.state
+    text = f"  {receipt.dvrs.ljust(width)}   +{receipt.added} -{receipt.removed}   {state}"
     if receipt.state == "verified" and receipt.milliseconds is not None:
         text += f" in {max(1, round(receipt.milliseconds))} ms"
     if receipt.reason:
@@ -22,12 +29,12 @@ def receipt_line(receipt: Receipt, width: int) -> str:
     return text
 
 
-def render_receipts(outcome: Receipts) -> list[str]:
+def render_receipts(outcome: Receipts, color: bool = False) -> list[str]:
     """The outcome as lines."""
     if outcome.action == "confirmed":
-        return [f"revision {outcome.revision} confirmed"]
+        return [f"revision {outcome.revision} confirmed", COMPLETE]
     if outcome.action == "unchanged":
-        return ["nothing to commit: the candidate equals the running configuration"]
+        return ["nothing to commit: the candidate equals the running configuration", COMPLETE]
     verified = sum(receipt.state == "verified" for receipt in outcome.receipts)
     pending = sum(receipt.state == "pending" for receipt in outcome.receipts)
     if not outcome.receipts:
@@ -37,12 +44,12 @@ def render_receipts(outcome: Receipts) -> list[str]:
         if pending:
             head += f", pending on {pending}"
     width = max((len(receipt.dvrs) for receipt in outcome.receipts), default=0)
-    lines = [head, *(receipt_line(receipt, width) for receipt in outcome.receipts)]
+    lines = [head, *(receipt_line(receipt, width, color) for receipt in outcome.receipts)]
     if outcome.deadline is not None:
         clock = time.strftime("%H:%M:%S", time.localtime(outcome.deadline))
         noun = "minute" if outcome.minutes == 1 else "minutes"
         lines.append(
-            f"confirm within {outcome.minutes} {noun} with 'commit', "
-            f"or revision {outcome.back_to} returns by itself at {clock}"
+            f"commit confirmed will be automatically rolled back in {outcome.minutes} {noun} "
+            f"unless confirmed with 'commit': revision {outcome.back_to} at {clock}"
         )
-    return lines
+    return [*lines, COMPLETE]

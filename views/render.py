@@ -1,12 +1,14 @@
-"""Which renderer takes which model; and the last step for terminals that know nothing but ASCII."""
+"""Which renderer takes which model; and the last step on the way to a terminal: colour, or nothing but ASCII."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from views.color import PLAIN, SEQUENCES
 from views.configuration import render_configuration
 from views.document import render_document
-from views.models import Document, Lines, Model, Plan, Receipts, Several, Table
+from views.models import Document, Lines, Model, Outline, Plan, Receipts, Several, Table
+from views.outline import render_outline
 from views.plan import render_plan
 from views.receipts import render_receipts
 from views.table import render_table
@@ -14,31 +16,54 @@ from views.table import render_table
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """What the other end can show: width in characters (0: no limit) and whether it takes more than ASCII."""
+    """What the other end can show: width and height in characters (0: no limit), more than ASCII, colour."""
 
     columns: int = 0
     rows: int = 0
     unicode: bool = True
+    color: bool = False
+
+
+@dataclass(slots=True)
+class ScreenSettings:
+    """What an operator wants instead of what the terminal says of itself; None is the terminal's own."""
+
+    columns: int | None = None
+    rows: int | None = None
+    color: bool | None = None
+    plain: bool = False
+    """Lines are echoed as they are typed: no editor moves the cursor about."""
+
+    def applied(self, screen: Screen) -> Screen:
+        """The screen as it shall be used."""
+        return replace(
+            screen,
+            columns=screen.columns if self.columns is None else self.columns,
+            rows=screen.rows if self.rows is None else self.rows,
+            color=screen.color if self.color is None else self.color,
+        )
 
 
 def render(model: Model, screen: Screen) -> list[str]:
     """The model as lines of text for this screen."""
     if isinstance(model, Table):
-        lines = render_table(model, screen.columns, screen.unicode)
+        lines = render_table(model, screen.columns, screen.unicode, screen.color)
     elif isinstance(model, Lines):
         lines = list(model.lines)
     elif isinstance(model, Document):
-        lines = render_document(model)
+        lines = render_document(model, screen.color)
     elif isinstance(model, Several):
         lines = []
         for part in model.parts.values():
             lines += ([""] if lines else []) + render(part, screen)
     elif isinstance(model, Plan):
-        lines = render_plan(model)
+        lines = render_plan(model, screen.color)
     elif isinstance(model, Receipts):
-        lines = render_receipts(model)
+        lines = render_receipts(model, screen.color)
+    elif isinstance(model, Outline):
+        lines = render_outline(model, screen.unicode, screen.color)
     else:
-        lines = render_configuration(model)
+        lines = render_configuration(model, screen.color)
     return lines
 
 
@@ -54,5 +79,6 @@ def harmless(text: str) -> str:
 
 
 def encode(text: str, screen: Screen) -> bytes:
-    """Text for the wire; a terminal without UTF-8 gets '?' for what it cannot show."""
+    """Text for the wire: marks become colour or nothing; a terminal without UTF-8 gets '?' for what it cannot show."""
+    text = text.translate(SEQUENCES if screen.color else PLAIN)
     return text.encode("utf-8", "replace") if screen.unicode else text.encode("ascii", "replace")

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from views.models import Cell, Column, Moment, Table
+from views.color import Style, marked, of_state
+from views.models import Cell, Column, Moment, Rate, Table, Trend
 from views.moment import ago
+from views.sparkline import sparkline
 
 GAP = "  "
 NARROWEST = 6
@@ -29,7 +31,7 @@ LEAST_RULE = 60
 """Characters of the rules of a narrow table, so that the title has room."""
 
 
-def cell_text(value: Cell) -> str:
+def cell_text(value: Cell, unicode: bool = True) -> str:
     """A value as a person reads it."""
     if value is None or value == "":
         return "-"
@@ -39,9 +41,22 @@ def cell_text(value: Cell) -> str:
         return "no"
     if isinstance(value, Moment):
         return ago(value)
+    if isinstance(value, Rate):
+        return rate_text(value)
+    if isinstance(value, Trend):
+        return sparkline(value.values, unicode)
     if isinstance(value, float):
         return f"{value:.1f}"
     return str(value)
+
+
+def rate_text(rate: float) -> str:
+    """Bits per second in at most three digits before the unit."""
+    units = ("b/s", "kb/s", "Mb/s", "Gb/s")
+    at = 0
+    while rate >= 999.5 and at < len(units) - 1:
+        rate, at = rate / 1000, at + 1
+    return f"{rate:.0f} {units[at]}" if rate >= 99.5 or not at else f"{rate:.1f} {units[at]}"
 
 
 def fit(widths: list[int], columns: Sequence[Column], available: int) -> list[int]:
@@ -74,9 +89,13 @@ def cut(text: str, width: int, ellipsis: str) -> str:
     return text[: max(0, width - len(ellipsis))] + ellipsis
 
 
-def render_table(table: Table, width: int = 0, unicode: bool = True) -> list[str]:
+STATES = ("state", "result", "kind")
+"""Columns whose cells are words of state."""
+
+
+def render_table(table: Table, width: int = 0, unicode: bool = True, color: bool = False) -> list[str]:
     """The table as lines, without a newline at their ends."""
-    rows = [[cell_text(value) for value in row] for row in table.rows]
+    rows = [[cell_text(value, unicode) for value in row] for row in table.rows]
     columns = list(table.columns)
     widths = [len(column.title) for column in columns]
     for row in rows:
@@ -93,14 +112,17 @@ def render_table(table: Table, width: int = 0, unicode: bool = True) -> list[str
     ellipsis = "…" if unicode else "~"
     last = len(widths) - 1
 
-    def line(cells: Sequence[str]) -> str:
+    tinted = {i for i, column in enumerate(columns) if color and column.key in STATES}
+
+    def line(cells: Sequence[str], head: bool = False) -> str:
         parts = []
         for i, text in enumerate(cells):
             text = cut(text, widths[i], ellipsis)
             if columns[i].align == "right":
-                parts.append(text.rjust(widths[i]))
-            else:
-                parts.append(text if i == last else text.ljust(widths[i]))
+                text = text.rjust(widths[i])
+            elif i != last:
+                text = text.ljust(widths[i])
+            parts.append(of_state(text) if i in tinted and not head else text)
         return GAP.join(parts).rstrip()
 
     natural = sum(widths) + len(GAP) * last
@@ -109,7 +131,9 @@ def render_table(table: Table, width: int = 0, unicode: bool = True) -> list[str
     heading = table.title
     if table.note:
         heading = f"{table.title}{' ' * max(2, total - len(table.title) - len(table.note))}{table.note}"
-    lines = ["=" * total, heading, "=" * total, line([column.title for column in columns]), "-" * total]
+    if color:
+        heading = marked(heading, Style.TITLE)
+    lines = ["=" * total, heading, "=" * total, line([column.title for column in columns], True), "-" * total]
     lines += [line(row) for row in rows]
     lines += ["-" * total, table.summary]
     return lines

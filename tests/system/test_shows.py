@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -40,13 +41,13 @@ def normal(text: str) -> str:
 def test_the_topology_is_a_tree_of_hypervisors_and_their_workloads(network: Network) -> None:
     assert normal(network.run("show topology")).splitlines() == [
         "controller ADDRESS   revision 4   ready 3",
-        "|-- hv1   ready SINCE   tunnel 172.31.0.1",
-        "|   |-- port 1   acme/prod/web-1   tap-web-1",
-        "|   `-- port 2   acme/prod/app-1   tap-app-1",
-        "|-- hv2   ready SINCE   tunnel 172.31.0.2",
-        "|   `-- port 1   acme/prod/web-2   tap-web-2",
-        "`-- hv3   ready SINCE   tunnel 172.31.0.3",
-        "    `-- port 1   acme/prod/app-2   tap-app-2",
+        "├── hv1   ready SINCE   tunnel 172.31.0.1",
+        "│   ├── port 1   acme/prod/web-1   tap-web-1",
+        "│   └── port 2   acme/prod/app-1   tap-app-1",
+        "├── hv2   ready SINCE   tunnel 172.31.0.2",
+        "│   └── port 1   acme/prod/web-2   tap-web-2",
+        "└── hv3   ready SINCE   tunnel 172.31.0.3",
+        "    └── port 1   acme/prod/app-2   tap-app-2",
     ]
     tree = json.loads(network.shell.run("--json", "-c", "show topology").stdout)
     assert [each["name"] for each in tree["hypervisors"]] == ["hv1", "hv2", "hv3"]
@@ -110,6 +111,26 @@ def test_flows_name_their_object_and_what_they_do(network: Network) -> None:
     entries = network.rows("show flows dvrs hv3 table ingress_acl")
     assert {"ingress-policy acme/prod/base/10", "domain acme/prod"} <= {row["object"] for row in entries}
     assert all(row["object"] != "not of nshell" for row in network.rows("show flows"))
+
+
+def test_monitor_shows_the_rates_of_what_flows_now(network: Network) -> None:
+    def pictures(command: str) -> list[dict[str, Any]]:
+        said = network.shell.run("--json", "-c", f"{command} interval 1 times 2").stdout
+        return [json.loads(line) for line in said.splitlines()]
+
+    with network.pinging("web-1", "app-2"):
+        first, second = pictures("monitor vports enterprise acme")
+        assert {row["received"] for row in first["rows"]} == {None}
+        rates = {row["name"]: row for row in second["rows"]}
+        assert rates["acme/prod/web-1"]["received"] > 0 and rates["acme/prod/web-1"]["delivered"] > 0
+        assert rates["acme/prod/web-1"]["received_packets"] >= 1 and rates["acme/prod/web-2"]["received"] == 0
+        assert second["rows"][0]["name"] in ("acme/prod/web-1", "acme/prod/app-2")
+        _, flows = pictures("monitor flows dvrs hv1 vport web-1")
+        assert flows["rows"][0]["rate"] > 0 and flows["rows"][0]["object"] == "vport acme/prod/web-1"
+
+
+def test_a_command_of_the_reference_platform_reaches_the_hypervisor(network: Network) -> None:
+    assert "br-nsh" in network.run('tools vswitch hv1 command "ovs-appctl dpif/show"')
 
 
 def test_routes_mac_and_arp_say_who_reaches_what(network: Network) -> None:

@@ -15,11 +15,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[Shell]:
+def shell(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shell]:
     """A shell with a daemon of its own, ended after the test; a traceback in its log fails the test."""
-    made = Shell(tmp_path)
+    way = getattr(request.node, "callspec", None)
+    made = Shell(tmp_path, ssh=way is not None and way.params.get("way") == "ssh")
     try:
         yield made
     finally:
-        made.end()
+        made.close()
     assert "Traceback" not in made.log(), made.log()

@@ -1,8 +1,13 @@
-"""One real daemon on its own state directory and ports, and ways to talk to it; shared by the transcript tests."""
+"""One real daemon on its own state directory and ports, and ways to talk to it; shared by the transcript tests.
+
+With `ssh` it listens for SSH, too, for a user of the name of whoever runs the tests: sessions of both ways are the same
+person's. Over SSH that user's files are those in the work directory, and `normal` leaves out the lines that let it in.
+"""
 
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import signal
 import socket
@@ -12,11 +17,13 @@ import time
 import uuid
 from pathlib import Path
 
-from data.schema.objects import Controller
+from data.schema.objects import Controller, Object
 from data.store import Revision, Store
 from nshell import frames
+from tests.transcripts.over_ssh import SecureShell
 
 ROOT = Path(__file__).parents[2]
+USER = pwd.getpwuid(os.geteuid()).pw_name
 ENDING = 10.0
 """Seconds a daemon gets to end."""
 PATTERNS = (
@@ -25,6 +32,7 @@ PATTERNS = (
     (re.compile(r"(?<![0-9a-f:])\d\d:\d\d:\d\d(?![0-9a-f:])"), "HH:MM:SS"),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "UUID"),
     (re.compile(r"in \d+ ms"), "in N ms"),
+    (re.compile(r"^\d+ lines saved", re.MULTILINE), "N lines saved"),
 )
 
 
@@ -43,7 +51,7 @@ def free_ports(count: int) -> list[int]:
 class Shell:
     """A state directory whose daemon starts with the first command and ends with `end`."""
 
-    def __init__(self, folder: Path, state: Path | None = None) -> None:
+    def __init__(self, folder: Path, state: Path | None = None, ssh: bool = False) -> None:
         self.folder = folder
         self.state = folder / "state" if state is None else state
         self.work = folder / "work"
@@ -51,8 +59,14 @@ class Shell:
         self.ports = free_ports(3)
         openflow, ovsdb, agent = self.ports
         controller = Controller(uuid=str(uuid.uuid4()), openflow_port=openflow, ovsdb_port=ovsdb, agent_port=agent)
+        first: dict[tuple[str, ...], Object | None] = {("controller",): controller}
+        self.over_ssh = SecureShell(self.folder, free_ports(1)[0], USER) if ssh else None
+        if self.over_ssh is not None:
+            first |= self.over_ssh.configuration()
+            (self.state / "files").mkdir(parents=True)
+            (self.state / "files" / USER).symlink_to(self.work)
         store = Store.open(self.state)
-        store.commit({("controller",): controller}, Revision(1, "test", time.time(), "ports of this test"), {}, [])
+        store.commit(first, Revision(1, "test", time.time(), "ports of this test"), {}, [])
         store.close()
         programs = folder / "bin"
         programs.mkdir()
@@ -127,11 +141,19 @@ class Shell:
     def normal(self, text: str) -> str:
         """Output without what differs from run to run."""
         text = text.replace(str(self.state), "STATE").replace(str(self.work), "WORK")
+        if self.over_ssh is not None:
+            text = self.over_ssh.left_out(text)
         for port, name in zip(self.ports, ("OPENFLOW", "OVSDB", "AGENT"), strict=True):
             text = text.replace(str(port), name)
         for pattern, word in PATTERNS:
             text = pattern.sub(word, text)
         return "".join(line.rstrip() + "\n" for line in text.splitlines())
+
+    def close(self) -> None:
+        """End the daemon and whatever talks to it."""
+        if self.over_ssh is not None:
+            self.over_ssh.close()
+        self.end()
 
     def end(self, number: int = signal.SIGTERM) -> None:
         """End the daemon and wait for it."""

@@ -1,12 +1,14 @@
 """Replays every transcript (*.txt) through a real daemon and compares what it says.
 
     # a remark
-    > show vports                 a command line, sent over the socket and with -c: both must say the same
+    > show vports                 a command line, sent over the socket, over SSH and with -c: all must say the same
     .. show zones                 more lines of the same session
     expected output
     [2]                           the exit code when it is not 0
     $ nshell run FILE             a script of the system's shell in which `nshell` is ours
     .. more lines of the script
+
+Over SSH the whole configuration has a user and the listener more than shown here: a step does not count its lines.
 
 `pytest tests/transcripts --update-transcripts` writes what was said; read the difference before committing it.
 """
@@ -78,14 +80,17 @@ def run(shell: Shell, step: Step, way: str) -> list[str]:
         return said(shell, *shell.script(step.script))
     if way == "socket":
         return said(shell, *shell.over_socket(step.commands))
+    if way == "ssh":
+        assert shell.over_ssh is not None
+        return said(shell, *shell.over_ssh.run(step.commands))
     words = " ".join("-c '" + line.replace("'", "'\\''") + "'" for line in step.commands)
     return said(shell, *shell.script(f"nshell {words}"))
 
 
-@pytest.mark.parametrize("way", ["command", "socket"])
+@pytest.mark.parametrize("way", ["command", "socket", "ssh"])
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_transcript_replays(file: Path, way: str, shell: Shell, request: pytest.FixtureRequest) -> None:
-    if way == "socket":
+    if way != "command":
         assert shell.commands("show version").returncode == 0
     update = request.config.getoption("--update-transcripts")
     script = list(steps(file.read_text()))

@@ -11,6 +11,7 @@ from commands.registry import Mode
 from controller.events import Events
 from controller.numbers import Numbers
 from controller.topology import Topology
+from data.access import EVERYTHING, Access
 from data.candidate import Candidate
 from data.configuration import Configuration, Running
 from data.path import Path
@@ -45,7 +46,7 @@ class PretendFabric:
     """The parts of the fabric that show commands ask."""
 
     def __init__(self, state: Running) -> None:
-        self.running = state
+        self.running = self.acting = state
         self.events = Events()
         self.topology = Topology(self.events)
         self.numbers = Numbers()
@@ -68,9 +69,15 @@ class PretendContext:
     files: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    access: Access = EVERYTHING
+    origin: str = "test"
+
     def __post_init__(self) -> None:
         self.fabric = PretendFabric(self.running)
         self.own = Candidate(self.running, self.user)
+
+    async def read_secret(self, prompt: str) -> str:
+        return self.files["secret"]
 
     @property
     def configuration(self) -> Configuration:

@@ -93,7 +93,7 @@ def test_a_plan_counts_per_hypervisor_and_lists_each_flow() -> None:
         "hv1        no change",
         "hv3        +2 flows (egress_acl), 0 removed",
         "hv4        +1 flow (egress_acl), 1 removed (egress_acl)   [away: applied when it returns]",
-        "check passed; nothing was applied",
+        "configuration check succeeds; nothing was applied",
         "", "hv3", "  + one", "  + two",
         "", "hv4", "  + one", "  - two",
     ]  # fmt: skip
@@ -105,7 +105,8 @@ def test_receipts_say_what_each_hypervisor_confirmed_and_what_is_expected() -> N
     assert lines[0] == "revision 214  applied, verified on 1 of 2 hypervisors, pending on 1"
     assert lines[1] == "  hv3   +2 -0   verified in 4 ms"
     assert lines[2] == "  hv4   +1 -0   pending (away)"
-    assert lines[3].startswith("confirm within 5 minutes with 'commit', or revision 213 returns by itself at ")
+    assert lines[3].startswith("commit confirmed will be automatically rolled back in 5 minutes unless confirmed")
+    assert lines[4] == "commit complete"
 
 
 def test_an_error_says_where_why_and_what_to_do() -> None:

@@ -1,0 +1,77 @@
+"""Modest colour on terminals: words of state, errors, + and - of a difference. The words say it all without it.
+
+A renderer puts marks around a text; `views/render.py` turns them into what a terminal understands when the text leaves.
+The marks are characters of a private plane, not escape sequences: what a hypervisor calls itself could at worst tint
+its own line, never move a cursor. Each line ends in its own colour's end, so nothing runs over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+END = "\U000f0000"
+"""The mark behind a coloured text."""
+
+
+class Style(StrEnum):
+    """What a text says, as its mark. Which colour that is stands in `SEQUENCES` alone."""
+
+    GOOD = "\U000f0001"
+    SOON = "\U000f0002"
+    BAD = "\U000f0003"
+    TITLE = "\U000f0004"
+
+
+SEQUENCES = {
+    ord(END): "\x1b[0m",
+    ord(Style.GOOD): "\x1b[32m",
+    ord(Style.SOON): "\x1b[33m",
+    ord(Style.BAD): "\x1b[31m",
+    ord(Style.TITLE): "\x1b[1m",
+}
+"""Marks -> the sequences of every terminal of the last forty years (ISO 6429)."""
+PLAIN = dict.fromkeys(SEQUENCES)
+
+STATES = {
+    **dict.fromkeys(("up", "ready", "verified", "applied", "confirmed", "functional", "ok"), Style.GOOD),
+    **dict.fromkeys(
+        ("programming", "connected", "pending", "unconfirmed", "scheduled", "confirmed-pending"), Style.SOON
+    ),
+    **dict.fromkeys(
+        ("away", "unresolved", "failed", "refused", "missed", "reverted", "unknown", "fault", "revoked"), Style.BAD
+    ),
+}
+"""Words of state; the first word of a cell is looked up, so that 'unconfirmed, 4:31 left' is one."""
+
+
+def wants_color(term: str, environment: Mapping[str, str]) -> bool:
+    """Whether a terminal of this type and environment is for colour (https://no-color.org). The thin client asks the
+    same of its own, without this module.
+    """
+    return term not in ("", "dumb", "vt100") and not environment.get("NO_COLOR")
+
+
+def marked(text: str, style: Style) -> str:
+    """The text in this style; blanks at its ends stay outside."""
+    inner = text.strip()
+    if not inner:
+        return text
+    start = len(text) - len(text.lstrip())
+    return f"{text[:start]}{style}{inner}{END}{text[start + len(inner) :]}"
+
+
+def of_state(text: str) -> str:
+    """A word of state in its style, other text as it is."""
+    words = text.split(maxsplit=1)
+    style = STATES.get(words[0].rstrip(",")) if words else None
+    return marked(text, style) if style else text
+
+
+def of_difference(line: str) -> str:
+    """A line of a difference: what comes, what goes, what acts from then on or not any more."""
+    if line.startswith(("+", "set ")):
+        return marked(line, Style.GOOD)
+    if line.startswith(("-", "delete ")):
+        return marked(line, Style.BAD)
+    return marked(line, Style.SOON) if line.startswith("!") else line
