@@ -2,14 +2,20 @@
 #   make demo    the lab, the example and what became of it      make shell   the shell
 #   make test    lint, types, unit, transcript and system tests  make bench   the benchmarks beside their peers
 #   make lint    lint and types alone                            make clean   take the lab down, remove what was made
+#   make install the program, units and completion below PREFIX  make uninstall   remove those; docs/install.md
 
 SHELL := /bin/bash
 BIN := .venv/bin
 # Namespaces, Open vSwitch and packet capture need root; everything else runs as who you are.
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E)
+PREFIX := /usr/local
+SYSCONFDIR := /etc
+# With DESTDIR, as packages are made, nobody needs to be root.
+AS_NEEDED = $(if $(DESTDIR),,$(ROOT))
+INSTALL = packaging/install.py --prefix "$(PREFIX)" --sysconfdir "$(SYSCONFDIR)" --destdir "$(DESTDIR)"
 
 .DEFAULT_GOAL := help
-.PHONY: help packages bench-packages demo shell test lint bench clean
+.PHONY: help packages bench-packages demo shell test lint bench install uninstall clean
 
 help:
 	@sed -n 's/^#  *\(make .*\)/\1/p' Makefile
@@ -41,6 +47,14 @@ test: packages .venv/installed lint
 
 bench: bench-packages packages .venv/installed
 	$(ROOT) $(BIN)/python -m tests.bench $(BENCH)
+
+# Not by way of .venv/installed, whose packages are for tests: a machine that serves needs none of them.
+install:
+	@[ .venv/installed -nt pyproject.toml -a .venv/installed -nt constraints.txt ] || ./bootstrap.sh runtime
+	$(AS_NEEDED) $(BIN)/python $(INSTALL)
+
+uninstall:
+	$(AS_NEEDED) python3 $(INSTALL) --uninstall
 
 clean:
 	@if [ -x $(BIN)/nshell ]; then $(ROOT) $(BIN)/nshell lab down; fi

@@ -3,11 +3,14 @@
 # quick when there is nothing to do.
 #
 #   bootstrap.sh packages [bench]   apt packages for the lab and the tests; with `bench`, OVN too
-#   bootstrap.sh venv               .venv with the package (editable) and its pinned dependencies
+#   bootstrap.sh venv               .venv with the package (editable) and its pinned dependencies, those of the tests too
+#   bootstrap.sh runtime            the same without those of the tests: what `make install` copies
 set -euo pipefail
 cd "$(dirname "$0")"
 
 lab_packages=(openvswitch-switch ethtool tcpdump tmux iproute2 iputils-ping procps make git)
+# What the tests drive the shell with, and check the units and log rotation with; their services stay down.
+test_packages=(openssh-client openssh-server zsh bash-completion systemd logrotate)
 bench_packages=(ovn-central ovn-host)
 pip_version=26.3   # pip before 25.2 writes a console script that imports `re`: 5 ms of every `nshell` start
 
@@ -37,7 +40,7 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${wanted[@]}" </dev/null
 }
 
-# Debian starts the services of what it installs. The benchmark starts its own OVN, so the system's stays down.
+# Debian starts the services of what it installs. Benchmarks and tests start their own, so the system's stay down.
 without_services() {
     local policy=/usr/sbin/policy-rc.d
     if [ -e "$policy" ]; then "$@"; return; fi
@@ -61,6 +64,7 @@ find_python() {
     return 1
 }
 
+# make_venv EXTRAS: '[dev]', or nothing.
 make_venv() {
     local python
     if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c pass 2>/dev/null; then
@@ -71,14 +75,15 @@ make_venv() {
         "$python" -m venv .venv
     fi
     .venv/bin/python -m pip install -q --disable-pip-version-check "pip==$pip_version"
-    .venv/bin/python -m pip install -q --disable-pip-version-check --no-input -c constraints.txt -e '.[dev]'
-    touch .venv/installed
+    .venv/bin/python -m pip install -q --disable-pip-version-check --no-input -c constraints.txt -e ".$1"
 }
 
 case "${1:-}" in
     packages)
         install_packages "${lab_packages[@]}"
+        without_services install_packages "${test_packages[@]}"
         if [ "${2:-}" = bench ]; then without_services install_packages "${bench_packages[@]}"; fi ;;
-    venv) make_venv ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    venv) make_venv '[dev]'; touch .venv/installed ;;
+    runtime) make_venv '' ;;
+    *) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

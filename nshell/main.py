@@ -1,6 +1,7 @@
 """The `nshell` command: looks at the first word and loads only what that word needs.
 
-Anything but `serve`, `agent` and `lab` is the thin client (client.py), which must start in tens of milliseconds.
+Anything but `serve`, `agent`, `lab` and `doctor` is the thin client (client.py), which must start in tens of
+milliseconds.
 """
 
 import sys
@@ -11,7 +12,7 @@ def main() -> int:
     arguments = sys.argv[1:]
     program = arguments[0] if arguments else ""
     if program == "serve":
-        from nshell.service import main as serve
+        from nshell.serve import main as serve
 
         return serve(arguments[1:])
     if program == "agent":
@@ -22,6 +23,10 @@ def main() -> int:
         from nshell.lab.main import main as lab
 
         return lab(arguments[1:])
+    if program == "doctor":
+        from nshell.doctor.main import main as doctor
+
+        return doctor(arguments[1:])
     from nshell.client import main as client
 
     return client(arguments)

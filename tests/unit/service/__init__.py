@@ -1,0 +1,1 @@
+"""The grammar engine, the renderers, sessions and the client, without a daemon."""
