@@ -1,13 +1,15 @@
 """Batches: many lines as one session (-c, `nshell run FILE`, standard input).
 
-Runs of set and delete lines go to the candidate in one piece (Candidate.apply_batch), everything else line by
-line. A batch that stops at an error leaves the candidate as it was when the batch began (edits that it
+Runs of lines that edit (set, delete, rename ...) go to the candidate in one piece (Candidate.apply_batch), everything
+else line by line. A batch that stops at an error leaves the candidate as it was when the batch began (edits that it
 committed before stay committed).
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,12 @@ from commands.lexer import lex
 from commands.pipes import Output
 from commands.registry import Mode
 from data.configuration import Edits
-from data.errors import BatchProblem, CommandFailed, NshellError
+from data.errors import BatchProblem, CommandFailed, NshellError, SyntaxProblem
+from data.schema.redaction import redacted
+from data.schema.verbs import VERBS
+from data.store.records import AuditRow
+from nshell.audit import judged
+from nshell.failing import failure_of
 from nshell.session import DONE, LINE_LIMIT, Session, objects, too_long
 from views.models import Document
 
@@ -26,7 +33,12 @@ SLICE = 100
 """Lines applied before the loop gets its turn: about 3 ms."""
 LOOKED_AT = 10_000
 """Lines looked at before the loop gets its turn: about 5 ms."""
-EDITS = ("set ", "delete ", "set\t", "delete\t")
+AUDITED = 100
+"""Lines of a run of edits that are written down in the audit."""
+NONE = CommandFailed("", "")
+SCREEN = "set cli "
+"""How lines of Junos begin that are about the screen and not the candidate."""
+EDITS = tuple(verb + space for verb in VERBS for space in " \t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +48,36 @@ class Batch:
     name: str
     lines: tuple[str, ...]
 
-    def check(self) -> None:
-        """Raises SyntaxProblem for a line that is too long."""
+    @classmethod
+    def of_commands(cls, lines: Sequence[str]) -> Batch:
+        """Commands that were given one by one. Raises SyntaxProblem for a line that is too long."""
+        batch = cls("", tuple(lines))
+        batch._check()
+        return batch
+
+    @classmethod
+    def of_file(cls, name: str, contents: bytes) -> Batch:
+        """The lines of a file. Raises SyntaxProblem for what is no text or too long."""
+        try:
+            text = contents.decode("utf-8-sig")
+        except UnicodeDecodeError as problem:
+            line = contents.count(b"\n", 0, problem.start) + 1
+            cause = f"byte {problem.start} of the file is not UTF-8 text"
+            raise SyntaxProblem(f"{name} line {line}", cause, "save it as UTF-8") from None
+        batch = cls(name, tuple(text.splitlines()))
+        batch._check()
+        return batch
+
+    def _check(self) -> None:
         if self.lines and max(map(len, self.lines)) > LINE_LIMIT:
             at, line = next((at, line) for at, line in enumerate(self.lines, 1) if len(line) > LINE_LIMIT)
             raise too_long(f"{self.name or '-c'} line {at}", line)
 
 
 def is_edit(line: str) -> bool:
-    """Whether a line is a plain set or delete line, for the candidate alone."""
-    return line.lstrip().startswith(EDITS)
+    """Whether a line is for the candidate alone."""
+    line = line.lstrip()
+    return line.startswith(EDITS) and not line.startswith(SCREEN)
 
 
 def is_empty(line: str) -> bool:
@@ -113,23 +145,28 @@ def is_commit(line: str) -> bool:
 
 
 async def run_edits(session: Session, batch: Batch, start: int, end: int, keep_going: bool, numbered: bool) -> int:
-    """Apply a run of set and delete lines at the session's edit level, all or nothing unless `keep_going`.
+    """Apply a run of lines that edit at the session's edit level, all or nothing unless `keep_going`.
 
     One JSON document for all of them. Many lines are applied to a copy of the candidate, which takes its place at the
     end: the loop gets its turn after every SLICE lines, and nobody sees half of a batch.
     """
     run = Run(session, batch, start, end, keep_going, numbered)
+    row = AuditRow(id=0, time=time.time(), user=session.user, origin=session.origin, command=run.summary())
     async with session.service.candidates.turn(session.user):
         try:
+            session.access.refuse_verb("configure", True, batch.lines[start].split(maxsplit=1)[0])
             if end - start <= SLICE:
                 await run.apply(await session.candidate())
                 await session.save_candidate()
             else:
                 await session.service.candidates.change(session.user, run.apply)
         except Stopped:
+            session.service.audit.add(judged(row, run.problem))
             return run.code
         except NshellError as problem:
-            return await session.fail(session.failure(problem, lex("")))
+            session.service.audit.add(judged(row, problem))
+            return await session.fail(failure_of(problem, lex("")))
+    session.service.audit.add(row if run.code == DONE else judged(row, run.problem))
     if session.transport.json:
         await session.show(Output(Document({"lines": run.applied})))
     return run.code
@@ -151,10 +188,20 @@ class Run:
     numbered: bool
     applied: int = 0
     code: int = DONE
+    problem: NshellError = NONE
+
+    def summary(self) -> str:
+        """The lines for the audit, without secrets; of many the first ones, the revision's difference has them all."""
+        level = self.session.level
+        end = min(self.end, self.start + AUDITED)
+        lines = [redacted(line, level) for line in self.batch.lines[self.start : end] if not is_empty(line)]
+        more = self.end - end
+        return "\n".join([*lines, f"... {more} more lines of {self.batch.name or '-c'}"] if more else lines)
 
     async def apply(self, candidate: Candidate) -> None:
         """Apply them. Raises Stopped; what was applied before stays, so `candidate` is a copy or the run one SLICE."""
         session, batch = self.session, self.batch
+        session.guard(candidate)
         level = session.level if session.mode is Mode.CONFIGURE else ()
         at = self.start
         while at < self.end:
@@ -164,9 +211,10 @@ class Run:
                 at += len(piece)
             except BatchProblem as problem:
                 place = at + problem.line_number
-                self.code = self.code or problem.problem.exit_code
+                if self.code == DONE:
+                    self.code, self.problem = problem.problem.exit_code, problem.problem
                 failure = BatchProblem(batch.name, place, problem.line, problem.problem, column=problem.column)
-                shown = session.failure(failure, lex(""))
+                shown = failure_of(failure, lex(""))
                 await session.fail(shown if self.numbered else replace(shown, line=None))
                 if not self.keep_going:
                     raise Stopped from None

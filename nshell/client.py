@@ -17,6 +17,7 @@ usage: nshell [--state DIR] [--no-start]                     an interactive sess
        nshell [options] run FILE [FILE ...]                  run a batch ('-' is standard input)
        nshell [options] < FILE                               the same
        nshell serve | agent | lab ...                        the daemon, a hypervisor's agent, a lab on this machine
+       nshell doctor                                         what this machine lacks, and what mends it
 options:
   --json        one JSON document per command, also for errors
   --keep-going  do not stop a batch at its first error
@@ -54,12 +55,17 @@ def parse(arguments: list[str]) -> Request:
     request = Request()
     rest = iter(arguments)
     for word in rest:
-        if word in ("-c", "--command", "--state"):
+        if word in ("-c", "--command", "--state", "--complete"):
             value = next(rest, None)
             if value is None:
                 raise Refused(SYNTAX, f"{word} needs a value")
             if word == "--state":
                 request.state = value
+            elif word == "--complete":
+                # For packaging/completion: asked of a daemon that runs; a Tab starts none.
+                value = value.replace("\\", "\\\\").replace('"', '\\"')
+                request.commands.append(f'complete "{value}"')
+                request.start = False
             else:
                 request.commands.append(value)
         elif word.startswith("--state="):
@@ -140,9 +146,11 @@ def hello(request: Request, interactive: bool) -> bytes:
     variables = os.environ
     locale = variables.get("LC_ALL") or variables.get("LC_CTYPE") or variables.get("LANG") or ""
     unicode = "utf8" in locale.lower().replace("-", "")
+    term = variables.get("TERM", "dumb")
+    color = columns > 0 and os.isatty(2) and term not in ("dumb", "vt100") and not variables.get("NO_COLOR")
     text = (
-        f"interactive={int(interactive)}\ncolumns={columns}\nrows={rows}\nterm={variables.get('TERM', 'dumb')}\n"
-        f"unicode={int(unicode)}\njson={int(request.json)}\nkeep-going={int(request.keep_going)}\n"
+        f"interactive={int(interactive)}\ncolumns={columns}\nrows={rows}\nterm={term}\n"
+        f"unicode={int(unicode)}\ncolor={int(color)}\njson={int(request.json)}\nkeep-going={int(request.keep_going)}\n"
     )
     return frames.pack(frames.HELLO, text.encode())
 

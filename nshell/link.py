@@ -1,21 +1,20 @@
-"""The daemon's end of the thin client's socket: frames in and out, and the transport that one-shot sessions use."""
+"""The daemon's end of the thin client's socket: frames in and out, the transport that one-shot sessions use, and the
+pipe to a terminal at the client's end.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from data.errors import CommandFailed, SyntaxProblem
+from data.errors import CommandFailed
 from nshell import frames
 from nshell.batch import Batch
-from views.render import Screen, encode, harmless
+from nshell.transport import CHUNK, KEYS_LIMIT, Keyboard, nobody_types
+from views.render import Screen, ScreenSettings, encode, harmless
 
 HELLO_LIMIT = 4096
 """Bytes of a hello; a client sends about 120."""
-KEYS_LIMIT = 4 * 1024 * 1024
-"""Bytes of keys, in one frame or waiting for the prompt; a paste of 10,000 lines is about 1 MB."""
-CHUNK = 256 * 1024
-"""Bytes written before the loop waits for the socket: a long table must not sit in memory twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +31,13 @@ class Hello:
     def parse(cls, payload: bytes) -> Hello:
         """The hello in a frame. Raises ValueError."""
         pairs = dict(line.partition("=")[::2] for line in payload.decode("ascii").splitlines())
-        screen = Screen(max(0, int(pairs["columns"])), max(0, int(pairs["rows"])), pairs["unicode"] == "1")
+        unicode, color = pairs["unicode"] == "1", pairs.get("color") == "1"
+        screen = Screen(max(0, int(pairs["columns"])), max(0, int(pairs["rows"])), unicode, color)
         return cls(pairs["interactive"] == "1", screen, pairs["term"], pairs["json"] == "1", pairs["keep-going"] == "1")
 
 
 class Link:
-    """One connected client. `pump` must run while a session wants answers or keys."""
+    """One connected client. `pump` must run while a session wants answers or keys, which go to `keyboard`."""
 
     interactive = False
 
@@ -45,13 +45,15 @@ class Link:
         self.reader = reader
         self.writer = writer
         self.json = False
-        self.hello: Hello | None = None
+        self.term = "dumb"
+        self.keyboard: Keyboard | None = None
+        self.settings = ScreenSettings()
         self._screen = Screen()
         self._answer: asyncio.Future[tuple[bytes, bytes]] | None = None
 
     @property
     def screen(self) -> Screen:
-        return self._screen
+        return self.settings.applied(self._screen)
 
     async def frame(self, limit: int | None = None) -> tuple[bytes, bytes]:
         """The next frame. Raises IncompleteReadError at the end and ValueError for a payload over the limit, which is
@@ -72,12 +74,11 @@ class Link:
         if kind != frames.HELLO:
             raise ValueError("no hello")
         try:
-            self.hello = Hello.parse(payload)
+            hello = Hello.parse(payload)
         except (KeyError, UnicodeDecodeError) as problem:
             raise ValueError(f"hello: {problem}") from None
-        self._screen = self.hello.screen
-        self.json = self.hello.json
-        return self.hello
+        self._screen, self.json, self.term = hello.screen, hello.json, hello.term
+        return hello
 
     async def work(self) -> list[Batch]:
         """The batches the client sends; its -c commands are one. Raises ValueError for garbage, SyntaxProblem for what
@@ -95,21 +96,11 @@ class Link:
                 commands += payload.decode("utf-8", "replace").splitlines()
             elif kind == frames.BATCH:
                 name, _, contents = payload.partition(b"\0")
-                file = name.decode("utf-8", "replace")
-                try:
-                    text = contents.decode("utf-8-sig")
-                except UnicodeDecodeError as problem:
-                    line = contents.count(b"\n", 0, problem.start) + 1
-                    raise SyntaxProblem(
-                        f"{file} line {line}", f"byte {problem.start} of the file is not UTF-8 text", "save it as UTF-8"
-                    ) from None
-                batches.append(Batch(file, tuple(text.splitlines())))
+                batches.append(Batch.of_file(name.decode("utf-8", "replace"), contents))
             else:
                 raise ValueError(f"unexpected frame {kind!r}")
         if commands:
-            batches.append(Batch("", tuple(commands)))
-        for batch in batches:
-            batch.check()
+            batches.append(Batch.of_commands(commands))
         return batches
 
     async def pump(self) -> None:
@@ -121,19 +112,24 @@ class Link:
                     if self._answer is not None and not self._answer.done():
                         self._answer.set_result((kind, payload))
                 elif kind == frames.DATA:
-                    self.keys(payload)
+                    if self.keyboard is not None:
+                        self.keyboard.keys(payload)
                 elif kind == frames.WINDOW and len(payload) == 4:
                     columns, rows = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:], "big")
-                    self._screen = Screen(columns, rows, self._screen.unicode)
-                    self.resized()
+                    self._screen = replace(self._screen, columns=columns, rows=rows)
+                    if self.keyboard is not None:
+                        self.keyboard.resized()
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             return
 
-    def keys(self, data: bytes) -> None:
-        """Keys that were pressed; only an interactive link listens."""
+    def put(self, data: bytes) -> None:
+        """Bytes for the client's screen."""
+        if not self.writer.is_closing():
+            self.writer.write(frames.pack(frames.DATA, data))
 
-    def resized(self) -> None:
-        """The window has another size; only an interactive link cares."""
+    async def drain(self) -> None:
+        """Wait until the client has taken most of what was sent."""
+        await self.writer.drain()
 
     def send(self, kind: bytes, payload: bytes) -> None:
         """Queue one frame."""
@@ -150,7 +146,7 @@ class Link:
         await self._write(frames.ERROR, text)
 
     async def _write(self, kind: bytes, text: str) -> None:
-        data = encode(harmless(text), self._screen)
+        data = encode(harmless(text), self.screen)
         for at in range(0, len(data), CHUNK):
             self.send(kind, data[at : at + CHUNK])
             await self.writer.drain()
@@ -180,9 +176,20 @@ class Link:
             raise CommandFailed(name, payload.decode("utf-8", "replace"), "name a file that you may use")
         return payload
 
+    async def draw(self, lines: list[str], first: bool) -> None:
+        """Pictures stand one below the other where nobody looks at a screen."""
+        await self.show(lines, False)
+
     async def read_terminal(self, prompt: str) -> str:
         """Nobody types into a one-shot session."""
-        raise CommandFailed("load", "there is no terminal to type into", "name a file, or use an interactive session")
+        raise nobody_types("load")
+
+    async def read_secret(self, prompt: str) -> str:
+        """Nobody types into a one-shot session."""
+        raise nobody_types("password")
+
+    def notice(self, text: str) -> None:
+        """A script is not told what others do."""
 
     async def close(self, code: int) -> None:
         """Say the exit code and hang up."""

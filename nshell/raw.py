@@ -27,7 +27,7 @@ def converse_raw(connection: socket, opening: bytes) -> Receiver:
 
     signal.signal(signal.SIGWINCH, resized)
     try:
-        tty.setraw(0)
+        tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead is kept
         while receiver.code < 0:
             ready, _, _ = select.select([0, connection.fileno(), wake_read], [], [])
             if wake_read in ready:

@@ -1,45 +1,42 @@
-"""`nshell serve`: the daemon. Owns the state directory, opens the store, runs the fabric, answers clients.
+"""The daemon as its clients see it: makes sessions, runs what they ask, ends them; the unix socket's clients, too.
 
-    own the directory -> Store.open -> Fabric.start -> agents -> unix socket -> 'ok' to whoever started us -> serve
-    SIGTERM, SIGINT: close the socket, cancel sessions, stop the fabric, release the directory
+    unix socket ── client() ──┐
+                              ├── attend() ── Session ── interactive: Terminal.run
+    SSH channel ── ssh/ ──────┘                └──────── one-shot, batch: run_batches
 
-Sessions are coroutines; everything blocking goes through the fabric's one writer thread.
+Sessions are coroutines; everything blocking goes through the fabric's one writer thread. The process around it is
+serve.py; a session's commands run in session.py, a batch in batch.py, SSH is ssh/.
+
+It takes part in commits, to tell the people at their prompts what others committed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import logging
-import os
-import signal
-import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
+from data.configuration import Edits
 from data.errors import CommandFailed, NshellError
-from nshell import __version__, admission, daemon
-from nshell.batch import run_batch
+from nshell import logs
+from nshell.audit import AuditLog
+from nshell.batch import Batch, run_batch
 from nshell.candidates import UserCandidates
+from nshell.exclusive import Exclusive
 from nshell.link import Link
-from nshell.places import socket_path, state_directory
-from nshell.session import FAILED, Session
-from nshell.users import Peer, peer_of
-from views.render import harmless
+from nshell.scheduled import ScheduledCommits
+from nshell.session import DONE, FAILED, Session
+from nshell.ssh.listener import SshListener
+from nshell.transport import Transport
+from nshell.users import Caller, peer_of
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric
 
 log = logging.getLogger("nshell.service")
 
-USAGE = """\
-usage: nshell serve [--state DIR] [--log FILE] [--log-level LEVEL]
-  --state DIR        state directory (also $NSHELL_STATE)
-  --log FILE         append the log to a file instead of standard error
-  --log-level LEVEL  debug, info (default), warning or error
-"""
-BACKLOG = 128
 SESSIONS = 256
 """Most sessions at a time; each is a connection and perhaps a terminal of 2 MB."""
 GREETING = 5.0
@@ -49,18 +46,12 @@ SENDING = 60.0
 LINGER = 5.0
 """Seconds that sessions get to end after they were cancelled."""
 
-
 TOO_MANY = CommandFailed(
     "", f"{SESSIONS} sessions are open already", "end one; 'show sessions' in another tells whose they are"
 )
 
-
-class OneLine(logging.Formatter):
-    """One line for each record (a traceback apart): what a stranger calls itself can forge no second one."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = harmless(record.message).replace("\n", "\\n")
-        return super().formatMessage(record)
+Work = Callable[[Session], Coroutine[Any, Any, int]]
+"""What a session is opened for; returns its exit code."""
 
 
 class Service:
@@ -70,9 +61,106 @@ class Service:
         self.state = state
         self.fabric = fabric
         self.candidates = candidates
+        self.audit = AuditLog(fabric)
         self.sessions: set[Session] = set()
+        self.exclusive = Exclusive()
+        self.scheduled = ScheduledCommits(self)
         self.stopping = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._endings: dict[Session, asyncio.Future[tuple[str, int]]] = {}
+        self._ssh = SshListener(self)
+
+    async def start(self) -> None:
+        """Take part in commits, and listen for SSH where the configuration says so."""
+        self.fabric.add_participant(self)
+        await self.scheduled.start()
+        await self._ssh.open()
+
+    # Sessions -------------------------------------------------------------------------------------------------------
+
+    async def attend(self, caller: Caller, transport: Transport, work: Work, gone: Awaitable[object]) -> int:
+        """One session from opening to exit code. `gone` ends when nobody is at the other end any more; that, and
+        `end`, cancels what runs. Raises ConnectionError.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            try:
+                session = self.open(caller, transport)
+            except NshellError as problem:
+                log.warning("user=%s origin=%r refused: %s", caller.name, caller.origin, problem.cause)
+                return await Session(self, caller.name, caller.origin, transport, caller.uid).refuse(problem)
+            logs.speaker.set((session.user, session.origin))
+            code = FAILED
+            try:
+                code = await self._until_over(session, work(session), gone)
+            finally:
+                self._close(session, code)
+            return code
+        finally:
+            self._tasks.discard(task)
+
+    def open(self, caller: Caller, transport: Transport) -> Session:
+        """A session of this caller, counted. Raises CommandFailed when there are too many."""
+        if len(self.sessions) >= SESSIONS:
+            raise TOO_MANY
+        session = Session(self, caller.name, caller.origin, transport, caller.uid)
+        self.sessions.add(session)
+        self._endings[session] = asyncio.get_running_loop().create_future()
+        log.info("user=%s origin=%r session opened interactive=%d", session.user, session.origin, session.interactive)
+        return session
+
+    def _close(self, session: Session, code: int) -> None:
+        self.sessions.discard(session)
+        self.exclusive.release(session)
+        self._endings.pop(session).cancel()
+        log.info("user=%s origin=%r session closed code=%d", session.user, session.origin, code)
+
+    def end(self, session: Session, reason: str, code: int) -> None:
+        """End a session from outside: what runs is cancelled, `reason` is the last thing it shows."""
+        ending = self._endings.get(session)
+        if ending is not None and not ending.done():
+            ending.set_result((reason, code))
+
+    async def _until_over(self, session: Session, work: Coroutine[Any, Any, int], gone: Awaitable[object]) -> int:
+        main = asyncio.create_task(work)
+        left = asyncio.ensure_future(gone)
+        ending = self._endings[session]
+        first: set[asyncio.Future[Any]] = {main, left, ending}
+        try:
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if main.done() or not ending.done():
+                if not main.done():
+                    main.cancel()
+                    await asyncio.wait({main})
+                return int(await main)
+            reason, code = ending.result()
+            main.cancel()
+            await asyncio.wait({main})
+            log.info("user=%s origin=%r %s", session.user, session.origin, reason)
+            await session.transport.write_error(reason + "\n")
+            return code
+        finally:
+            main.cancel()
+            left.cancel()
+
+    async def run_batches(self, session: Session, batches: Sequence[Batch], keep_going: bool) -> int:
+        """Run batches one after the other; returns the exit code of the first error, 0 when there was none."""
+        code, session.busy = DONE, True
+        for batch in batches:
+            try:
+                result = await run_batch(session, batch, keep_going)
+            except ConnectionError:
+                raise
+            except Exception as problem:
+                result = await session.refuse(problem)
+            code = code or result
+            if session.ended or (code and not keep_going):
+                break
+        return code
+
+    # The unix socket ------------------------------------------------------------------------------------------------
 
     async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from greeting to exit code."""
@@ -81,89 +169,85 @@ class Service:
         self._tasks.add(task)
         peer = peer_of(writer.get_extra_info("socket"))
         try:
-            await self._converse(reader, writer, peer)
+            await self._converse(Link(reader, writer), peer)
         except (asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
-            log.debug("user=%s pid=%d session ended by its connection", peer.name, peer.pid)
+            log.debug("user=%s origin=%r session ended by its connection", peer.name, peer.origin)
         except ValueError as problem:
-            log.warning("user=%s pid=%d spoke something else than nshell frames: %s", peer.name, peer.pid, problem)
+            log.warning("user=%s origin=%r spoke no nshell frames: %s", peer.name, peer.origin, problem)
         except TimeoutError:
-            log.warning("user=%s pid=%d did not say in time what it wants", peer.name, peer.pid)
+            log.warning("user=%s origin=%r did not say in time what it wants", peer.name, peer.origin)
         finally:
             self._tasks.discard(task)
             writer.close()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer) -> None:
-        link = Link(reader, writer)
+    async def _converse(self, link: Link, peer: Caller) -> None:
         async with asyncio.timeout(GREETING):
             hello = await link.greet()
-        terminal = None
         if hello.interactive:
-            # 200 ms of imports, once, off the loop: keepalives to switches must not wait for them.
-            module = await asyncio.to_thread(importlib.import_module, "nshell.terminal")
-            link = terminal = module.Terminal(link, self.state)
-        session = Session(self, peer.name, f"local pid {peer.pid}", link)
-        if len(self.sessions) >= SESSIONS:
-            log.warning("user=%s pid=%d refused: %d sessions are open", peer.name, peer.pid, SESSIONS)
-            await link.close(await session.refuse(TOO_MANY))
-            return
-        self.sessions.add(session)
-        log.info("user=%s pid=%d session opened interactive=%d", peer.name, peer.pid, hello.interactive)
-        code = FAILED
-        try:
-            if terminal is not None:
-                code = await self._while_connected(link, terminal.run(session))
-            else:
-                code = await self._one_shot(link, session, hello.keep_going)
-        finally:
-            self.sessions.discard(session)
-            log.info("user=%s pid=%d session closed code=%d", peer.name, peer.pid, code)
+            terminal = (await terminal_module()).Terminal(link, self.state)
+            code = await self.attend(peer, terminal, terminal.run, link.pump())
+        else:
+            code = await self._one_shot(link, peer, hello.keep_going)
         await link.close(code)
 
-    async def _one_shot(self, link: Link, session: Session, keep_going: bool) -> int:
-        try:
-            async with asyncio.timeout(SENDING):
-                batches = await link.work()
-        except NshellError as problem:
-            return await session.refuse(problem)
+    async def _one_shot(self, link: Link, peer: Caller, keep_going: bool) -> int:
+        received = asyncio.Event()
 
-        async def run() -> int:
-            code, session.busy = 0, True
-            for batch in batches:
-                try:
-                    result = await run_batch(session, batch, keep_going)
-                except ConnectionError:
-                    raise
-                except Exception as problem:
-                    result = await session.refuse(problem)
-                code = code or result
-                if session.ended or (code and not keep_going):
-                    break
-            return code
+        async def work(session: Session) -> int:
+            try:
+                async with asyncio.timeout(SENDING):
+                    batches = await link.work()
+            except NshellError as problem:
+                return await session.refuse(problem)
+            finally:
+                received.set()
+            return await self.run_batches(session, batches, keep_going)
 
-        return await self._while_connected(link, run())
+        async def gone() -> None:
+            await received.wait()
+            await link.pump()
 
-    async def _while_connected(self, link: Link, work: Coroutine[Any, Any, int]) -> int:
-        """Run a session; a client that hangs up cancels what runs."""
-        main = asyncio.create_task(work)
-        pump = asyncio.create_task(link.pump())
-        try:
-            await asyncio.wait({main, pump}, return_when=asyncio.FIRST_COMPLETED)
-            if not main.done():
-                main.cancel()
-                await asyncio.wait({main})
-            return int(await main)
-        finally:
-            for task in (main, pump):
-                task.cancel()
+        return await self.attend(peer, link, work, gone())
 
-    async def end_sessions(self) -> None:
+    # Taking part in commits -----------------------------------------------------------------------------------------
+
+    async def prepare(self, edits: Edits) -> None:
+        """Sessions stand in the way of no commit."""
+
+    async def drop(self) -> None:
+        """The commit failed: nothing was done for it."""
+
+    async def changed(self, edits: Edits) -> None:
+        """Tell people at their prompts what somebody else committed."""
+        for session in tuple(self.sessions):
+            if session.interactive:
+                task = asyncio.create_task(self._tell(session))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, session: Session) -> None:
+        for text in await session.news():
+            session.transport.notice(text)
+
+    # The end --------------------------------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """End all sessions, then SSH; what they did is in the audit then."""
+        await self.scheduled.stop()
+        await self._end_sessions()
+        await self._ssh.close()
+        await self.audit.written()
+
+    async def _end_sessions(self) -> None:
         """End all sessions: one that runs a command may see it through for LINGER seconds, so that whoever typed
         `commit` learns what it came to.
         """
         self.stopping = True
         busy = {session.task for session in self.sessions if session.busy and session.task is not None}
         for session in self.sessions:
-            session.ended = session.ended or session.interactive
+            if session.interactive:
+                session.ended = True
+                session.transport.notice("the daemon stops")
         for task in self._tasks - busy:
             task.cancel()
         if busy:
@@ -175,93 +259,6 @@ class Service:
             await asyncio.wait(tasks, timeout=LINGER)
 
 
-async def serve(state: str, ready: int | None) -> None:
-    """Run the daemon until a signal ends it. Raises DaemonFailed and NshellError when it cannot start."""
-    os.umask(admission.PRIVATE)
-    lock = daemon.own(state)
-    # Imported only now: a second daemon that finds the lock taken fails in 50 ms.
-    from controller.fabric import Fabric
-    from data.store import Store
-
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    fabric = Fabric(Store.open(state))
-    await fabric.start()
-    candidates = UserCandidates(fabric)
-    await candidates.load()
-    service = Service(state, fabric, candidates)
-    path = socket_path(state)
-    group = admission.group()
-    server = await asyncio.start_unix_server(service.client, path, backlog=BACKLOG)
-    admission.admit(state, path, group)
-    gc.collect()
-    gc.freeze()
-    log.info("version=%s state=%s revision=%d serving", __version__, state, fabric.running.revision)
-    if ready is not None:
-        os.write(ready, b"ok")
-        os.close(ready)
-    try:
-        await stop.wait()
-        log.info("stopping")
-    finally:
-        server.close()
-        try:
-            os.unlink(path)  # 3.11 leaves it; from now on a client starts a new daemon, which waits for our lock
-        except OSError as problem:
-            log.warning("the socket stays behind: %s", problem)
-        await service.end_sessions()
-        await fabric.stop()
-        fabric.store.close()  # its write-ahead log goes into the database: one file to back up
-        os.close(lock)
-
-
-def main(arguments: list[str]) -> int:
-    """Entry point of `nshell serve`; returns the exit code."""
-    state, log_file, level, ready = "", "", "info", None
-    rest = iter(arguments)
-    try:
-        for word in rest:
-            if word in ("-h", "--help"):
-                print(USAGE, end="")
-                return 0
-            if word == "--state":
-                state = next(rest)
-            elif word == "--log":
-                log_file = next(rest)
-            elif word == "--log-level":
-                level = next(rest)
-            elif word == "--ready-fd":
-                ready = int(next(rest))
-            else:
-                raise ValueError(word)
-        number = logging.getLevelNamesMapping()[level.upper()]
-    except (ValueError, StopIteration, KeyError):
-        sys.stderr.write(USAGE)
-        return 2
-    try:
-        logging.raiseExceptions = False  # a log on a full disk is cut, and says no more about it
-        handler = logging.FileHandler(log_file) if log_file else logging.StreamHandler()
-        handler.setFormatter(OneLine("%(asctime)s level=%(levelname)s logger=%(name)s %(message)s"))
-        logging.basicConfig(handlers=[handler], level=number)
-        asyncio.run(serve(state_directory(state), ready))
-        return 0
-    except daemon.DaemonFailed as problem:
-        code, reason = 1, str(problem)
-    except NshellError as problem:
-        code, reason = problem.exit_code, f"{problem.where}: {problem.cause}\n  {problem.remedy}"
-    except OSError as problem:
-        place = problem.filename or state_directory(state)
-        code, reason = 1, f"{place}: {problem.strerror or problem}\n  mend that, or choose another --state"
-    except Exception as problem:
-        log.exception("the daemon cannot go on")
-        code, reason = 1, f"internal error: {type(problem).__name__}: {problem}\n  its log has more; please report it"
-    sys.stderr.write(f"error: {reason}\n")
-    if ready is not None:
-        try:
-            os.write(ready, reason.encode())
-        except OSError:
-            log.debug("nobody waits for this daemon any more")
-    return code
+async def terminal_module() -> Any:
+    """nshell.terminal: 200 ms of imports, once, off the loop: keepalives to switches must not wait for them."""
+    return await asyncio.to_thread(importlib.import_module, "nshell.terminal")

@@ -10,33 +10,50 @@ A session is the Context (commands/context.py) that its handlers see. Batches ar
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from commands.context import SessionFacts
+from commands.aliases import expand
+from commands.context import Schedule, SessionFacts
 from commands.lexer import Line, Word, lex, split_pipes
 from commands.parse import parse
-from commands.pipes import Output, run_pipe
+from commands.pipes import Output, output_of, run_pipe
 from commands.registry import Mode, automaton
 from controller.pace import spread
-from data.errors import BatchProblem, CheckFailed, CommandFailed, NshellError, SyntaxProblem
+from data.access import Access
+from data.confined import seen
+from data.errors import CommandFailed, NshellError, SyntaxProblem
 from data.path import Path
+from data.schema.redaction import redacted
 from data.steps import Steps
+from data.store.records import AuditRow
 from nshell import __version__
+from nshell.accounts import access_for, is_trusted
+from nshell.audit import judged
+from nshell.confined import facade
+from nshell.failing import failure_of
+from nshell.prompt import news_for, prompt_of
+from nshell.streaming import present
 from nshell.transport import Transport
 from views.errors import render_failure
 from views.json import render_json
-from views.models import Failure, Lines
+from views.models import Failure
+from views.render import ScreenSettings
 
 if TYPE_CHECKING:
-    from controller.fabric import Fabric
+    from controller.fabric import Fabric, Outcome
     from data.candidate import Candidate
-    from data.configuration import Configuration
+    from data.configuration import Configuration, Edits
     from nshell.service import Service
 
 log = logging.getLogger("nshell.session")
+
+INTERRUPTED = CommandFailed("", "interrupted")
+"""Why a command ended whose operator pressed ctrl-c or went away."""
 
 T = TypeVar("T")
 
@@ -46,15 +63,25 @@ LINE_LIMIT = 64 * 1024
 """Characters of one line: read word by word they cost 20 ms, in which nobody else is answered."""
 CHANGES = ("configure", "commit")
 """Permissions of the commands that change a candidate: a user's sessions run them one after the other."""
+LOOKS = ("show", "tools", "audit")
+"""Permissions of the commands that may be repeated, because they change nothing."""
+NUMBERS = itertools.count(1)
+"""Numbers of sessions, for `show sessions` and `request session`."""
 
 
 class Session:
     """One operator at one transport. Lines are run one at a time."""
 
-    def __init__(self, service: Service, user: str, origin: str, transport: Transport) -> None:
+    def __init__(self, service: Service, user: str, origin: str, transport: Transport, uid: int | None = None) -> None:
+        """`uid` is that of a local user, as the kernel says it; None for somebody who came over the network."""
         self.service = service
+        self.number = next(NUMBERS)
         self.user = user
         self.origin = origin
+        self.uid = uid
+        self._row = AuditRow(id=0, time=0.0, user=user, origin=origin, command="")
+        self._access = self._look_up()
+        self._access_at = service.fabric.running.revision
         self.transport = transport
         self.interactive = transport.interactive
         self.since = time.time()
@@ -65,13 +92,32 @@ class Session:
         self.task = asyncio.current_task()
         self.version = __version__
         self.seen_revision = service.fabric.running.revision
+        self._audited = False
         self._notes: list[str] = []
 
     # What handlers see (Context) ------------------------------------------------------------------------------------
 
     @property
+    def access(self) -> Access:
+        """What the user may do now; somebody who was deleted meanwhile may do nothing."""
+        revision = self.service.fabric.running.revision
+        if self._access_at != revision:
+            self._access_at, self._access = revision, self._look_up()
+        return self._access
+
+    def _look_up(self) -> Access:
+        found = access_for(
+            self.service.fabric.acting, self.user, trusted=is_trusted(self.uid), local=self.uid is not None
+        )
+        return found if found is not None else Access(self.user, "none", frozenset(), frozenset())
+
+    @property
     def fabric(self) -> Fabric:
-        return self.service.fabric
+        return facade(self.service.fabric, self.access)
+
+    @property
+    def running(self) -> Configuration:
+        return seen(self.service.fabric.running, self.access)
 
     @property
     def state_directory(self) -> str:
@@ -81,20 +127,51 @@ class Session:
     def configuration(self) -> Configuration:
         candidate = self.service.candidates.find(self.user)
         if self.mode is Mode.CONFIGURE and candidate is not None:
-            return candidate.view
-        return self.fabric.running
+            return seen(candidate.view, self.access)
+        return self.running
 
     async def candidate(self) -> Candidate:
-        return await self.service.candidates.of(self.user)
+        candidate = await self.service.candidates.of(self.user)
+        self.guard(candidate)
+        return candidate
+
+    def guard(self, candidate: Candidate) -> None:
+        """Nothing is changed but what the class lets its user change, whatever the verb or the file."""
+        access = self.access
+        candidate.guard = None if access.unlimited else access.refuse_write
+        candidate.confine = None if access.unlimited else access.writes
 
     async def save_candidate(self) -> None:
         await self.service.candidates.save(self.user)
 
     async def change_candidate(self, work: Callable[[Candidate], Steps[T]]) -> T:
-        return await self.service.candidates.change(self.user, lambda copy: spread(work(copy)))
+        def guarded(copy: Candidate) -> Awaitable[T]:
+            self.guard(copy)
+            return spread(work(copy))
 
-    async def enter_configure(self) -> list[str]:
+        return await self.service.candidates.change(self.user, guarded)
+
+    async def commit(self, edits: Edits, **how: Any) -> Outcome:
+        access = self.access
+        if not access.unlimited:
+            for path, item in edits.items():
+                access.refuse_write(path, "set" if item is not None else "delete")
+        outcome = await self.fabric.commit(edits, author=self.user, audit=self._row, **how)
+        self._audited = True
+        return outcome
+
+    async def audit(self, user: str | None, since: float | None, limit: int) -> Sequence[AuditRow]:
+        await self.service.audit.written()
+        fabric = self.service.fabric
+        return await fabric.submit(fabric.store.audit, user, since, limit)
+
+    async def enter_configure(self, exclusive: bool = False) -> list[str]:
         candidate = await self.candidate()
+        service = self.service
+        if exclusive:
+            service.exclusive.take(self, service.sessions, service.candidates.editors())
+        else:
+            service.exclusive.refuse(self, "configure")
         if self.mode is Mode.CONFIGURE:
             return []
         self.mode, self.level = Mode.CONFIGURE, ()
@@ -115,18 +192,44 @@ class Session:
 
     def leave_configure(self) -> None:
         self.mode, self.level = Mode.OPERATIONAL, ()
+        self.service.exclusive.release(self)
 
     def end(self) -> None:
         self.ended = True
+
+    def disconnect(self, number: int) -> str:
+        other = next((session for session in self.service.sessions if session.number == number), None)
+        if other is None:
+            raise CommandFailed(f"session {number}", "there is no such session", "'show sessions' lists them")
+        self.service.end(other, f"{self.user} ended this session", FAILED)
+        return other.user
+
+    @property
+    def settings(self) -> ScreenSettings:
+        return self.transport.settings
+
+    @property
+    def schedule(self) -> Schedule:
+        return self.service.scheduled
 
     def note(self, text: str) -> None:
         self._notes.append(text)
 
     def sessions(self) -> Sequence[SessionFacts]:
-        return tuple(self.service.sessions)
+        """Who is connected: for somebody who is confined, those of the same class."""
+        access = self.access
+        return tuple(
+            session
+            for session in self.service.sessions
+            if not access.confined or session.access.login_class == access.login_class
+        )
 
     def editors(self) -> Sequence[str]:
-        return self.service.candidates.editors()
+        known = {session.user for session in self.sessions()}
+        return [user for user in self.service.candidates.editors() if not self.access.confined or user in known]
+
+    async def read_secret(self, prompt: str) -> str:
+        return await self.transport.read_secret(prompt)
 
     async def read_file(self, name: str) -> str:
         contents = await self.transport.read_file(name)
@@ -152,26 +255,42 @@ class Session:
             return DONE
         self._notes = []
         busy, self.busy = self.busy, True
+        self._row = AuditRow(
+            id=0, time=time.time(), user=self.user, origin=self.origin, command=redacted(text, self.level)
+        )
+        self._audited = False
         try:
+            if not file:
+                line = expand(line, self.mode, self)
             output = await self.evaluate(line)
-        except NshellError as problem:
             await self.flush_notes()
-            return await self.fail(self.failure(problem, line, file, number))
-        except ConnectionError:
+            await self.show(output)
+            self._note_end()
+            return DONE
+        except NshellError as problem:
+            known = problem
+        except (ConnectionError, asyncio.CancelledError):
+            self._note_end(INTERRUPTED)
             raise
         except Exception as problem:
-            await self.flush_notes()
-            return await self.fail(self.failure(self.mistake(problem, text), line, file, number))
+            known = self.mistake(problem, self._row.command)
         finally:
             self.busy = busy
+        self._note_end(known)
         await self.flush_notes()
-        await self.show(output)
-        return DONE
+        return await self.fail(failure_of(known, line, file, number))
+
+    def _note_end(self, problem: NshellError | None = None) -> None:
+        """Have the command's row written, unless it went into the store with its commit or is none."""
+        if problem is not None:
+            self.service.audit.add(judged(self._row, problem))
+        elif not self._audited:
+            self.service.audit.add(self._row)
 
     async def refuse(self, problem: Exception) -> int:
         """Show an error that belongs to no line; returns its exit code."""
         known = problem if isinstance(problem, NshellError) else self.mistake(problem, "a batch")
-        return await self.fail(self.failure(known, lex("")))
+        return await self.fail(failure_of(known, lex("")))
 
     def mistake(self, problem: Exception, doing: str) -> CommandFailed:
         """What nobody foresaw, as an error to show; its traceback is in the log, once."""
@@ -188,6 +307,9 @@ class Session:
             raise SyntaxProblem("", "a quote is not closed", 'end the text with "', word=len(line.words) - 1)
         parts = split_pipes(line.words)
         command, arguments = parse(self.mode_of(parts[0]), parts[0], self, self.interactive)
+        self._audited = not command.audited
+        if command.permission == "commit":
+            self.service.exclusive.refuse(self, "commit")
         if command.permission in CHANGES:
             async with self.service.candidates.turn(self.user):
                 model = await command.handler(self, arguments)
@@ -195,7 +317,13 @@ class Session:
             model = await command.handler(self, arguments)
         if model is None and len(parts) == 1:
             return None
-        output = Output(model if model is not None else Lines(()))
+        output = output_of(model)
+        if command.permission in LOOKS:
+
+            async def again() -> Output:
+                return output_of(await command.handler(self, arguments))
+
+            output = replace(output, again=again)
         offset = len(parts[0]) + 1
         for part in parts[1:]:
             try:
@@ -215,7 +343,9 @@ class Session:
         first = words[0].text if words else ""
         if self.mode is Mode.CONFIGURE:
             return Mode.OPERATIONAL if first == "configure" and not self.interactive else Mode.CONFIGURE
-        if first in automaton(Mode.OPERATIONAL).root.words or first not in automaton(Mode.CONFIGURE).root.words:
+        screen = first == "set" and len(words) > 1 and words[1].text == "cli"
+        known = first in automaton(Mode.OPERATIONAL).root.words and (first != "set" or screen)
+        if known or first not in automaton(Mode.CONFIGURE).root.words:
             return Mode.OPERATIONAL
         if self.interactive:
             raise SyntaxProblem("", f"'{first}' works on the candidate", "type 'configure' first", word=0)
@@ -225,12 +355,10 @@ class Session:
 
     async def show(self, output: Output | None) -> None:
         """Send a result to the transport."""
-        transport = self.transport
-        if transport.json:
-            text = render_json(output.model) if output is not None else '{"done": true}'
-            await transport.write(text + "\n")
-        elif output is not None:
-            await transport.show(output.lines(transport.screen), output.pager)
+        if output is not None:
+            await present(output, self.transport)
+        elif self.transport.json:
+            await self.transport.write('{"done": true}\n')
 
     async def flush_notes(self) -> None:
         """Say what the handler noted."""
@@ -243,73 +371,20 @@ class Session:
 
     async def fail(self, failure: Failure) -> int:
         """Show an error; returns its exit code."""
+        color = self.transport.screen.color
         if self.transport.json:
             await self.transport.write(render_json(failure) + "\n")
         else:
-            await self.transport.write_error("".join(line + "\n" for line in render_failure(failure)))
+            await self.transport.write_error("".join(line + "\n" for line in render_failure(failure, color)))
         return failure.exit_code
-
-    def failure(self, problem: NshellError, line: Line, file: str = "", number: int | None = None) -> Failure:
-        """The error with its place in the line and, in a batch, in the file."""
-        text, position = line.text, None
-        kind = type(problem).__name__
-        inner: NshellError = problem
-        if isinstance(problem, BatchProblem):
-            file, number, text, position = problem.source, problem.line_number, problem.line, problem.column
-            inner = problem.problem
-            kind = type(inner).__name__
-        elif isinstance(problem, SyntaxProblem):
-            at = problem.word
-            position = line.words[at].start if at < len(line.words) else len(text.rstrip()) + 1
-        problems: tuple[tuple[str, str, str], ...] = ()
-        if isinstance(inner, CheckFailed):
-            problems = tuple((each.path_text, each.cause, each.remedy) for each in inner.problems)
-        return Failure(
-            inner.where,
-            inner.cause,
-            inner.remedy,
-            inner.exit_code,
-            kind,
-            number,
-            file,
-            text,
-            position,
-            problems,
-            "\n".join(getattr(problem, "__notes__", ())),
-        )
-
-    # The prompt ---------------------------------------------------------------------------------------------------
 
     def prompt(self) -> tuple[str, str]:
         """The line above the prompt ('' when there is none) and the prompt itself."""
-        system = self.fabric.running.get(("system",))
-        host = getattr(system, "hostname", "nshell")
-        mark = "#" if self.mode is Mode.CONFIGURE else ">"
-        above = []
-        if self.mode is Mode.CONFIGURE:
-            candidate = self.service.candidates.find(self.user)
-            star = "*" if candidate is not None and candidate.differs else ""
-            above.append(f"{star}[edit{''.join(' ' + word for word in self.level)}]")
-        waiting = self.fabric.waiting
-        if waiting is not None:
-            revision, deadline = waiting
-            clock = time.strftime("%H:%M:%S", time.localtime(deadline))
-            above.append(f"[revision {revision} is not confirmed: revision {revision - 1} returns at {clock}]")
-        return " ".join(above), f"{self.user}@{host}{mark} "
+        return prompt_of(self)
 
     async def news(self) -> list[str]:
         """What others committed since the last call."""
-        revision = self.fabric.running.revision
-        if revision == self.seen_revision:
-            return []
-        since, self.seen_revision = self.seen_revision, revision
-        records = await self.fabric.history(max(1, min(20, revision - since)))
-        return [
-            f"revision {record.number} was committed by {record.author}"
-            + (f": {record.comment}" if record.comment else "")
-            for record in reversed(records)
-            if record.number > since and record.author != self.user
-        ]
+        return await news_for(self)
 
 
 def too_long(where: str, line: str) -> SyntaxProblem:

@@ -1,4 +1,6 @@
-"""Who is at the other end: the kernel says it (SO_PEERCRED on a unix socket), nobody has to be believed."""
+"""Who is at the other end. On the unix socket the kernel says it (SO_PEERCRED), nobody has to be believed; over SSH
+whoever proved to hold a configured user's key or password.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,15 @@ CREDENTIALS = struct.Struct("3i")
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """The process at the other end and its user."""
+class Caller:
+    """Who opens a session, and from where. `uid` is that of a local process, None for who came over SSH."""
 
     name: str
-    uid: int
-    pid: int
+    origin: str
+    uid: int | None = None
 
 
-def peer_of(connection: socket.socket) -> Peer:
+def peer_of(connection: socket.socket) -> Caller:
     """The peer of a connected unix socket; a uid without an account is named by its number."""
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
     pid, uid, _ = CREDENTIALS.unpack(raw)
@@ -27,4 +29,4 @@ def peer_of(connection: socket.socket) -> Peer:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
         name = f"uid{uid}"
-    return Peer(name, uid, pid)
+    return Caller(name, f"local pid {pid}", uid)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from nshell import client
 from tests.transcripts.shell import Shell
 
+GROUP = "games"  # on every Debian
 HOMELESS = 4711
 """A uid without an account."""
 
@@ -44,6 +47,21 @@ def as_user(shell: Shell, arguments: Sequence[str], *, uid: int = HOMELESS, gid:
         out.seek(0)
         error.seek(0)
         return os.waitstatus_to_exitcode(status), out.read(), error.read()
+
+
+@contextmanager
+def shared_shell() -> Iterator[Shell]:
+    """A daemon that members of GROUP may use, in a folder that they can pass through."""
+    folder = Path(tempfile.mkdtemp(prefix="nshell-shared-"))
+    folder.chmod(0o755)
+    shell = Shell(folder / "shell")
+    shell.folder.chmod(0o755)
+    shell.environment["NSHELL_GROUP"] = GROUP
+    try:
+        yield shell
+    finally:
+        shell.end()
+        shutil.rmtree(folder)
 
 
 def client_process(shell: Shell, *arguments: str) -> subprocess.Popen[str]:

@@ -1,0 +1,35 @@
+"""Which class somebody has who came in, whatever the way: the one place that turns a name into an Access.
+
+    unix socket   uid 0 and the daemon's own user: super-user; an account with a `user` of its name: that class;
+                  any other member of the group: `access default-class`
+    SSH           a configured `user` alone: its class
+
+Names are one name space: a local account bob and an SSH user bob are the same person, with one candidate.
+"""
+
+from __future__ import annotations
+
+import os
+
+from data.access import Access, access_of
+from data.configuration import Configuration
+from data.schema.accounts import AccessDefaults, User
+
+SUPER_USER = "super-user"
+
+
+def is_trusted(uid: int | None) -> bool:
+    """Whether this local user could read and write the daemon's files anyway."""
+    return uid is not None and uid in (0, os.geteuid())
+
+
+def access_for(configuration: Configuration, user: str, *, trusted: bool = False, local: bool = False) -> Access | None:
+    """What this user may do; None when the user is not, or no longer, allowed in."""
+    if trusted:
+        return access_of(configuration, user, SUPER_USER)
+    found = configuration.get(("user", user))
+    if isinstance(found, User):
+        return access_of(configuration, user, found.class_)
+    if local:
+        return access_of(configuration, user, configuration.settings(AccessDefaults).default_class)
+    return None

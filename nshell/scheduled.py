@@ -1,0 +1,192 @@
+"""Commits that wait for their time: kept in the store, applied by the daemon over what is running then.
+
+    commit at TIME ── rows of the candidate ── store          [at that time]
+                                                 └── Candidate over what runs ── merge ── fabric.commit
+
+What was scheduled is a copy: the candidate goes on living, and what of it was committed falls away from it. A daemon
+that was not there at the time does not catch up: whoever chose a time chose it for a reason. That, a conflict and any
+other failure are told as an event and stand in the history; the candidate is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pwd
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from controller.events import Kind
+from data.access import Access
+from data.candidate import Candidate
+from data.configuration import Edits
+from data.errors import ApplyFailed, CommandFailed, NotPermitted, NshellError, StoreUnavailable
+from data.store.records import FAILED, AuditRow, Revision, Scheduled
+from nshell.accounts import access_for, is_trusted
+from nshell.audit import judged
+from views.moment import clock
+
+if TYPE_CHECKING:
+    from nshell.service import Service
+
+log = logging.getLogger("nshell.scheduled")
+
+LATE = 60.0
+"""Seconds after its time until which a commit is still applied: the machine was busy, not away."""
+LOOK = 30.0
+"""Longest sleep in seconds: the wall clock may be set meanwhile."""
+ORIGIN = "scheduled"
+
+
+class ScheduledCommits:
+    """The scheduled commits of one daemon."""
+
+    def __init__(self, service: Service, now: Callable[[], float] = time.time) -> None:
+        self._service = service
+        self._now = now
+        self._rows: dict[int, Scheduled] = {}
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take up what the store has, and report what was missed. Raises StoreUnavailable."""
+        fabric = self._service.fabric
+        self._rows = {row.id: row for row in await fabric.submit(fabric.store.scheduled)}
+        for row in self.rows():
+            if row.at <= self._now():
+                await self._missed(row)
+        self._task = asyncio.create_task(self._run(), name="scheduled commits")
+
+    async def stop(self) -> None:
+        """Stop waiting; a commit that is under way comes to its end."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    # What sessions use ------------------------------------------------------------------------------------------
+
+    def rows(self) -> Sequence[Scheduled]:
+        """Those that wait, the earliest first."""
+        return sorted(self._rows.values(), key=lambda row: (row.at, row.id))
+
+    async def add(self, user: str, at: float, comment: str, candidate: Candidate) -> Scheduled:
+        """Commit what the candidate has now at this time. Raises StoreUnavailable."""
+        fabric = self._service.fabric
+        row = Scheduled(0, user, at, comment, self._now(), candidate.rows())
+        row = replace(row, id=await fabric.submit(fabric.store.schedule, row))
+        self._rows[row.id] = row
+        self._changed.set()
+        fabric.events.add(Kind.COMMIT, f"commit {row.id} of {user} is scheduled for {clock(at)}")
+        return row
+
+    async def cancel(self, number: int) -> Scheduled:
+        """Forget one. Raises CommandFailed when there is none with this number."""
+        row = self._rows.get(number)
+        if row is None:
+            raise CommandFailed(
+                f"scheduled commit {number}", "there is none with this number", "'show system commit' lists them"
+            )
+        await self._forget(row)
+        self._changed.set()
+        self._service.fabric.events.add(Kind.COMMIT, f"scheduled commit {number} of {row.user} was cancelled")
+        return row
+
+    # The timer --------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        while True:
+            self._changed.clear()
+            first = next(iter(self.rows()), None)
+            left = LOOK if first is None else first.at - self._now()
+            if first is not None and left <= 0:
+                try:
+                    await (self._missed(first) if left < -LATE else self._apply(first))
+                except Exception as problem:  # nobody else would see it, and the others wait
+                    log.error("scheduled commit %d", first.id, exc_info=problem)
+                    self._rows.pop(first.id, None)
+                continue
+            try:
+                await asyncio.wait_for(self._changed.wait(), min(left, LOOK))
+            except TimeoutError:
+                continue
+
+    async def _forget(self, row: Scheduled) -> None:
+        fabric = self._service.fabric
+        await fabric.submit(fabric.store.unschedule, row.id)
+        self._rows.pop(row.id, None)
+
+    async def _missed(self, row: Scheduled) -> None:
+        """Its time passed while nobody was there."""
+        await self._forget(row)
+        await self._failed(row, CommandFailed("", f"missed: nshell was not running at {clock(row.at)}"))
+
+    async def _apply(self, row: Scheduled) -> None:
+        """Commit it now."""
+        # Forgotten first: a daemon that dies now must not report as missed what its journal knows was begun.
+        await self._forget(row)
+        service = self._service
+        async with service.candidates.turn(row.user):
+            try:
+                await self._commit(row)
+            except NshellError as problem:
+                await self._failed(row, problem)
+
+    async def _commit(self, row: Scheduled) -> None:
+        service = self._service
+        fabric, user = service.fabric, row.user
+        service.exclusive.refuse(None, "commit at")
+        access = self._access(user)
+        candidate = Candidate(fabric.running, user, row.edits)
+
+        def again() -> Edits:
+            return permitted(candidate.merge(), access)
+
+        edits = again()
+        if not edits:
+            fabric.events.add(Kind.COMMIT, f"scheduled commit {row.id} of {user}: all of it is running already")
+            return
+        await fabric.commit(
+            edits, author=user, comment=row.comment, candidate_of=user, again=again, audit=self._audit(row)
+        )
+        held = service.candidates.find(user)
+        if held is not None:
+            held.committed(edits)
+            await service.candidates.save(user)
+
+    def _access(self, user: str) -> Access:
+        """What the user may do now. Raises NotPermitted for somebody who is gone or may not commit any more."""
+        try:
+            uid = pwd.getpwnam(user).pw_uid
+        except KeyError:
+            uid = None
+        found = access_for(self._service.fabric.running, user, trusted=is_trusted(uid), local=uid is not None)
+        if found is None:
+            raise NotPermitted("", f"there is no user {user} any more")
+        if not found.permits("commit"):
+            raise NotPermitted("", f"class {found.login_class} does not let {user} commit any more")
+        return found
+
+    def _audit(self, row: Scheduled) -> AuditRow:
+        return AuditRow(0, self._now(), row.user, ORIGIN, f"commit at {clock(row.at)}")
+
+    async def _failed(self, row: Scheduled, problem: NshellError) -> None:
+        """Tell everybody, and write it into the history and the audit."""
+        service = self._service
+        fabric = service.fabric
+        reason = f"{problem.where}: {problem.cause}" if problem.where else problem.cause
+        fabric.events.add(Kind.FAULT, f"scheduled commit {row.id} of {row.user} was not applied: {reason}")
+        service.audit.add(judged(self._audit(row), problem))
+        if isinstance(problem, (ApplyFailed, StoreUnavailable)):
+            return  # the commit wrote it already, or nothing can be written
+        revision = Revision(fabric.running.revision + 1, row.user, row.at, row.comment)
+        journal = await fabric.submit(fabric.store.begin_journal, revision, ())
+        await fabric.submit(fabric.store.close_journal, journal, FAILED, f"scheduled commit {row.id}: {reason}")
+
+
+def permitted(edits: Edits, access: Access) -> Edits:
+    """The edits themselves. Raises NotPermitted when the user may not make all of them any more."""
+    for path, item in edits.items():
+        access.refuse_write(path, "delete" if item is None else "set")
+    return edits

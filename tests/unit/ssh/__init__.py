@@ -1,0 +1,1 @@
+"""Unit tests of nshell/ssh and of the terminal."""
