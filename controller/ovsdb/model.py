@@ -104,6 +104,8 @@ class Tables:
                     new: Row | None = None
                 else:
                     new = {name: _value(raw[name], shape) for name, shape in columns.items() if name in raw}
+                    if "name" in columns and len(new) < len(columns):
+                        raise ValueError(f"a row of {table} without all of its columns")
                     mirror[uuid] = new
                 if old != new:
                     changes.append(Change(table, uuid, old, new))

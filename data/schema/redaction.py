@@ -100,7 +100,7 @@ def _secrets(words: list[str], node: Node | None, below_secret: bool) -> tuple[s
         anchors = [
             holder
             for keyword, holder in leaves.items()
-            if glued or _may_be(word, (keyword,)) or _mistyped(keyword).fullmatch(word)
+            if glued or keyword in word or _may_be(word, (keyword,)) or _mistyped(keyword).fullmatch(word)
         ]
         if anchors:
             secret |= {number, number + 1} if glued else {number + 1}
@@ -128,7 +128,7 @@ def _mention() -> re.Pattern[str]:
     parts = {keyword[:end] for keyword in (*kinds, *leaves) for end in range(1, len(keyword) + 1)}
     glued = {rf"{keyword[:_GLUED]}\S" for keyword in leaves} | {_mistyped(keyword).pattern for keyword in leaves}
     whole = rf"""(?:{"|".join(sorted(parts))})(?![^\s"\[\]{{}};])"""
-    return re.compile(rf"""(?<![^\s"\[\]{{}};])(?:{whole}|{"|".join(glued)})""")
+    return re.compile(rf"""(?<![^\s"\[\]{{}};])(?:{whole}|{"|".join(glued)})|{"|".join(leaves)}""")
 
 
 @cache
