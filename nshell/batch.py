@@ -23,7 +23,8 @@ from data.schema.verbs import VERBS
 from data.store.records import AuditRow
 from nshell.audit import judged
 from nshell.failing import failure_of
-from nshell.session import DONE, LINE_LIMIT, Session, objects, too_long
+from nshell.session import LINE_LIMIT, Session, too_long
+from nshell.session_context import DONE, objects
 from views.models import Document
 
 if TYPE_CHECKING:

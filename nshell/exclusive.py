@@ -16,17 +16,17 @@ from data.errors import CommandFailed
 from views.moment import clock
 
 if TYPE_CHECKING:
-    from nshell.session import Session
+    from nshell.session_context import SessionContext
 
 
 class Exclusive:
     """Who configures alone, if anybody does."""
 
     def __init__(self) -> None:
-        self.holder: Session | None = None
+        self.holder: SessionContext | None = None
         self._since = 0.0
 
-    def take(self, session: Session, sessions: Iterable[Session], editors: Iterable[str]) -> None:
+    def take(self, session: SessionContext, sessions: Iterable[SessionContext], editors: Iterable[str]) -> None:
         """Give it to this session and tell the others. Raises CommandFailed.
 
         `editors` are the users whose candidates differ.
@@ -48,12 +48,12 @@ class Exclusive:
             who = f"{session.user} ({session.origin})"
             one.transport.notice(f"{who} configures exclusively: nobody else can commit meanwhile")
 
-    def release(self, session: Session) -> None:
+    def release(self, session: SessionContext) -> None:
         """This session is through with it, or gone."""
         if self.holder is session:
             self.holder = None
 
-    def refuse(self, session: Session | None, doing: str) -> None:
+    def refuse(self, session: SessionContext | None, doing: str) -> None:
         """Raises CommandFailed when another session configures exclusively."""
         holder = self.holder
         if holder is not None and holder is not session:

@@ -27,7 +27,8 @@ from nshell.candidates import UserCandidates
 from nshell.exclusive import Exclusive
 from nshell.link import Link
 from nshell.scheduled import ScheduledCommits
-from nshell.session import DONE, FAILED, Session
+from nshell.session import Session
+from nshell.session_context import DONE, FAILED
 from nshell.ssh.listener import SshListener
 from nshell.transport import Transport
 from nshell.users import Caller, peer_of

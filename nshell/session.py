@@ -1,250 +1,50 @@
-"""One operator's session: a mode, an edit level, a candidate, and one way to run a line. Every transport uses
-this class.
+"""One operator's session: the one way to run a line. Every transport uses this class.
 
     line -> lexer -> pipes apart -> grammar -> handler -> read-model -> pipes -> renderer -> transport
                          any NshellError on the way -> views/errors.py, exit code
+                                                   each line -> audit.py
 
-A session is the Context (commands/context.py) that its handlers see. Batches are in batch.py, the REPL in terminal.py.
+What its handlers see is in session_context.py. Batches are in batch.py, the prompt loop in terminal.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from commands.aliases import expand
-from commands.context import Schedule, SessionFacts
 from commands.lexer import Line, Word, lex, split_pipes
 from commands.parse import parse
 from commands.pipes import Output, output_of, run_pipe
 from commands.registry import Mode, automaton
-from controller.pace import spread
-from data.access import Access
-from data.confined import seen
 from data.errors import CommandFailed, NshellError, SyntaxProblem
-from data.path import Path
 from data.schema.redaction import redacted
-from data.steps import Steps
 from data.store.records import AuditRow
-from nshell import __version__
-from nshell.accounts import access_for, is_trusted
 from nshell.audit import judged
-from nshell.confined import facade
 from nshell.failing import failure_of
 from nshell.prompt import news_for, prompt_of
+from nshell.session_context import DONE, SessionContext
 from nshell.streaming import present
-from nshell.transport import Transport
 from views.errors import render_failure
 from views.json import render_json
 from views.models import Failure
-from views.render import ScreenSettings
-
-if TYPE_CHECKING:
-    from controller.fabric import Fabric, Outcome
-    from data.candidate import Candidate
-    from data.configuration import Configuration, Edits
-    from nshell.service import Service
 
 log = logging.getLogger("nshell.session")
 
 INTERRUPTED = CommandFailed("", "interrupted")
 """Why a command ended whose operator pressed ctrl-c or went away."""
-
-T = TypeVar("T")
-
-DONE = 0
-FAILED = 1
 LINE_LIMIT = 64 * 1024
 """Characters of one line: read word by word they cost 20 ms, in which nobody else is answered."""
 CHANGES = ("configure", "commit")
 """Permissions of the commands that change a candidate: a user's sessions run them one after the other."""
 LOOKS = ("show", "tools", "audit")
 """Permissions of the commands that may be repeated, because they change nothing."""
-NUMBERS = itertools.count(1)
-"""Numbers of sessions, for `show sessions` and `request session`."""
 
 
-class Session:
+class Session(SessionContext):
     """One operator at one transport. Lines are run one at a time."""
-
-    def __init__(self, service: Service, user: str, origin: str, transport: Transport, uid: int | None = None) -> None:
-        """`uid` is that of a local user, as the kernel says it; None for somebody who came over the network."""
-        self.service = service
-        self.number = next(NUMBERS)
-        self.user = user
-        self.origin = origin
-        self.uid = uid
-        self._row = AuditRow(id=0, time=0.0, user=user, origin=origin, command="")
-        self._access = self._look_up()
-        self._access_at = service.fabric.running.revision
-        self.transport = transport
-        self.interactive = transport.interactive
-        self.since = time.time()
-        self.mode = Mode.OPERATIONAL
-        self.level: Path = ()
-        self.ended = False
-        self.busy = False
-        self.task = asyncio.current_task()
-        self.version = __version__
-        self.seen_revision = service.fabric.running.revision
-        self._audited = False
-        self._notes: list[str] = []
-
-    # What handlers see (Context) ------------------------------------------------------------------------------------
-
-    @property
-    def access(self) -> Access:
-        """What the user may do now; somebody who was deleted meanwhile may do nothing."""
-        revision = self.service.fabric.running.revision
-        if self._access_at != revision:
-            self._access_at, self._access = revision, self._look_up()
-        return self._access
-
-    def _look_up(self) -> Access:
-        found = access_for(
-            self.service.fabric.acting, self.user, trusted=is_trusted(self.uid), local=self.uid is not None
-        )
-        return found if found is not None else Access(self.user, "none", frozenset(), frozenset())
-
-    @property
-    def fabric(self) -> Fabric:
-        return facade(self.service.fabric, self.access)
-
-    @property
-    def running(self) -> Configuration:
-        return seen(self.service.fabric.running, self.access)
-
-    @property
-    def state_directory(self) -> str:
-        return self.service.state
-
-    @property
-    def configuration(self) -> Configuration:
-        candidate = self.service.candidates.find(self.user)
-        if self.mode is Mode.CONFIGURE and candidate is not None:
-            return seen(candidate.view, self.access)
-        return self.running
-
-    async def candidate(self) -> Candidate:
-        candidate = await self.service.candidates.of(self.user)
-        self.guard(candidate)
-        return candidate
-
-    def guard(self, candidate: Candidate) -> None:
-        """Nothing is changed but what the class lets its user change, whatever the verb or the file."""
-        access = self.access
-        candidate.guard = None if access.unlimited else access.refuse_write
-        candidate.confine = None if access.unlimited else access.writes
-
-    async def save_candidate(self) -> None:
-        await self.service.candidates.save(self.user)
-
-    async def change_candidate(self, work: Callable[[Candidate], Steps[T]]) -> T:
-        def guarded(copy: Candidate) -> Awaitable[T]:
-            self.guard(copy)
-            return spread(work(copy))
-
-        return await self.service.candidates.change(self.user, guarded)
-
-    async def commit(self, edits: Edits, **how: Any) -> Outcome:
-        access = self.access
-        if not access.unlimited:
-            for path, item in edits.items():
-                access.refuse_write(path, "set" if item is not None else "delete")
-        outcome = await self.fabric.commit(edits, author=self.user, audit=self._row, **how)
-        self._audited = True
-        return outcome
-
-    async def audit(self, user: str | None, since: float | None, limit: int) -> Sequence[AuditRow]:
-        await self.service.audit.written()
-        fabric = self.service.fabric
-        return await fabric.submit(fabric.store.audit, user, since, limit)
-
-    async def enter_configure(self, exclusive: bool = False) -> list[str]:
-        candidate = await self.candidate()
-        service = self.service
-        if exclusive:
-            service.exclusive.take(self, service.sessions, service.candidates.editors())
-        else:
-            service.exclusive.refuse(self, "configure")
-        if self.mode is Mode.CONFIGURE:
-            return []
-        self.mode, self.level = Mode.CONFIGURE, ()
-        said = []
-        if candidate.differs:
-            changed = objects(len(candidate.edits()))
-            said.append(f"your candidate was kept: {changed} ('compare' shows them, 'discard' drops them)")
-        others = sorted(
-            {
-                session.user
-                for session in self.sessions()
-                if session.mode is Mode.CONFIGURE and session.user != self.user
-            }
-        )
-        if others:
-            said.append(f"also configuring: {', '.join(others)} (each has a private candidate)")
-        return said
-
-    def leave_configure(self) -> None:
-        self.mode, self.level = Mode.OPERATIONAL, ()
-        self.service.exclusive.release(self)
-
-    def end(self) -> None:
-        self.ended = True
-
-    def disconnect(self, number: int) -> str:
-        other = next((session for session in self.service.sessions if session.number == number), None)
-        if other is None:
-            raise CommandFailed(f"session {number}", "there is no such session", "'show sessions' lists them")
-        self.service.end(other, f"{self.user} ended this session", FAILED)
-        return other.user
-
-    @property
-    def settings(self) -> ScreenSettings:
-        return self.transport.settings
-
-    @property
-    def schedule(self) -> Schedule:
-        return self.service.scheduled
-
-    def note(self, text: str) -> None:
-        self._notes.append(text)
-
-    def sessions(self) -> Sequence[SessionFacts]:
-        """Who is connected: for somebody who is confined, those of the same class."""
-        access = self.access
-        return tuple(
-            session
-            for session in self.service.sessions
-            if not access.confined or session.access.login_class == access.login_class
-        )
-
-    def editors(self) -> Sequence[str]:
-        known = {session.user for session in self.sessions()}
-        return [user for user in self.service.candidates.editors() if not self.access.confined or user in known]
-
-    async def read_secret(self, prompt: str) -> str:
-        return await self.transport.read_secret(prompt)
-
-    async def read_file(self, name: str) -> str:
-        contents = await self.transport.read_file(name)
-        try:
-            return contents.decode()
-        except UnicodeDecodeError as problem:
-            raise CommandFailed(name, f"byte {problem.start} is not UTF-8 text", "save it as UTF-8") from None
-
-    async def write_file(self, name: str, text: str) -> None:
-        await self.transport.write_file(name, text.encode())
-
-    async def read_terminal(self, prompt: str) -> str:
-        return await self.transport.read_terminal(prompt)
-
-    # Running lines --------------------------------------------------------------------------------------------------
 
     async def execute(self, text: str, file: str = "", number: int | None = None) -> int:
         """Run one line and show its result; returns its exit code. Raises only CancelledError and ConnectionError."""
@@ -390,8 +190,3 @@ class Session:
 def too_long(where: str, line: str) -> SyntaxProblem:
     """The error for a line over LINE_LIMIT."""
     return SyntaxProblem(where, f"the line has {len(line)} characters", f"use at most {LINE_LIMIT} in one line")
-
-
-def objects(count: int) -> str:
-    """'1 changed object', '2 changed objects'."""
-    return f"{count} changed object" if count == 1 else f"{count} changed objects"

@@ -37,7 +37,8 @@ from nshell.drawing import draw_once
 from nshell.history import history_of
 from nshell.pager import Pager
 from nshell.plainline import PLAIN, PlainLine
-from nshell.session import DONE, Session
+from nshell.session import Session
+from nshell.session_context import DONE
 from nshell.transport import CHUNK, KEYS_LIMIT, Pipe
 from views.picture import picture
 from views.render import Screen, ScreenSettings, encode, harmless

@@ -21,7 +21,8 @@ from data.errors import CommandFailed, NshellError, SyntaxProblem
 from nshell import frames
 from nshell.batch import Batch
 from nshell.service import Service, terminal_module
-from nshell.session import FAILED, Session
+from nshell.session import Session
+from nshell.session_context import FAILED
 from nshell.ssh.files import UserFiles
 from nshell.transport import CHUNK, Keyboard, nobody_types
 from nshell.users import Caller
