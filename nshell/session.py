@@ -61,7 +61,7 @@ class Session(SessionContext):
         self._audited = False
         try:
             if not file:
-                line = expand(line, self.mode, self)
+                line = self._expanded(line)
             output = await self.evaluate(line)
             await self.flush_notes()
             await self.show(output)
@@ -79,6 +79,14 @@ class Session(SessionContext):
         self._note_end(known)
         await self.flush_notes()
         return await self.fail(failure_of(known, line, file, number))
+
+    def _expanded(self, line: Line) -> Line:
+        """The line with its alias replaced; the audit has both."""
+        expanded = expand(line, self.mode, self)
+        if expanded is not line:
+            command = f"{self._row.command}  ->  {redacted(expanded.text, self.level)}"
+            self._row = replace(self._row, command=command)
+        return expanded
 
     def _note_end(self, problem: NshellError | None = None) -> None:
         """Have the command's row written, unless it went into the store with its commit or is none."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 from unittest import mock
 
-import nshell.session
+import nshell.session_context
 from controller.fabric import Fabric
 from data.access import EVERYTHING, Access
 from data.candidate import Candidate
@@ -109,7 +109,7 @@ class Place:
         The lines are UTF-8, as every transport sees to. The user's candidate is gone afterwards.
         """
         lines = [line.encode("utf-8", "replace").decode() for line in lines]
-        with mock.patch.object(nshell.session, "access_for", lambda *_, **__: access):
+        with mock.patch.object(nshell.session_context, "access_for", lambda *_, **__: access):
             return self.loop.run_until_complete(self._run(lines, access, interactive))
 
     async def _run(self, lines: Sequence[str], access: Access, interactive: bool) -> str:
