@@ -8,7 +8,7 @@ each command says its grammar once, next to its handler, and everything else is 
         | grammar.py   string -> nodes
         v
     automaton.py   all commands of a mode as one lazily determinised token tree
-        |-- parse.py      words -> command and values, or an error with the place of the word
+        |-- parse.py      words -> command and values, or an error at a word (habits.py: what to type instead)
         |-- complete.py   words -> what may follow, with help and live values (Tab and `?`)
         \\-- reference.py  docs/commands.md
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from commands.grammar import Value
+from commands.levels import level_of
 from commands.lexer import Word, lex, split_pipes
 from commands.parse import Walk, allowed_values, allowed_words, types_hint, walk
 from commands.registry import Command, Mode
@@ -17,11 +18,14 @@ from commands.types import types
 from commands.vocabulary import shared_help
 from data.errors import NshellError
 from data.path import quoted
+from views.wrapping import wrapped
 
 if TYPE_CHECKING:
     from commands.context import Context
 
 ENTER = "<enter>"
+HELP = "help"
+"""What stands behind this word is completed as if it began the line."""
 SHOWN_VALUES = 12
 """Live values that `?` prints for one type; the rest is counted."""
 
@@ -64,6 +68,10 @@ def complete(mode: Mode, text: str, context: Context) -> Completion:
         if expanded is not line:
             inner = complete(mode, expanded.text, context)
             return Completion(inner.start - len(expanded.text) + len(text), inner.candidates)
+        if first.text == HELP and not first.quoted:
+            inner = complete(mode, text[first.end :], context)
+            rest = tuple(found for found in inner.candidates if found.word not in (ENTER, "|"))
+            return Completion(inner.start + first.end, rest)
     parts = split_pipes(line.words)
     piped = len(parts) > 1
     words = parts[-1]
@@ -82,7 +90,7 @@ def complete(mode: Mode, text: str, context: Context) -> Completion:
     ]
     if not before and not piped:
         found += [Candidate(name, help) for name, help in offered(mode, context) if name.startswith(partial)]
-    if not partial and not piped and any(candidate.word == ENTER for candidate in found):
+    if not partial and any(candidate.word == ENTER for candidate in found):
         found.append(Candidate("|", "filter or reshape the output"))
     if partial:
         found = [candidate for candidate in found if candidate.word != ENTER]
@@ -113,7 +121,7 @@ def tail_candidates(
     after = here.state.after(tail)
     words = before[here.tail_start :] if here.tail else ()
     complete_path = bool(words) and bool(partial)
-    for found in complete_tail(tail, words, partial, context):
+    for found in complete_tail(tail, words, partial, context, level_of(context, here.words)):
         complete_path = complete_path or found.word == ENTER
         if found.word != ENTER or after.ends is not None:
             yield found
@@ -178,6 +186,7 @@ def help_lines(mode: Mode, text: str, context: Context, width: int = 80) -> list
             names += f", ... {len(live) - SHOWN_VALUES} more"
         word, help = (hints[0].word, hints[0].help) if hints else ("<name>", "one of")
         rows.append((word, f"{help}   [{names}]" if help else f"[{names}]"))
+    rows.sort(key=lambda row: row[0] == "|")
     column = max(12, *(len(word) for word, _ in rows)) + 2
     lines = []
     for word, help in rows:
@@ -185,14 +194,3 @@ def help_lines(mode: Mode, text: str, context: Context, width: int = 80) -> list
         lines.append(f"  {word.ljust(column)}{texts[0]}".rstrip())
         lines += [f"  {' ' * column}{text}" for text in texts[1:]]
     return lines
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` characters, broken between words; a hint's own spaces stay."""
-    lines: list[str] = []
-    while len(text) > width:
-        at = text.rfind(" ", 0, width + 1)
-        at = width if at <= 0 else at
-        lines.append(text[:at].rstrip())
-        text = text[at:].lstrip()
-    return [*lines, text]

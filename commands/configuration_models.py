@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from data.configuration import Configuration
 from data.difference import Changes, difference_hierarchy, difference_lines
@@ -11,16 +11,23 @@ from data.schema.objects import Object
 from data.text import hierarchy_lines, json_form, set_lines
 from views.models import Tree
 
+Compared = Callable[[int | None], Awaitable[Tree]]
 
-def tree(view: Configuration, under: Path = ()) -> Tree:
+
+def tree(view: Configuration, under: Path = (), compared: Compared | None = None) -> Tree:
     """The object at `under` and all below it."""
     return Tree(
-        lambda: list(hierarchy_lines(view, under)), lambda: list(set_lines(view, under)), lambda: json_form(view, under)
+        lambda: list(hierarchy_lines(view, under)),
+        lambda: list(set_lines(view, under)),
+        lambda: json_form(view, under),
+        compared=compared,
     )
 
 
-def difference(changes: Changes) -> Tree:
-    """What differs: hierarchy with + and -, set and delete lines, or a list of changed objects."""
+def difference(changes: Changes, under: Path = ()) -> Tree:
+    """What differs at or below a place: hierarchy with + and -, set and delete lines, or a list of changed objects."""
+    if under:
+        changes = {path: pair for path, pair in changes.items() if path[: len(under)] == under}
 
     def document() -> object:
         return {

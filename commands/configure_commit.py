@@ -68,7 +68,11 @@ async def commit_check(context: Context, arguments: Arguments) -> Plan | Lines:
 
 
 async def merged(context: Context, candidate: Candidate) -> Edits:
-    """The candidate's edits over the running configuration. Raises MergeConflict that says who changed what."""
+    """The candidate's edits over the running configuration. Raises MergeConflict that says who changed what, and
+    NotPermitted before anything is said of edits that the user may not make any more.
+    """
+    if not context.access.unlimited:
+        context.access.refuse_edits(candidate.edits(), context.running)
     try:
         return candidate.merge()
     except MergeConflict:
@@ -123,8 +127,8 @@ async def commit(context: Context, arguments: Arguments) -> Receipts:
 
         if not edits:
             result = Receipts(before, (), action="unchanged")
-            if waiting is not None and confirmed is None and not context.access.confined:
-                result = Receipts(await fabric.confirm(context.user), (), action="confirmed")
+            if waiting is not None and confirmed is None and fabric.waits_for(context.user):
+                result = Receipts(await fabric.confirm(context.user, waiting[0]), (), action="confirmed")
         else:
             warn(context, edits)
             outcome = await context.commit(

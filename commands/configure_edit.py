@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 from commands.context import Context
 from commands.registry import Arguments, Mode, command
-from commands.statement import places, words_of
+from commands.statement import path_of, places, words_of
 from data.candidate import Candidate
 from data.errors import CommandFailed
+from data.path import path_text
 from data.schema.words import secret_left_out
 
 CONFIGURE = Mode.CONFIGURE
@@ -99,6 +100,14 @@ async def annotate(context: Context, arguments: Arguments) -> None:
     )
 
 
+def marked(context: Context, arguments: Arguments, inactive: bool) -> None:
+    """Say so when there is nothing to do."""
+    path = path_of(context, arguments)
+    item = context.configuration.get(path)
+    if item is not None and item.inactive is inactive:
+        context.note(f"{path_text(path)} is {'inactive' if inactive else 'active'} already")
+
+
 @command(
     "deactivate <place...>",
     help="keep something in the configuration, but act as if it were not there",
@@ -108,6 +117,7 @@ async def annotate(context: Context, arguments: Arguments) -> None:
 )
 async def deactivate(context: Context, arguments: Arguments) -> None:
     """It and all below it; `activate` takes that back."""
+    marked(context, arguments, True)
     at, short = context.level, context.interactive
     await change(context, arguments, lambda candidate, words: candidate.deactivate(words, at=at, abbreviations=short))
 
@@ -121,6 +131,7 @@ async def deactivate(context: Context, arguments: Arguments) -> None:
 )
 async def activate(context: Context, arguments: Arguments) -> None:
     """Take a `deactivate` back."""
+    marked(context, arguments, False)
     at, short = context.level, context.interactive
     await change(context, arguments, lambda candidate, words: candidate.activate(words, at=at, abbreviations=short))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from commands.configuration_models import difference, overlaid, tree
 from commands.context import Context
+from commands.habits import operational
 from commands.registry import Arguments, Mode, command
-from commands.show_configuration import exists, objects_at
-from commands.statement import path_of
+from commands.show_configuration import exists, objects_at, revision_back
+from commands.statement import path_of, words_of
 from data.difference import of_edits
-from data.errors import CommandFailed, NothingThere
-from data.path import path_text
+from data.errors import NothingThere, SyntaxProblem
+from data.path import Path, path_text
 from data.schema.nodes import parent_of
 from views.models import Tree
 
@@ -29,10 +30,11 @@ async def edit(context: Context, arguments: Arguments) -> None:
     context.level = path
 
 
-@command("up", help="one place up", permission="configure", mode=CONFIGURE, confined=True)
+@command("up [<levels>]", help="one place up, or so many", permission="configure", mode=CONFIGURE, confined=True)
 async def up(context: Context, arguments: Arguments) -> None:
-    """One level up; at the top it stays there."""
-    context.level = parent_of(context.level) if context.level else ()
+    """At the top it stays there."""
+    for _ in range(int(arguments.get("levels") or 1)):
+        context.level = parent_of(context.level) if context.level else ()
 
 
 @command("top", help="to the top of the configuration", permission="configure", mode=CONFIGURE, confined=True)
@@ -69,10 +71,14 @@ async def leave(context: Context) -> None:
 async def show(context: Context, arguments: Arguments) -> Tree:
     """The candidate, or the part of it that the words name."""
     await context.candidate()
-    path, view = path_of(context, arguments), context.configuration
+    try:
+        path, view = path_of(context, arguments), context.configuration
+    except SyntaxProblem as problem:
+        problem.remedy = operational(["show", *words_of(arguments)]) or problem.remedy
+        raise
     if path and path != context.level and view.get(path) is None:
         raise NothingThere(path_text(path), "it is not configured", "'show' shows what is")
-    return tree(view, path)
+    return tree(view, path, lambda revision: changed(context, revision, under=path))
 
 
 @command(
@@ -84,20 +90,35 @@ async def show(context: Context, arguments: Arguments) -> Tree:
 )
 async def compare(context: Context, arguments: Arguments) -> Tree:
     """The difference as a hierarchy with + and -; `| display set` gives the lines that make it."""
+    first, second = arguments.get("revision"), arguments.get("to")
+    return await changed(context, None if first is None else int(first), None if second is None else int(second))
+
+
+@command(
+    "compare rollback <number:back>",
+    help="what differs from the configuration of N commits ago to the candidate",
+    mode=CONFIGURE,
+    confined=True,
+)
+async def compare_rollback(context: Context, arguments: Arguments) -> Tree:
+    """Counted as `rollback N` counts."""
+    return await changed(context, revision_back(context, int(arguments.values["number"])))
+
+
+async def changed(context: Context, first: int | None, second: int | None = None, under: Path = ()) -> Tree:
+    """From a revision (None: the running one) to another (None: the candidate), at or below a place."""
     candidate = await context.candidate()
     fabric = context.fabric
-    first, second = arguments.get("revision"), arguments.get("to")
     if first is None:
         changes = of_edits(fabric.running, candidate.edits())
     else:
         for number in (first, second):
-            exists(context, int(number or 0))
-        end = int(second) if second is not None else fabric.running.revision
-        changes = await fabric.difference(int(first), end)
+            exists(context, number or 0)
+        changes = await fabric.difference(first, fabric.running.revision if second is None else second)
         if second is None:
             changes = overlaid(changes, fabric.running, candidate.edits())
     changes = {path: pair for path, pair in changes.items() if context.access.reads(path)}
-    return difference(changes)
+    return difference(changes, under)
 
 
 @command("discard", help="drop all edits of your candidate", permission="configure", mode=CONFIGURE, confined=True)
@@ -111,7 +132,7 @@ async def discard(context: Context, arguments: Arguments) -> None:
 
 
 @command(
-    "rollback <number:back>",
+    "rollback [<number:back>]",
     help="make the candidate what the configuration was N commits ago (0: drop your edits)",
     permission="configure",
     mode=CONFIGURE,
@@ -119,10 +140,7 @@ async def discard(context: Context, arguments: Arguments) -> None:
 )
 async def rollback(context: Context, arguments: Arguments) -> None:
     """N commits back from the running revision; nothing changes in the network before the commit."""
-    back, latest = int(arguments.values["number"]), context.fabric.running.revision
-    if back > latest:
-        raise CommandFailed("rollback", f"there are only {latest} revisions", f"choose 0..{latest}")
-    await roll(context, latest - back)
+    await roll(context, revision_back(context, int(arguments.get("number") or 0)))
 
 
 @command(
@@ -142,7 +160,8 @@ async def roll(context: Context, number: int) -> None:
     if number == context.fabric.running.revision:
         (await context.candidate()).discard()
         await context.save_candidate()
+        context.note(f"your edits are dropped: the candidate is revision {number}, which is running")
     else:
         objects = await objects_at(context, number)
         await context.change_candidate(lambda candidate: candidate.rolling_back(objects))
-    context.note(f"the candidate is revision {number}; 'compare' shows the difference, 'commit' applies it")
+        context.note(f"the candidate is revision {number}; 'compare' shows the difference, 'commit' applies it")

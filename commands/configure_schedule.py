@@ -10,7 +10,7 @@ from commands.registry import Arguments, Mode, command
 from commands.times import moment
 from data.errors import CommandFailed, NshellError
 from views.models import Lines
-from views.moment import clock
+from views.moment import clock, iso
 
 
 @command(
@@ -49,7 +49,7 @@ async def commit_at(context: Context, arguments: Arguments) -> Lines:
             f"commit at will be executed at {clock(at)}",
             f"it takes what your candidate has now; 'clear system commit {entry.id}' cancels it",
         ],
-        {"scheduled": entry.id, "at": clock(at)},
+        {"scheduled": entry.id, "at": iso(at)},
     )
 
 
@@ -57,7 +57,7 @@ async def commit_at(context: Context, arguments: Arguments) -> Lines:
     "clear system commit <scheduled>",
     help="cancel a scheduled commit",
     permission="commit",
-    words={"clear": "forget something", "commit": "a scheduled commit"},
+    words={"clear": "forget something", "system": "this nshell", "commit": "a scheduled commit"},
     confined=True,
 )
 async def clear(context: Context, arguments: Arguments) -> Lines:

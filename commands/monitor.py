@@ -35,12 +35,23 @@ FLOWS = 200
 """Flows that a picture shows, the busiest first."""
 OFTEN = "[interval <seconds>] [times <times>]"
 WORDS = {"interval": f"seconds between two looks ({INTERVAL})", "times": "so often instead of until ctrl-c"}
+KINDS: dict[str, str] = {
+    Kind.HYPERVISOR: "hypervisors that come, go or are refused",
+    Kind.IDENTITY: "two that claim to be the same hypervisor or vport",
+    Kind.VPORT: "vports that appear, move or vanish",
+    Kind.COMMIT: "commits",
+    Kind.CONFIRM: "commits that wait for their confirmation",
+    Kind.RECONCILE: "switches that were compared and put right",
+    Kind.DRIFT: "flows that somebody else changed",
+    Kind.POLICY: "packets that met a rule with log",
+    Kind.FAULT: "what the controller could not do",
+}
 
 
 @command(
     f"monitor events [{{{'|'.join(Kind)}}}]",
     help="events as they happen",
-    words=dict.fromkeys(Kind, "of this kind alone"),
+    words=KINDS,
 )
 async def monitor_events(context: Context, arguments: Arguments) -> Stream:
     """From now on; `show events` has what was before."""

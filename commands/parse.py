@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from commands.automaton import State
 from commands.grammar import Literal, Token, Value
+from commands.habits import advice
 from commands.lexer import Word
 from commands.registry import Arguments, Command, Mode, automaton
 from commands.types import types
@@ -22,6 +23,10 @@ from data.schema.types import BadValue
 
 if TYPE_CHECKING:
     from commands.context import Context
+
+
+LISTED = 8
+"""Words that an error names as what could have stood in a place; of more it says how to list them."""
 
 
 @dataclass(slots=True)
@@ -56,7 +61,7 @@ def walk(mode: Mode, words: Sequence[Word], context: Context, abbreviations: boo
                 return here
             here.state = after
             continue
-        token = choose(here, index, word, context, abbreviations)
+        token = choose(here, index, words, context, abbreviations)
         if isinstance(token, Literal):
             here.words.add(token.text)
         else:
@@ -80,9 +85,9 @@ def closes_at(after: State, words: Sequence[Word], at: int) -> bool:
     return word.text in after.words
 
 
-def choose(here: Walk, index: int, word: Word, context: Context, abbreviations: bool) -> Token:
-    """The edge this word takes. Raises SyntaxProblem."""
-    state = here.state
+def choose(here: Walk, index: int, words: Sequence[Word], context: Context, abbreviations: bool) -> Token:
+    """The edge the word at `index` takes. Raises SyntaxProblem."""
+    state, word = here.state, words[index]
     if not word.quoted and word.text in state.words:
         return state.words[word.text]
     fitting: list[Value] = []
@@ -116,7 +121,7 @@ def choose(here: Walk, index: int, word: Word, context: Context, abbreviations: 
         raise SyntaxProblem(
             "",
             "this word is not known here",
-            f"expected {listing(expected(state, context))}",
+            wanted(state, context, words[:index]),
             word=index,
             expected=expected(state, context),
         )
@@ -129,17 +134,19 @@ def choose(here: Walk, index: int, word: Word, context: Context, abbreviations: 
     raise SyntaxProblem(
         "",
         f"unknown word '{word.text}'",
-        f"{close(word.text, offered)}expected {listing(expected(state, context))}",
+        close(word.text, offered) + wanted(state, context, words[:index]),
         word=index,
         expected=expected(state, context),
     )
 
 
 def allowed_words(state: State, context: Context) -> list[str]:
-    """The fixed words that lead to a command which the user may use."""
+    """The fixed words that lead to a command which the user may use; not those that are for programs alone."""
     access = context.access
     return sorted(
-        text for text, token in state.words.items() if any(each.permitted(access) for each in state.commands[token])
+        text
+        for text, token in state.words.items()
+        if any(each.permitted(access) and each.audited for each in state.commands[token])
     )
 
 
@@ -186,8 +193,26 @@ def is_live(value: Value, word: str, context: Context, values: dict[str, str]) -
 
 def expected(state: State, context: Context) -> list[str]:
     """What may come next, as words and hints."""
-    values = allowed_values(state, context)
-    return [*allowed_words(state, context), *(hint for one in values for hint in (one.choices or (types_hint(one),)))]
+    hints = [hint for value in allowed_values(state, context) for hint in value_words(value, context)]
+    return [*allowed_words(state, context), *hints]
+
+
+def value_words(value: Value, context: Context) -> tuple[str, ...]:
+    """What a value may be: its choices, the words with which a tail may begin, or the hint of its type."""
+    from commands.statement import complete_tail
+
+    if value.tail:
+        words = (found.word for found in complete_tail(value, (), "", context, context.level) if not found.hint)
+        return tuple(words) or (types_hint(value),)
+    return value.choices or (types_hint(value),)
+
+
+def wanted(state: State, context: Context, before: Sequence[Word]) -> str:
+    """What may come next, as a remedy: the words themselves, or who lists them when they are too many to read."""
+    words = expected(state, context)
+    if len(words) <= LISTED or state is automaton(Mode.PIPE).root:
+        return f"expected {listing(words)}"
+    return f"'{' '.join(['help', *(word.text for word in before)])}' lists what may stand there"
 
 
 def types_hint(value: Value) -> str:
@@ -206,13 +231,22 @@ def parse(mode: Mode, words: Sequence[Word], context: Context, abbreviations: bo
 
     Raises SyntaxProblem, whose `word` is an index into `words`, and NotPermitted: this is where verbs are refused.
     """
+    try:
+        return understood(mode, words, context, abbreviations)
+    except SyntaxProblem as problem:
+        problem.remedy = advice(mode, words) or problem.remedy
+        raise
+
+
+def understood(mode: Mode, words: Sequence[Word], context: Context, abbreviations: bool) -> tuple[Command, Arguments]:
+    """The same without a word about other platforms."""
     here = walk(mode, words, context, abbreviations)
     state = here.state if here.tail is None else here.state.after(here.tail)
     if state.ends is None:
         raise SyntaxProblem(
             "",
             "the command is not complete",
-            f"expected {listing(expected(state, context))}",
+            wanted(state, context, words),
             word=len(words),
             expected=expected(state, context),
         )

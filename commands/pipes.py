@@ -16,6 +16,7 @@ from commands.lexer import Word
 from commands.parse import parse
 from commands.patterns import pattern
 from commands.registry import Arguments, Mode, command
+from commands.show_configuration import revision_back
 from data.errors import CommandFailed, SyntaxProblem
 from views.json import document, render_json_pretty
 from views.models import Lines, Model, Stream, Table, Tree
@@ -160,6 +161,25 @@ async def display(context: Context, arguments: Arguments, output: Output) -> Out
     if not isinstance(output.model, Tree):
         raise CommandFailed("", "the result is not configuration", "use '| display set' after show or compare")
     return replace(output, model=Lines(list(output.model.set_lines()), document(output.model)))
+
+
+@command(
+    "compare [{rollback <back>|revision <revision>}]",
+    help="how the configuration differs from what is running, or was",
+    mode=Mode.PIPE,
+    words={"rollback": "from that of N commits ago", "revision": "from that of a revision"},
+)
+async def compare(context: Context, arguments: Arguments, output: Output) -> Output:
+    """As Junos has it: `show | compare rollback 1`, `show configuration | compare rollback 1`."""
+    if not isinstance(output.model, Tree) or output.model.compared is None:
+        raise CommandFailed(
+            "",
+            "there is nothing to compare",
+            "'| compare' stands right behind show (in configure mode) or show configuration",
+        )
+    back, revision = arguments.get("back"), arguments.get("revision")
+    number = revision_back(context, int(back)) if back is not None else None if revision is None else int(revision)
+    return replace(output, model=await output.model.compared(number))
 
 
 @command(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from commands.levels import FROM_TOP
 from commands.registry import Command, Mode, commands
 from commands.types import types
 
@@ -60,11 +61,13 @@ def lines() -> Iterator[str]:
     """The chapters."""
     for mode, (title, text) in MODES.items():
         yield from (f"## {title}", "", text, "", "| command | what it does |", "|---|---|")
-        own = [each for each in commands(mode) if mode is not Mode.CONFIGURE or not each.grammar.startswith("run ")]
+        own = [each for each in commands(mode) if each.grammar.split()[0] not in ("run", "top")]
         for each in sorted(own, key=lambda each: each.grammar.split("[")[0].split("<")[0]):
             yield row(each)
         if mode is Mode.CONFIGURE:
             yield "| `run <command...>` | an operational command |"
+            yield "| `top` | to the top of the configuration |"
+            yield f"| `top <command...>` | one of {', '.join(sorted(FROM_TOP))}, from the top, for that line |"
         yield ""
     yield from ("## Values", "", "| value | what it is |", "|---|---|")
     for name, kind in sorted(types().items()):

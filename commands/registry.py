@@ -3,7 +3,7 @@
     @command("show vports [enterprise <enterprise>] [detail]", help="virtual ports and where they are")
     async def show_vports(context: Context, arguments: Arguments) -> Model: ...
 
-Configure mode has its own verbs and, behind `run`, every operational command.
+Configure mode has its own verbs, some of them behind `top` as well, and, behind `run`, every operational command.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from commands.automaton import Automaton
 from commands.grammar import Literal, Sequence, compile_grammar
+from commands.levels import FROM_TOP, MOVES, TOP, at_top
 from data.access import SESSION
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ FAMILIES = (
     "screen",
     "operational",
     "completion",
+    "help",
     "request_session",
     "request_dvrs",
     "rescue",
@@ -156,10 +158,15 @@ def commands(mode: Mode) -> tuple[Command, ...]:
                 continue
             nodes = Sequence((Literal("run"), *entry.nodes.items))
             found.append(replace(entry, grammar="run " + entry.grammar, mode=mode, nodes=nodes))
+        for entry in tuple(found):
+            if (verb := entry.grammar.split()[0]) in FROM_TOP:
+                handler = at_top(entry.handler, verb == MOVES)
+                nodes = Sequence((Literal(TOP), *entry.nodes.items))
+                found.append(replace(entry, grammar=f"{TOP} {entry.grammar}", nodes=nodes, handler=handler))
     return tuple(found)
 
 
-NOT_BEHIND_RUN = {"configure", "exit", "quit", "set"}
+NOT_BEHIND_RUN = {"configure", "exit", "help", "quit", "set"}
 """Verbs about the session's own mode."""
 
 

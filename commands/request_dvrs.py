@@ -14,8 +14,8 @@ from commands.lookup import require
 from commands.registry import Arguments, command
 from data.errors import CommandFailed
 from data.schema.objects import Controller, Dvrs
-from views.models import Column, Lines, Table
-from views.moment import clock, iso
+from views.models import Clock, Column, Lines, Table
+from views.moment import iso
 
 if TYPE_CHECKING:
     from data.store.trust import CertificateRow
@@ -114,7 +114,7 @@ async def show_certificates(context: Context, arguments: Arguments) -> Table:
         known = [row for row in known if row.system_id == wanted]
     newest = {row.system_id: row.serial for row in known if row.revoked is None}
     rows = [
-        (row.system_id, row.serial, clock(row.issued), clock(row.expires), state(row, newest, time.time()))
+        (row.system_id, row.serial, Clock(row.issued), Clock(row.expires), state(row, newest, time.time()))
         for row in known
     ]
     return Table("Certificates", COLUMNS, rows, "certificates")

@@ -7,8 +7,7 @@ import time
 from commands.context import Context
 from commands.registry import Arguments, command
 from commands.times import past
-from views.models import Column, Table
-from views.moment import clock
+from views.models import Clock, Column, Table
 
 ROWS = 100
 """Rows shown unless a limit is given."""
@@ -46,7 +45,7 @@ async def show_audit(context: Context, arguments: Arguments) -> Table:
         COLUMNS,
         [
             (
-                clock(row.time),
+                Clock(row.time),
                 row.user,
                 row.origin,
                 row.result,

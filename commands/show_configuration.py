@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from commands.configuration_models import tree
+from commands.configuration_models import difference, tree
 from commands.context import Context
 from commands.registry import Arguments, command
 from commands.statement import path_of
 from data.configuration import Configuration
-from data.errors import NothingThere
+from data.errors import CommandFailed, NothingThere
 from data.path import Path, path_text
 from data.schema.objects import Object
 from views.models import Tree
@@ -22,6 +22,18 @@ def exists(context: Context, number: int) -> None:
             f"there is no revision {number}",
             f"the latest is {latest}; 'show system commit' lists them",
         )
+
+
+def revision_back(context: Context, back: int) -> int:
+    """The revision of so many commits ago. Raises CommandFailed when there were fewer."""
+    latest = context.fabric.running.revision
+    if back > latest:
+        raise CommandFailed(
+            f"rollback {back}",
+            f"there are only {latest} revisions",
+            f"choose 0..{latest}",
+        )
+    return latest - back
 
 
 async def at_revision(context: Context, number: int) -> Configuration:
@@ -49,7 +61,13 @@ async def show_configuration(context: Context, arguments: Arguments) -> Tree:
         raise NothingThere(
             path_text(path), "it is not in the running configuration", "'show configuration' shows what is"
         )
-    return tree(context.running, path)
+    running = context.fabric.running.revision
+
+    async def compared(revision: int | None) -> Tree:
+        exists(context, running if revision is None else revision)
+        return difference(await context.fabric.difference(running if revision is None else revision, running), path)
+
+    return tree(context.running, path, compared)
 
 
 @command("show configuration revision <revision>", help="the configuration as it was in a revision", confined=True)

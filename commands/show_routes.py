@@ -95,5 +95,5 @@ def addresses(context: Context, arguments: Arguments, title: str, by_mac: bool) 
         if by_mac
         else (Column("address", "Address"), Column("mac", "MAC"))
     )
-    columns = (*first, Column("subnet", "Domain/Subnet", shrink=True), Column("owner", "Owner"), *TUNNEL)
+    columns = (*first, Column("subnet", "Subnet", shrink=True), Column("owner", "Owner"), *TUNNEL)
     return Table(title, columns, rows, title, note=note(under))

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 from commands.context import Context
 from commands.registry import Arguments, Mode, command
-from views.models import Cell, Column, Model, Moment, Table
-from views.moment import clock
+from views.models import Cell, Clock, Column, Model, Moment, Table
 
 EVENTS = 50
 """Events shown unless a limit is given."""
@@ -24,7 +23,7 @@ async def show_system_commit(context: Context, arguments: Arguments) -> Model:
     waiting = context.fabric.waiting
     fabric = context.fabric
     rows: list[tuple[Cell, ...]] = [
-        (None, clock(entry.at), entry.user, f"scheduled as {entry.id}", None, entry.comment or None)
+        (None, Clock(entry.at), entry.user, f"scheduled as {entry.id}", None, entry.comment or None)
         for entry in reversed(context.schedule.rows())
         if entry.user == context.user or not context.access.confined
     ]
@@ -36,7 +35,7 @@ async def show_system_commit(context: Context, arguments: Arguments) -> Model:
         rows.append(
             (
                 entry.number,
-                clock(entry.time),
+                Clock(entry.time),
                 entry.author,
                 state,
                 confirmed({receipt.dvrs: receipt.state for receipt in entry.receipts}),
@@ -68,7 +67,7 @@ def confirmed(receipts: Mapping[str, str]) -> str | None:
 async def show_system_events(context: Context, arguments: Arguments) -> Model:
     """The latest events."""
     events = list(context.fabric.events)[-int(arguments.get("number") or EVENTS) :]
-    rows = [(clock(event.time), str(event.kind), event.text) for event in events]
+    rows = [(Clock(event.time), str(event.kind), event.text) for event in events]
     return Table(
         "Events", (Column("time", "Time"), Column("kind", "Kind"), Column("text", "Event", shrink=True)), rows, "events"
     )
@@ -97,7 +96,7 @@ async def show_sessions(context: Context, arguments: Arguments) -> Model:
         Column("origin", "From"),
         Column("kind", "Kind"),
         Column("mode", "Mode"),
-        Column("edits", "Candidate differs"),
+        Column("edits", "Edits"),
         Column("since", "Since"),
     )
     return Table("Sessions", columns, rows, "sessions", f"configuring {configuring}")

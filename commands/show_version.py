@@ -8,7 +8,7 @@ import time
 from commands.context import Context
 from commands.registry import Arguments, command
 from data.schema.objects import System
-from views.models import Document
+from views.models import Document, Moment
 
 STARTED = time.time()
 
@@ -22,7 +22,7 @@ async def show_version(context: Context, arguments: Arguments) -> Document:
             "nshell": context.version,
             "hostname": system.hostname,
             "revision": context.fabric.running.revision,
-            "uptime_seconds": int(time.time() - STARTED),
+            "up_since": Moment(STARTED),
             "state_directory": None if context.access.confined else context.state_directory,
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.release()} {platform.machine()}",

@@ -104,8 +104,9 @@ async def show_vports(context: Context, arguments: Arguments) -> Model:
     summary = "   ".join(
         f"{word} {states[word]}" for word in (*STATES.values(), "unresolved", INACTIVE) if states[word]
     )
-    columns = COLUMNS if under else (COLUMNS[0], Column("place", "Enterprise/Domain/Subnet", shrink=True), *COLUMNS[2:])
-    return Table("Virtual ports", columns, rows, "virtual ports", summary, note(under))
+    columns = COLUMNS if under else (COLUMNS[0], Column("place", "Subnet", shrink=True), *COLUMNS[2:])
+    things = "virtual machines" if arguments.get("type") == "vm" else "virtual ports"
+    return Table(things.capitalize(), columns, rows, things, summary, note(under))
 
 
 def counters(path: Path, counts: Counts) -> dict[str, object]:

@@ -47,8 +47,10 @@ def path_of(context: Context, arguments: Arguments) -> Path:
         return parse_path(words_of(arguments), at=context.level, abbreviations=context.interactive)
 
 
-def complete_tail(tail: Value, before: tuple[Word, ...], partial: str, context: Context) -> Iterator[Candidate]:
-    """What may follow in the tail, as candidates."""
+def complete_tail(
+    tail: Value, before: tuple[Word, ...], partial: str, context: Context, at: Path
+) -> Iterator[Candidate]:
+    """What may follow in the tail, whose words are relative to `at`, as candidates."""
     from commands.complete import ENTER, Candidate
 
     verb = VERBS.get(tail.type)
@@ -56,12 +58,12 @@ def complete_tail(tail: Value, before: tuple[Word, ...], partial: str, context: 
         yield Candidate(f"<{tail.name}>", "words of the command, up to the end of the line", hint=True)
         return
     words = [word.text for word in before]
-    if words == ["dvrs"] and not context.level and verb in ("set", "edit"):
-        for name, stranger in context.fabric.topology.unknown.items():
+    if words == ["dvrs"] and not at and verb in ("set", "edit"):
+        for name, stranger in sorted(context.fabric.topology.unknown.items()):
             if name.startswith(partial):
                 peer = stranger.ovsdb_peer or stranger.openflow_peer
                 yield Candidate(name, f"dials in from {peer}, not configured yet", live=True)
-    for found in complete(words, partial, context.configuration, verb=verb, at=context.level):
+    for found in complete(words, partial, context.configuration, verb=verb, at=at):
         text = f"{found.help}   {found.hint}" if found.hint and found.word else found.help
         if found.word == ENTER or not found.word:
             yield Candidate(found.word or found.hint, text, hint=True)

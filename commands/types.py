@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Live: TypeAlias = "Callable[[Context, Mapping[str, str], str], Iterable[tuple[str, str]]]"
 
+UNBOUNDED = 2**31 - 1
+"""The highest number where no smaller one is a limit: that is not worth to be shown."""
 LIVE_LIMIT = 1000
 """Live values looked at for one completion; nobody reads more, and 100,000 must not cost a key press."""
 
@@ -143,11 +145,12 @@ def _tables(context: Context, values: Mapping[str, str], prefix: str) -> Iterato
 
 
 def _number(name: str, low: int, high: int, help: str, live: Live | None = None) -> ArgumentType:
-    return ArgumentType(name, f"<{low}..{high}>", help, integer(low, high, help).parse, live)
+    hint = f"<{name}>" if high == UNBOUNDED else f"<{low}..{high}>"
+    return ArgumentType(name, hint, help, integer(low, high, help).parse, live)
 
 
 def _sessions(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
-    for session in context.sessions():
+    for session in sorted(context.sessions(), key=lambda session: session.number):
         if str(session.number).startswith(prefix):
             yield str(session.number), f"{session.user}, {session.origin}"
 
@@ -170,16 +173,17 @@ def _past(word: str) -> object:
 OTHERS = (
     ArgumentType("since", "<since>", "how long ago (30m, 2h, 7d) or when (14:00, 2030-12-31)", _past),
     ArgumentType("name", "<name>", "the name of a user, who may be gone", NAME.parse),
-    _number("revision", 0, 2**31 - 1, "a revision's number", _revisions),
+    _number("revision", 0, UNBOUNDED, "a revision's number", _revisions),
     _number("minutes", 1, 1440, "minutes until it returns by itself"),
     _number("number", 1, 1_000_000, "how many"),
-    _number("back", 0, 2**31 - 1, "commits back from the running revision", _back),
+    _number("back", 0, UNBOUNDED, "commits back from the running revision", _back),
+    _number("levels", 1, 100, "how many places up"),
     _number("seconds", 1, 86_400, "seconds"),
     _number("times", 1, 1_000_000, "how often; without it until ctrl-c"),
     _number("columns", 0, 65_535, "characters; 0 is without limit"),
     _number("rows", 0, 65_535, "lines of a page; 0 is all at once"),
-    _number("session", 1, 2**31 - 1, "a session's number", _sessions),
-    _number("scheduled", 1, 2**31 - 1, "a scheduled commit's number", _scheduled),
+    _number("session", 1, UNBOUNDED, "a session's number", _sessions),
+    _number("scheduled", 1, UNBOUNDED, "a scheduled commit's number", _scheduled),
     ArgumentType("time", "<time>", "HH:MM[:SS] today or tomorrow, or 2030-12-31T23:30", _time),
     ArgumentType("address", "<address>", "an IPv4 or IPv6 address", _address),
     ArgumentType("new-name", "<name>", "the new name", _anything),

@@ -16,6 +16,7 @@ SHARED = {
     "request": "do something to the system",
     "clear": "forget something",
     "configure": "change the configuration in your private candidate",
+    "top": "to the top of the configuration; before a verb: from there, for that line",
     "exit": "leave the edit level, then configure mode, then the session",
     "system": "this nshell: commits, events",
     "configuration": "the running configuration, or an earlier one",

@@ -239,12 +239,10 @@ class AgentServer:
             if message["method"] == "authority":
                 connection.send({"id": message.get("id"), "result": {"authority": await trust.authority_pem()}})
                 return
-            if (reason := self._admit(name) if self._admit is not None else None) is not None:
-                raise CommandFailed("join", reason, f"configure it first: set dvrs {name} tunnel-address ADDRESS")
+            configured = self._admit is None or self._admit(name) is None
             secret, request = str(params.get("secret", "")), str(params.get("request", ""))
-            connection.send(
-                {"id": message.get("id"), "result": await trust.enrol(name, secret, request, connection.peer)}
-            )
+            granted = await trust.enrol(name, secret, request, connection.peer, configured=configured)
+            connection.send({"id": message.get("id"), "result": granted})
         except CommandFailed as problem:
             trust.door.refused("agent", connection.peer, f"{problem.where}: {problem.cause}")
             connection.send({"id": message.get("id"), "error": _error(problem)})

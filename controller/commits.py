@@ -134,12 +134,14 @@ class Commits:
         task.add_done_callback(self._open.discard)
         return await asyncio.shield(task)
 
-    async def confirm(self, author: str) -> int:
-        """Confirms the waiting commit; its revision. Raises CommandFailed when none waits."""
+    async def confirm(self, author: str, revision: int) -> int:
+        """Confirms this revision, which its author has seen waiting. Raises CommandFailed when it does not wait."""
         async with self._network.turn:
             waiting = self.confirmation.waiting
-            if waiting is None:
-                raise CommandFailed("commit", "no commit waits for confirmation", "see 'show system commit'")
+            if waiting is None or waiting.revision != revision:
+                raise CommandFailed(
+                    "commit", f"revision {revision} does not wait for confirmation any more", "see 'show system commit'"
+                )
             await self._submit(self._store.confirm)
             self.confirmation.end()
         self._network.events.add(Kind.CONFIRM, f"revision {waiting.revision} confirmed by {author}")
@@ -166,7 +168,7 @@ class Commits:
         self._pending = {dvrs: set(revisions) for dvrs, revisions in owed.items()}
         pending = await self._submit(self._store.pending_confirm)
         if pending is not None:
-            self.confirmation.begin(Waiting(pending.revision, pending.deadline, pending.back_to))
+            self.confirmation.begin(Waiting(pending.revision, pending.deadline, pending.back_to, pending.author))
 
     async def stop(self) -> None:
         """Lets commits that are under way end, and stops the timer."""
@@ -244,7 +246,7 @@ class Commits:
                 await participant.changed(change.acting)
             self.confirmation.end()
             if deadline is not None:
-                self.confirmation.begin(Waiting(number, deadline, number - 1))
+                self.confirmation.begin(Waiting(number, deadline, number - 1, author))
         for text in moves:
             network.events.add(Kind.VPORT, text)
         network.events.add(Kind.COMMIT, f"revision {number} by {author}" + (f": {comment}" if comment else ""))

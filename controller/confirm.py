@@ -25,11 +25,13 @@ _AGAIN = 30.0  # seconds until a return that failed is tried again
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A commit that wants confirmation: its revision, until when (seconds since the epoch), and what returns else."""
+    """A commit that wants confirmation: its revision, until when (seconds since the epoch), what returns else, and
+    whose it is."""
 
     revision: int
     deadline: float
     back_to: int
+    author: str
 
     @property
     def comment(self) -> str:

@@ -192,6 +192,10 @@ class Fabric:
         """The whole configuration of a revision; its index is built in a thread."""
         return await asyncio.to_thread(Running, await self.objects_at(number), number)
 
+    async def lives(self, path: Path) -> list[tuple[str, int, int | None]]:
+        """Whose place a path was: UUID, first revision with it, first revision without it."""
+        return await self.submit(self.store.lives, path)
+
     async def last_changes(self, paths: Iterable[Path]) -> dict[Path, tuple[int, str]]:
         """Revision and author of the last change of each path that was ever there."""
         return await self.submit(self.store.last_changes, list(paths))
@@ -231,15 +235,25 @@ class Fabric:
             audit=audit,
         )  # fmt: skip
 
-    async def confirm(self, author: str) -> int:
-        """Confirms the commit that waits for it; its revision. Raises CommandFailed when none does."""
-        return await self._commits.confirm(author)
+    async def confirm(self, author: str, revision: int) -> int:
+        """Confirms the commit of this revision; its number. Raises CommandFailed when it does not wait (any more)."""
+        return await self._commits.confirm(author, revision)
 
     @property
     def waiting(self) -> tuple[int, float] | None:
         """Revision and deadline of the commit that waits for confirmation."""
         waiting = self._commits.confirmation.waiting
         return None if waiting is None else (waiting.revision, waiting.deadline)
+
+    def waits_for(self, user: str) -> bool:
+        """Whether a commit waits that this user may confirm; everybody who sees the whole network may."""
+        return self._commits.confirmation.waiting is not None
+
+    @property
+    def waiting_author(self) -> str | None:
+        """Who made the commit that waits for confirmation."""
+        waiting = self._commits.confirmation.waiting
+        return None if waiting is None else waiting.author
 
     # What the parts tell ------------------------------------------------------------------------------------
 

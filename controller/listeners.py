@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
+from contextvars import Context
 from typing import NamedTuple, Protocol
 
 from controller.agents import AgentServer
@@ -172,8 +173,10 @@ class Listeners:
 
     async def _listen(self, protocol: str) -> str | None:
         place = self._wanted[protocol]
+        server = self._servers[protocol]
         try:
-            await self._servers[protocol].start(place.address, place.port)
+            # In a context of its own: what is logged of those who dial is not by the user whose commit opened the port.
+            await asyncio.create_task(_opened(server, place), context=Context())
         except OSError as problem:
             return f"{protocol}-port: cannot listen on {place.address}:{place.port}: {_cause(problem)}"
         return None
@@ -190,6 +193,10 @@ class Listeners:
         """Why an agent is not let in."""
         known = self._network.running.holder("dvrs", "system_id", (), system_id)
         return None if known is not None else f"{system_id} is not configured"
+
+
+async def _opened(server: Server, place: Place) -> None:
+    await server.start(place.address, place.port)
 
 
 def _edited(edits: Edits) -> Controller | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from data.configuration import Configuration
+from data.configuration import Configuration, Edits
 from data.errors import NotPermitted
 from data.path import Path, path_text
 from data.schema.accounts import BUILT_IN, ClassRule, LoginClass
@@ -116,6 +116,20 @@ class Access:
                 f"class {self.login_class} does not let {self.user} {verb} this",
                 self.remedy,
             )
+
+    def refuse_edits(self, edits: Edits, running: Configuration) -> None:
+        """Raises NotPermitted unless all of these edits may be made, by whomever and whenever they were typed."""
+        if self.unlimited:
+            return
+        for path, item in edits.items():
+            self.refuse_write(path, "delete" if item is None else "set")
+            former = running.get(path)
+            if item is None or former is None or item.inactive == former.inactive:
+                continue
+            verb = "deactivate" if item.inactive else "activate"
+            self.refuse_write(path, verb)
+            if not all(self.writes(below) for below, _ in running.walk(path)):  # it is turned on or off with it
+                raise NotPermitted(path_text(path), f"you may not {verb} all of it", self.remedy)
 
     @property
     def remedy(self) -> str:

@@ -124,7 +124,10 @@ class Candidate(Verbs):
         Raises BatchProblem naming `source` and the line, with nothing changed.
         """
         self._rebase()
-        with self._all_or_nothing(f"lines of {source}"):
+        lines = list(lines)
+        # A slice of a long batch, which is applied to a copy, must be called like its others.
+        alone = len(lines) == 1 and not self._copied
+        with self._all_or_nothing(shortened(redacted(lines[0].strip(), at)) if alone else f"lines of {source}"):
             return at_once(self._lines(lines, source, at))
 
     def _lines(self, lines: Iterable[str], source: str, at: Path = ()) -> Steps[int]:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from data.configuration import Configuration, Edits, Overlay, Running
+from data.errors import NotPermitted
 from data.merge import Clash, Edit, merge, settled
 from data.path import Path, path_text
 from data.schema.nodes import node_of, parent_of
@@ -242,6 +243,8 @@ class FollowingEdits:
         """Want `new` at `path`. `fields` are the leaves that the user named, None when all of the object was
         meant. Raises NotPermitted."""
         self._permit(path)
+        if new is not None:
+            self._permit_switch(path, new)
         if new is not None and len(path) == 1 and new == node_of(path).kind(uuid=new.uuid):
             new = None
         now = self._running.get(path)
@@ -267,6 +270,20 @@ class FollowingEdits:
         self._verb = verb or self._verb
         if self.guard is not None:
             self.guard(path, self._verb)
+
+    def _permit_switch(self, path: Path, new: Object) -> None:
+        """Raises NotPermitted when `new` turns the object on or off and the guard refuses that, for it or for anything
+        below, which would go with it. What lies below is not named: the user may not see it."""
+        was = self._view.get(path)
+        if self.guard is None or was is None or was.inactive == new.inactive:
+            return
+        verb = "deactivate" if new.inactive else "activate"
+        self.guard(path, verb)
+        try:
+            for below, _ in self._view.walk(path):
+                self.guard(below, verb)
+        except NotPermitted as refused:
+            raise NotPermitted(path_text(path), f"you may not {verb} all of it", refused.remedy) from None
 
     def _uuid(self, path: Path) -> str:
         """The UUID of an object about to be made: the one it had before, if it was ever there and is not the same

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from controller.events import Kind
 from data.errors import BatchProblem, NotPermitted, NshellError
+from data.store.audit import bounded
 from data.store.records import AuditRow
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class AuditLog:
         if len(self._rows) >= WAITING:
             self._lost += 1
             return
-        self._rows.append(row)
+        self._rows.append(bounded(row))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name="audit")
 

@@ -23,7 +23,7 @@ from data.schema.verbs import VERBS
 from data.store.records import AuditRow
 from nshell.audit import judged
 from nshell.failing import failure_of
-from nshell.session import LINE_LIMIT, Session, too_long
+from nshell.session import INTERRUPTED, LINE_LIMIT, Session, too_long
 from nshell.session_context import DONE, objects
 from views.models import Document
 
@@ -167,6 +167,9 @@ async def run_edits(session: Session, batch: Batch, start: int, end: int, keep_g
         except NshellError as problem:
             session.service.audit.add(judged(row, problem))
             return await session.fail(failure_of(problem, lex("")))
+        except (ConnectionError, asyncio.CancelledError):
+            session.service.audit.add(judged(row, INTERRUPTED))
+            raise
     session.service.audit.add(row if run.code == DONE else judged(row, run.problem))
     if session.transport.json:
         await session.show(Output(Document({"lines": run.applied})))

@@ -10,7 +10,8 @@ so that a new method of the fabric is hidden until somebody decides otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,7 +19,7 @@ from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
 from controller.topology import Attachment, Hypervisor, Interface
 from data.access import Access
-from data.configuration import Configuration, Edits
+from data.configuration import Configuration, Edits, Running
 from data.confined import Confined
 from data.difference import Changes
 from data.errors import CommandFailed
@@ -33,6 +34,28 @@ if TYPE_CHECKING:
 def visible(changes: Changes, access: Access) -> Changes:
     """The part of a difference that this user may read."""
     return {path: pair for path, pair in changes.items() if access.reads(path)}
+
+
+class FormerTenants:
+    """Other tenants that had the names of the user's before: a name that is given out again shows nothing of theirs."""
+
+    def __init__(self, lives: Mapping[str, Sequence[tuple[int, int | None]]]) -> None:
+        """`lives`: for each name from which revision on, and until which, it was another tenant's."""
+        self._lives = lives
+
+    def had(self, path: Path, number: int) -> bool:
+        """Whether what was at the path in this revision belonged to another tenant."""
+        if path[:1] != ("enterprise",) or len(path) < 2:
+            return False
+        return any(begin <= number and (end is None or number < end) for begin, end in self._lives.get(path[1], ()))
+
+    def without(self, changes: Changes, first: int, second: int) -> Changes:
+        """What is left of a difference between two revisions."""
+        kept = {
+            path: (None if self.had(path, first) else old, None if self.had(path, second) else new)
+            for path, (old, new) in changes.items()
+        }
+        return {path: pair for path, pair in kept.items() if pair[0] != pair[1]}
 
 
 class ConfinedTopology:
@@ -99,11 +122,12 @@ class ConfinedFabric:
     async def history(self, limit: int) -> list[HistoryEntry]:
         """The commits that changed something visible, newest first; one that also changed more has no comment."""
         found = []
+        whose = await self._former_tenants()
         for entry in await self._fabric.history(limit):
             changes = await self._fabric.difference(entry.number - 1, entry.number) if not entry.reason else {}
-            own = visible(changes, self._access)
+            own = whose.without(visible(changes, self._access), entry.number - 1, entry.number)
             mine = entry.author == self._access.user
-            if own and len(own) == len(changes):
+            if own and own == changes:
                 found.append(entry)
             elif own or mine:
                 touched = {path[1] for path in own if path[0] == "dvrs"}
@@ -114,16 +138,32 @@ class ConfinedFabric:
 
     async def difference(self, first: int, second: int) -> Changes:
         """What changed between two revisions, as far as it is visible."""
-        return visible(await self._fabric.difference(first, second), self._access)
+        changes = visible(await self._fabric.difference(first, second), self._access)
+        return (await self._former_tenants()).without(changes, first, second)
 
     async def objects_at(self, number: int) -> dict[Path, Object]:
         """The visible objects of a revision."""
         objects = await self._fabric.objects_at(number)
-        return {path: item for path, item in objects.items() if self._access.reads(path)}
+        whose = await self._former_tenants()
+        return {
+            path: item for path, item in objects.items() if self._access.reads(path) and not whose.had(path, number)
+        }
 
     async def at_revision(self, number: int) -> Configuration:
         """The configuration of a revision, as far as it is visible."""
-        return Confined(await self._fabric.at_revision(number), self._access)
+        whose = await self._former_tenants()
+        objects = await self._fabric.objects_at(number)
+        kept = {path: item for path, item in objects.items() if not whose.had(path, number)}
+        return Confined(await asyncio.to_thread(Running, kept, number), self._access)
+
+    async def _former_tenants(self) -> FormerTenants:
+        lives = {}
+        for name in self._access.enterprises or ():
+            tenant = self._fabric.running.get(("enterprise", name))
+            mine = None if tenant is None else tenant.uuid
+            rows = await self._fabric.lives(("enterprise", name))
+            lives[name] = [(begin, end) for uuid, begin, end in rows if uuid != mine]
+        return FormerTenants(lives)
 
     async def last_changes(self, paths: Iterable[Path]) -> dict[Path, tuple[int, str]]:
         """Revision and author of the last change of each path."""
@@ -134,14 +174,34 @@ class ConfinedFabric:
         return await self._fabric.plan(edits)
 
     async def commit(self, edits: Edits, **how: Any) -> Outcome:
-        """Commits edits that the user may make; not over somebody else's commit that waits to be confirmed."""
-        if self._fabric.waiting is not None:
+        """Commits edits that the user may make; not over somebody else's commit that waits to be confirmed, also when
+        that one was under way before this.
+        """
+        anew: Callable[[], Edits] | None = how.pop("again", None)
+
+        def again() -> Edits:
+            self._refuse_confirming()
+            return edits if anew is None else anew()
+
+        self._refuse_confirming()
+        return await self._fabric.commit(edits, again=again, **how)
+
+    def waits_for(self, user: str) -> bool:
+        """Whether an own commit waits to be confirmed."""
+        return self._fabric.waiting_author == user
+
+    async def confirm(self, author: str, revision: int) -> int:
+        """Confirms an own commit."""
+        self._refuse_confirming()
+        return await self._fabric.confirm(author, revision)
+
+    def _refuse_confirming(self) -> None:
+        if self._fabric.waiting is not None and not self.waits_for(self._access.user):
             raise CommandFailed(
                 "commit",
                 f"revision {self._fabric.waiting[0]} waits to be confirmed, and this commit would confirm it",
                 "wait until it is confirmed or has returned",
             )
-        return await self._fabric.commit(edits, **how)
 
 
 class PartlyHidden(ConfinedFabric):
@@ -159,6 +219,12 @@ class PartlyHidden(ConfinedFabric):
 
     async def commit(self, edits: Edits, **how: Any) -> Outcome:
         return await self._fabric.commit(edits, **how)
+
+    def waits_for(self, user: str) -> bool:
+        return self._fabric.waits_for(user)
+
+    async def confirm(self, author: str, revision: int) -> int:
+        return await self._fabric.confirm(author, revision)
 
 
 def facade(fabric: Fabric, access: Access) -> Fabric:

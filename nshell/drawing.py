@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.renderer import Renderer
 
 if TYPE_CHECKING:
@@ -36,3 +37,10 @@ def draw_once(session: PromptSession[str]) -> PromptSession[str]:
     app = session.app
     app.renderer = LineRenderer(app.renderer.style, app.output)
     return session
+
+
+class Unseen(Processor):
+    """Shows nothing of what is typed, not even how much."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        return Transformation([], source_to_display=lambda at: 0, display_to_source=lambda at: 0)

@@ -45,7 +45,7 @@ class Exclusive:
             return
         self.holder, self._since = session, time.time()
         for one in others:
-            who = f"{session.user} ({session.origin})"
+            who = "an administrator" if one.access.confined else f"{session.user} ({session.origin})"
             one.transport.notice(f"{who} configures exclusively: nobody else can commit meanwhile")
 
     def release(self, session: SessionContext) -> None:
@@ -56,6 +56,8 @@ class Exclusive:
     def refuse(self, session: SessionContext | None, doing: str) -> None:
         """Raises CommandFailed when another session configures exclusively."""
         holder = self.holder
+        if holder is not None and holder is not session and session is not None and session.access.confined:
+            raise CommandFailed(doing, "an administrator configures exclusively", "wait until that has ended")
         if holder is not None and holder is not session:
             raise CommandFailed(
                 doing,

@@ -27,7 +27,7 @@ def prompt_of(session: Session) -> tuple[str, str]:
     if waiting is not None and not session.access.confined and not session.transport.settings.plain:
         revision, deadline = waiting
         clock = time.strftime("%H:%M:%S", time.localtime(deadline))
-        above.append(f"[revision {revision} is not confirmed: revision {revision - 1} returns at {clock}]")
+        above.append(f"[unconfirmed: revision {revision - 1} returns at {clock}]")
     return " ".join(above), f"{session.user}@{host}{mark} "
 
 

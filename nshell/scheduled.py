@@ -1,11 +1,12 @@
 """Commits that wait for their time: kept in the store, applied by the daemon over what is running then.
 
     commit at TIME ── rows of the candidate ── store          [at that time]
-                                                 └── Candidate over what runs ── merge ── fabric.commit
+                                                 └── Candidate over what runs ── merge ── fabric.commit ── forgotten
 
 What was scheduled is a copy: the candidate goes on living, and what of it was committed falls away from it. A daemon
-that was not there at the time does not catch up: whoever chose a time chose it for a reason. That, a conflict and any
-other failure are told as an event and stand in the history; the candidate is kept.
+that was not there at the time, or died before it was through, does not catch up: whoever chose a time chose it for a
+reason. That, a conflict and any other failure are told as an event and stand in the history; the candidate is kept.
+What its user may do is looked up when it is applied. It confirms nobody's commit: nobody is there who has looked.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class ScheduledCommits:
         self._rows: dict[int, Scheduled] = {}
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Take up what the store has, and report what was missed. Raises StoreUnavailable."""
@@ -56,14 +58,19 @@ class ScheduledCommits:
         self._rows = {row.id: row for row in await fabric.submit(fabric.store.scheduled)}
         for row in self.rows():
             if row.at <= self._now():
-                await self._missed(row)
+                del self._rows[row.id]
+                if Candidate(fabric.running, row.user, row.edits).differs:
+                    await self._missed(row)
+                await self._forget(row)  # else it was applied, and the daemon ended before it could say so
         self._task = asyncio.create_task(self._run(), name="scheduled commits")
 
     async def stop(self) -> None:
         """Stop waiting; a commit that is under way comes to its end."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        tasks = {*self._under_way, *([self._task] if self._task is not None else [])}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     # What sessions use ------------------------------------------------------------------------------------------
 
@@ -89,6 +96,7 @@ class ScheduledCommits:
                 f"scheduled commit {number}", "there is none with this number", "'show system commit' lists them"
             )
         await self._forget(row)
+        self._rows.pop(number, None)
         self._changed.set()
         self._service.fabric.events.add(Kind.COMMIT, f"scheduled commit {number} of {row.user} was cancelled")
         return row
@@ -101,54 +109,71 @@ class ScheduledCommits:
             first = next(iter(self.rows()), None)
             left = LOOK if first is None else first.at - self._now()
             if first is not None and left <= 0:
-                try:
-                    await (self._missed(first) if left < -LATE else self._apply(first))
-                except Exception as problem:  # nobody else would see it, and the others wait
-                    log.error("scheduled commit %d", first.id, exc_info=problem)
-                    self._rows.pop(first.id, None)
+                # A task for each: one whose user is in the middle of a command does not hold up the others.
+                del self._rows[first.id]
+                task = asyncio.create_task(self._due(first, left < -LATE), name=f"scheduled commit {first.id}")
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
                 continue
             try:
                 await asyncio.wait_for(self._changed.wait(), min(left, LOOK))
             except TimeoutError:
                 continue
 
+    async def _due(self, row: Scheduled, late: bool) -> None:
+        """Its time has come. Forgotten last: a daemon that dies now finds it again and reports it."""
+        try:
+            await (self._missed(row) if late else self._apply(row))
+            await self._forget(row)
+        except Exception as problem:  # nobody else would see it
+            log.error("scheduled commit %d", row.id, exc_info=problem)
+
     async def _forget(self, row: Scheduled) -> None:
         fabric = self._service.fabric
         await fabric.submit(fabric.store.unschedule, row.id)
-        self._rows.pop(row.id, None)
 
     async def _missed(self, row: Scheduled) -> None:
         """Its time passed while nobody was there."""
-        await self._forget(row)
-        await self._failed(row, CommandFailed("", f"missed: nshell was not running at {clock(row.at)}"))
+        await self._failed(row, CommandFailed("", f"missed: nshell was not running at {clock(row.at)}, or ended then"))
 
     async def _apply(self, row: Scheduled) -> None:
-        """Commit it now."""
-        # Forgotten first: a daemon that dies now must not report as missed what its journal knows was begun.
-        await self._forget(row)
-        service = self._service
-        async with service.candidates.turn(row.user):
+        """Commit it now, after what its user is doing to the candidate, if that does not take too long."""
+        turn = self._service.candidates.turn(row.user)
+        try:
+            try:
+                async with asyncio.timeout(LATE):
+                    await turn.acquire()
+            except TimeoutError:
+                raise CommandFailed("", f"another command of {row.user} did not end within {LATE:g} s") from None
             try:
                 await self._commit(row)
-            except NshellError as problem:
-                await self._failed(row, problem)
+            finally:
+                turn.release()
+        except NshellError as problem:
+            await self._failed(row, problem)
 
     async def _commit(self, row: Scheduled) -> None:
         service = self._service
         fabric, user = service.fabric, row.user
         service.exclusive.refuse(None, "commit at")
-        access = self._access(user)
         candidate = Candidate(fabric.running, user, row.edits)
+        edits: Edits = {}
 
-        def again() -> Edits:
-            return permitted(candidate.merge(), access)
+        def permitted() -> Edits:
+            nonlocal edits
+            if fabric.waiting is not None:
+                raise CommandFailed(
+                    "commit at", f"revision {fabric.waiting[0]} waits to be confirmed, and this would confirm it"
+                )
+            edits = candidate.merge()
+            self._access(user).refuse_edits(edits, fabric.running)
+            return edits
 
-        edits = again()
-        if not edits:
+        if not permitted():
             fabric.events.add(Kind.COMMIT, f"scheduled commit {row.id} of {user}: all of it is running already")
             return
         await fabric.commit(
-            edits, author=user, comment=row.comment, candidate_of=user, again=again, audit=self._audit(row)
+            edits, author=user, comment=row.comment, candidate_of=user, again=permitted, audit=self._audit(row)
         )
         held = service.candidates.find(user)
         if held is not None:
@@ -161,7 +186,8 @@ class ScheduledCommits:
             uid = pwd.getpwnam(user).pw_uid
         except KeyError:
             uid = None
-        found = access_for(self._service.fabric.running, user, trusted=is_trusted(uid), local=uid is not None)
+        fabric = self._service.fabric
+        found = access_for(fabric.acting, fabric.running, user, trusted=is_trusted(uid), local=uid is not None)
         if found is None:
             raise NotPermitted("", f"there is no user {user} any more")
         if not found.permits("commit"):
@@ -183,10 +209,3 @@ class ScheduledCommits:
         revision = Revision(fabric.running.revision + 1, row.user, row.at, row.comment)
         journal = await fabric.submit(fabric.store.begin_journal, revision, ())
         await fabric.submit(fabric.store.close_journal, journal, FAILED, f"scheduled commit {row.id}: {reason}")
-
-
-def permitted(edits: Edits, access: Access) -> Edits:
-    """The edits themselves. Raises NotPermitted when the user may not make all of them any more."""
-    for path, item in edits.items():
-        access.refuse_write(path, "delete" if item is None else "set")
-    return edits

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from data.configuration import Edits
 from data.errors import CommandFailed, NshellError
 from nshell import logs
+from nshell.accounts import is_trusted
 from nshell.audit import AuditLog
 from nshell.batch import Batch, run_batch
 from nshell.candidates import UserCandidates
@@ -40,6 +41,10 @@ log = logging.getLogger("nshell.service")
 
 SESSIONS = 256
 """Most sessions at a time; each is a connection and perhaps a terminal of 2 MB."""
+OWN = 128
+"""Sessions of one user who is not the administrator of this machine: nobody keeps all others out."""
+RESERVED = 16
+"""Sessions that only the administrator of this machine gets, to end others with."""
 GREETING = 5.0
 """Seconds from connecting to the hello; a client sends it at once."""
 SENDING = 60.0
@@ -106,6 +111,11 @@ class Service:
         """A session of this caller, counted. Raises CommandFailed when there are too many."""
         if len(self.sessions) >= SESSIONS:
             raise TOO_MANY
+        if not is_trusted(caller.uid):
+            if len(self.sessions) >= SESSIONS - RESERVED:
+                raise TOO_MANY
+            if sum(session.user == caller.name for session in self.sessions) >= OWN:
+                raise CommandFailed("", f"{OWN} of your sessions are open already", "end one; 'show sessions' has them")
         session = Session(self, caller.name, caller.origin, transport, caller.uid)
         self.sessions.add(session)
         self._endings[session] = asyncio.get_running_loop().create_future()

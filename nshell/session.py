@@ -19,7 +19,7 @@ from commands.lexer import Line, Word, lex, split_pipes
 from commands.parse import parse
 from commands.pipes import Output, output_of, run_pipe
 from commands.registry import Mode, automaton
-from data.errors import CommandFailed, NshellError, SyntaxProblem
+from data.errors import CommandFailed, NotPermitted, NshellError, SyntaxProblem
 from data.schema.redaction import redacted
 from data.store.records import AuditRow
 from nshell.audit import judged
@@ -30,6 +30,7 @@ from nshell.streaming import present
 from views.errors import render_failure
 from views.json import render_json
 from views.models import Failure
+from views.wrapping import wrapped
 
 log = logging.getLogger("nshell.session")
 
@@ -58,7 +59,7 @@ class Session(SessionContext):
         self._row = AuditRow(
             id=0, time=time.time(), user=self.user, origin=self.origin, command=redacted(text, self.level)
         )
-        self._audited = False
+        self._audited, self._began_with = False, self.access
         try:
             if not file:
                 line = self._expanded(line)
@@ -119,7 +120,7 @@ class Session(SessionContext):
         if command.permission == "commit":
             self.service.exclusive.refuse(self, "commit")
         if command.permission in CHANGES:
-            async with self.service.candidates.turn(self.user):
+            async with self.turn():
                 model = await command.handler(self, arguments)
         else:
             model = await command.handler(self, arguments)
@@ -129,6 +130,7 @@ class Session(SessionContext):
         if command.permission in LOOKS:
 
             async def again() -> Output:
+                self._unchanged()
                 return output_of(await command.handler(self, arguments))
 
             output = replace(output, again=again)
@@ -161,10 +163,15 @@ class Session(SessionContext):
             self.mode, self.level = Mode.CONFIGURE, ()
         return Mode.CONFIGURE
 
+    def _unchanged(self) -> None:
+        """Raises NotPermitted when the user has other rights than the command began with: one that goes on ends."""
+        if self.access != self._began_with:
+            raise NotPermitted("", f"the rights of {self.user} have changed meanwhile", "give the command again")
+
     async def show(self, output: Output | None) -> None:
         """Send a result to the transport."""
         if output is not None:
-            await present(output, self.transport)
+            await present(output, self.transport, self._unchanged)
         elif self.transport.json:
             await self.transport.write('{"done": true}\n')
 
@@ -173,17 +180,19 @@ class Session(SessionContext):
         notes, self._notes = self._notes, []
         for text in notes:
             if self.interactive:
-                await self.transport.write(text + "\n")
+                await self.transport.write("\n".join(wrapped(text, self.transport.screen.columns)) + "\n")
             else:
                 await self.transport.write_error(text + "\n")
 
     async def fail(self, failure: Failure) -> int:
         """Show an error; returns its exit code."""
-        color = self.transport.screen.color
+        screen = self.transport.screen
         if self.transport.json:
             await self.transport.write(render_json(failure) + "\n")
         else:
-            await self.transport.write_error("".join(line + "\n" for line in render_failure(failure, color)))
+            width = screen.columns if self.interactive else 0
+            lines = render_failure(failure, screen.color, width)
+            await self.transport.write_error("".join(line + "\n" for line in lines))
         return failure.exit_code
 
     def prompt(self) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """A session as its handlers see it (the Context of commands/context.py): who, in which mode, with which rights.
 
 Here a user's class takes effect on everything that is looked at and changed: `running`, `configuration` and `fabric`
-show what it lets be seen, `candidate` has the guard, `commit` looks at the edits once more. Next: session.py, which runs
-lines.
+show what it lets be seen, `candidate` has the guard, `commit` looks at the edits once more.
+Next: session.py, which runs lines.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from commands.context import Schedule, SessionFacts
@@ -66,6 +67,8 @@ class SessionContext:
         self.version = __version__
         self.seen_revision = service.fabric.running.revision
         self._audited = False
+        self._began_with = self._access
+        self._in_turn = False
         self._notes: list[str] = []
 
     # What handlers see (Context) ------------------------------------------------------------------------------------
@@ -79,8 +82,9 @@ class SessionContext:
         return self._access
 
     def _look_up(self) -> Access:
+        fabric = self.service.fabric
         found = access_for(
-            self.service.fabric.acting, self.user, trusted=is_trusted(self.uid), local=self.uid is not None
+            fabric.acting, fabric.running, self.user, trusted=is_trusted(self.uid), local=self.uid is not None
         )
         return found if found is not None else Access(self.user, "none", frozenset(), frozenset())
 
@@ -114,6 +118,37 @@ class SessionContext:
         candidate.guard = None if access.unlimited else access.refuse_write
         candidate.confine = None if access.unlimited else access.writes
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """The user's sessions change their candidate one after the other."""
+        lock = self.service.candidates.turn(self.user)
+        await lock.acquire()
+        self._in_turn = True
+        try:
+            yield
+        finally:
+            if self._in_turn:
+                self._in_turn = False
+                lock.release()
+
+    @asynccontextmanager
+    async def _aside(self) -> AsyncIterator[None]:
+        """Let the user's other sessions go on while this one waits for somebody to type or to send a file.
+
+        Handlers read what they need before they look at the candidate, so that nothing they know is out of date then.
+        """
+        if not self._in_turn:
+            yield
+            return
+        lock = self.service.candidates.turn(self.user)
+        self._in_turn = False
+        lock.release()
+        try:
+            yield
+        finally:
+            await lock.acquire()
+            self._in_turn = True
+
     async def save_candidate(self) -> None:
         await self.service.candidates.save(self.user)
 
@@ -125,11 +160,19 @@ class SessionContext:
         return await self.service.candidates.change(self.user, guarded)
 
     async def commit(self, edits: Edits, **how: Any) -> Outcome:
-        access = self.access
-        if not access.unlimited:
-            for path, item in edits.items():
-                access.refuse_write(path, "set" if item is not None else "delete")
-        outcome = await self.fabric.commit(edits, author=self.user, audit=self._row, **how)
+        running = self.service.fabric.running
+        anew: Callable[[], Edits] | None = how.pop("again", None)
+
+        def permitted(found: Edits) -> Edits:
+            self.access.refuse_verb("commit", True, "commit")
+            self.access.refuse_edits(found, running)
+            return found
+
+        def again() -> Edits:  # a commit that was before this one may have taken the right away
+            return permitted(edits if anew is None else anew())
+
+        permitted(edits)
+        outcome = await self.fabric.commit(edits, author=self.user, audit=self._row, again=again, **how)
         self._audited = True
         return outcome
 
@@ -202,10 +245,12 @@ class SessionContext:
         return [user for user in self.service.candidates.editors() if not self.access.confined or user in known]
 
     async def read_secret(self, prompt: str) -> str:
-        return await self.transport.read_secret(prompt)
+        async with self._aside():
+            return await self.transport.read_secret(prompt)
 
     async def read_file(self, name: str) -> str:
-        contents = await self.transport.read_file(name)
+        async with self._aside():
+            contents = await self.transport.read_file(name)
         try:
             return contents.decode()
         except UnicodeDecodeError as problem:
@@ -215,7 +260,8 @@ class SessionContext:
         await self.transport.write_file(name, text.encode())
 
     async def read_terminal(self, prompt: str) -> str:
-        return await self.transport.read_terminal(prompt)
+        async with self._aside():
+            return await self.transport.read_terminal(prompt)
 
 
 def objects(count: int) -> str:

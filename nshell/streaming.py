@@ -7,7 +7,7 @@ stands below a line with its time. With --json every part is one document. Next:
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import cast
 
@@ -19,23 +19,26 @@ from views.models import Lines
 from views.moment import clock
 
 
-async def present(output: Output, transport: Transport) -> None:
-    """Show a result. Raises NshellError of a stream that fails on its way, ConnectionError when nobody looks."""
+async def present(output: Output, transport: Transport, still: Callable[[], None]) -> None:
+    """Show a result. `still` is asked before each part of a stream and raises NotPermitted when its user may not see it
+    any more. Raises NshellError of a stream that fails on its way, ConnectionError when nobody looks.
+    """
     if output.stream is not None:
-        await play(output, transport)
+        await play(output, transport, still)
     elif transport.json:
         await transport.write(render_json(output.model) + "\n")
     else:
         await transport.show(output.lines(transport.screen), output.pager)
 
 
-async def play(output: Output, transport: Transport) -> None:
+async def play(output: Output, transport: Transport, still: Callable[[], None]) -> None:
     """Show the parts of a stream as they come."""
     stream = output.stream
     assert stream is not None
     first = True
     async with aclosing(cast("AsyncGenerator[Output, None]", parts(output))) as results:
         async for result in results:
+            still()
             if transport.json:
                 if not empty(result):
                     await transport.write(render_json(result.model) + "\n")

@@ -25,7 +25,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.input.posix_pipe import PosixPipeInput
 from prompt_toolkit.input.typeahead import get_typeahead
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import DummyOutput, Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import PromptSession
@@ -33,9 +33,10 @@ from prompt_toolkit.shortcuts import PromptSession
 from commands.complete import complete, help_lines
 from commands.lexer import lex
 from data.schema.objects import System
-from nshell.drawing import draw_once
+from nshell.drawing import Unseen, draw_once
 from nshell.history import history_of
 from nshell.pager import Pager
+from nshell.pasted import Pasted
 from nshell.plainline import PLAIN, PlainLine
 from nshell.session import Session
 from nshell.session_context import DONE
@@ -70,13 +71,6 @@ class _Stream:
         return True
 
 
-class Unseen(Processor):
-    """Shows nothing of what is typed, not even how much."""
-
-    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
-        return Transformation([], source_to_display=lambda at: 0, display_to_source=lambda at: 0)
-
-
 class Terminal:
     """The transport of one interactive session, and its loop of prompt and command."""
 
@@ -89,6 +83,7 @@ class Terminal:
         self._state = state
         self._input: PosixPipeInput | None = None
         self._pending = bytearray()
+        self._pasted = Pasted()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._reading: PromptSession[str] | None = None
         self._pager: Pager | None = None
@@ -146,6 +141,7 @@ class Terminal:
     def _interrupt(self, behind: bytes) -> None:
         """Ctrl-c outside the prompt: what was typed ahead of it is forgotten, `behind` is what follows it."""
         self._pending[:] = behind
+        self._pasted.clear()
         if self._pager is not None and self._pager.waits:
             self._pager.keys(INTERRUPT)
         elif self._command is not None:
@@ -222,6 +218,12 @@ class Terminal:
             return None
 
     async def _read(self, reading: PromptSession[str], prompt: Callable[[], str], echo: bool = True) -> str:
+        pasted = self._pasted.line()
+        if pasted is not None:
+            await self.write((prompt() + pasted if echo else prompt()) + "\n")
+            if pasted.strip():
+                reading.history.append_string(pasted)
+            return pasted
         self._reading = reading
         self._used = asyncio.get_running_loop().time()
         if self._plain is not None and self._input is not None:  # typed ahead, when the line before turned it on
@@ -230,7 +232,7 @@ class Terminal:
         try:
             if self._plain is not None:
                 return await self._plain.read(prompt(), echo)
-            return await reading.prompt_async(prompt, handle_sigint=False)
+            return await reading.prompt_async(prompt, default=self._pasted.rest(), handle_sigint=False)
         finally:
             self._reading = None
 
@@ -278,7 +280,7 @@ class Terminal:
 
     async def read_terminal(self, prompt: str) -> str:
         await self.write(prompt + "\n")
-        plain: PromptSession[str] = PromptSession(history=InMemoryHistory())
+        plain: PromptSession[str] = PromptSession(history=InMemoryHistory(), key_bindings=self._pasting())
         lines: list[str] = []
         while True:
             try:
@@ -316,10 +318,23 @@ class Terminal:
     # Keys ---------------------------------------------------------------------------------------------------------
 
     def _bindings(self) -> KeyBindings:
-        bindings = KeyBindings()
+        bindings = self._pasting()
         bindings.add("?")(self._question)
         bindings.add("tab")(self._tab)
         return bindings
+
+    def _pasting(self) -> KeyBindings:
+        bindings = KeyBindings()
+        bindings.add("c-z")(lambda event: None)  # would be a character
+        bindings.add(Keys.BracketedPaste)(self._paste)
+        return bindings
+
+    def _paste(self, event: KeyPressEvent) -> None:
+        """The lines one after the other; the first one ends what was typed before it."""
+        text, ended = self._pasted.add(event.data)
+        event.current_buffer.insert_text(text)
+        if ended:
+            event.current_buffer.validate_and_handle()
 
     def _question(self, event: KeyPressEvent) -> None:
         """Print what may come next and leave the line as it is; inside quotes it is a character."""

@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from data.errors import PROBLEMS_SHOWN
 from views.color import Style, marked
 from views.models import Failure
+from views.wrapping import indented, wrapped
 
 SYNTAX = 2
 """Exit code of errors in what was typed."""
 
 
-def render_failure(failure: Failure, color: bool = False) -> list[str]:
-    """The error as lines."""
+def render_failure(failure: Failure, color: bool = False, width: int = 0) -> list[str]:
+    """The error as lines; cause and remedy wrapped to the width (0: no limit)."""
     kind = "syntax error" if failure.exit_code == SYNTAX else "error"
     head = (marked(kind, Style.BAD) if color else kind) + ":"
     lines: list[str] = []
@@ -37,23 +38,23 @@ def render_failure(failure: Failure, color: bool = False) -> list[str]:
         lines.append(" " * max(0, offset + failure.position) + "^")
     if failure.problems:
         for where, cause, remedy in failure.problems[:PROBLEMS_SHOWN]:
-            lines += one(head, where, cause, remedy)
+            lines += one(head, where, cause, remedy, width)
         if len(failure.problems) > PROBLEMS_SHOWN:
             lines.append(f"and {len(failure.problems) - PROBLEMS_SHOWN} more errors")
     else:
-        lines += one(head, failure.where, failure.cause, failure.remedy)
+        lines += one(head, failure.where, failure.cause, failure.remedy, width)
     if failure.after:
-        lines.append(failure.after)
+        lines += wrapped(failure.after, width)
     return lines
 
 
-def one(head: str, where: str, cause: str, remedy: str) -> Iterator[str]:
+def one(head: str, where: str, cause: str, remedy: str, width: int = 0) -> Iterator[str]:
     """One error: where and cause on one line when they are short or there is no place to name."""
     if where:
         yield f"{head} {where}"
-        yield from (f"  {line}" for line in cause.splitlines())
+        yield from indented(cause, "  ", width)
     else:
         first, *others = cause.splitlines() or [""]
         yield f"{head} {first}"
-        yield from (f"  {line}" for line in others)
-    yield from (f"  {line}" for line in remedy.splitlines())
+        yield from indented("\n".join(others), "  ", width)
+    yield from indented(remedy, "  ", width)

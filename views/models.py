@@ -5,13 +5,19 @@ Every renderer (render.py for text, json.py for JSON) and every pipe (commands/p
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 
 class Moment(float):
     """Seconds since the epoch: a person reads how long ago it was (2d 04:11), a script ISO 8601 in UTC."""
+
+    __slots__ = ()
+
+
+class Clock(Moment):
+    """The same, of which a person reads the date and the time."""
 
     __slots__ = ()
 
@@ -92,13 +98,14 @@ class Several:
 @dataclass(frozen=True, slots=True)
 class Tree:
     """A piece of configuration in its three forms. Functions, because only one of them is asked for. A difference is
-    `signed`: its lines begin with + and -.
+    `signed`: its lines begin with + and -. `compared` gives how it differs from a revision (None: the running one).
     """
 
     hierarchy: Callable[[], Sequence[str]]
     set_lines: Callable[[], Sequence[str]]
     document: Callable[[], object]
     signed: bool = False
+    compared: Callable[[int | None], Awaitable[Tree]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

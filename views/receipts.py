@@ -2,7 +2,8 @@
 
 revision 214  applied, verified on 1 of 1 hypervisors
   hv3   +2 -0   verified in 4 ms
-commit confirmed will be automatically rolled back in 5 minutes unless confirmed with 'commit': revision 213 at 14:07:31
+commit confirmed will be automatically rolled back in 5 minutes unless confirmed
+  'commit' keeps it, else revision 213 returns at 14:07:31
 commit complete
 
 The last two lines are worded as Junos words them: programs that drive Junos wait for them.
@@ -48,8 +49,6 @@ def render_receipts(outcome: Receipts, color: bool = False) -> list[str]:
     if outcome.deadline is not None:
         clock = time.strftime("%H:%M:%S", time.localtime(outcome.deadline))
         noun = "minute" if outcome.minutes == 1 else "minutes"
-        lines.append(
-            f"commit confirmed will be automatically rolled back in {outcome.minutes} {noun} "
-            f"unless confirmed with 'commit': revision {outcome.back_to} at {clock}"
-        )
+        lines.append(f"commit confirmed will be automatically rolled back in {outcome.minutes} {noun} unless confirmed")
+        lines.append(f"  'commit' keeps it, else revision {outcome.back_to} returns at {clock}")
     return [*lines, COMPLETE]

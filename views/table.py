@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from views.color import Style, marked, of_state
-from views.models import Cell, Column, Moment, Rate, Table, Trend
-from views.moment import ago
+from views.models import Cell, Clock, Column, Moment, Rate, Table, Trend
+from views.moment import ago, clock
 from views.sparkline import sparkline
 
 GAP = "  "
@@ -39,6 +39,8 @@ def cell_text(value: Cell, unicode: bool = True) -> str:
         return "yes"
     if value is False:
         return "no"
+    if isinstance(value, Clock):
+        return clock(value)
     if isinstance(value, Moment):
         return ago(value)
     if isinstance(value, Rate):
@@ -61,7 +63,7 @@ def rate_text(rate: float) -> str:
 
 def fit(widths: list[int], columns: Sequence[Column], available: int) -> list[int]:
     """Widths that fit into `available` characters: shrinkable columns give way first, the widest of them
-    before others.
+    before others, equals alike.
     """
     widths = list(widths)
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - available
@@ -76,7 +78,8 @@ def fit(widths: list[int], columns: Sequence[Column], available: int) -> list[in
                 break
             widest = max(choice, key=lambda i: widths[i])
             others = [widths[i] for i in choice if widths[i] < widths[widest]]
-            step = min(excess, max(1, widths[widest] - max([NARROWEST, *others])))
+            alike = len(choice) - len(others)
+            step = min(-(-excess // alike), max(1, widths[widest] - max([NARROWEST, *others])))
             widths[widest] -= step
             excess -= step
     return widths

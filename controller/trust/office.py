@@ -38,6 +38,7 @@ DIRECTORY = "trust"  # below the state directory
 LIFETIME = timedelta(days=90)  # of a hypervisor's certificate
 TOKEN_MINUTES = 60
 KEPT = 30 * 86400.0  # seconds that an expired certificate is still shown
+NOBODY = "nobody"  # in a certificate that is never handed out
 ROUND = 3600.0  # seconds between two looks whether something is about to expire
 
 
@@ -180,14 +181,18 @@ class Trust:
         """The authority's certificate, which the agent holds against the fingerprint in its token."""
         return (await self._ready()).pem
 
-    async def enrol(self, system_id: str, secret: str, request: str, peer: str) -> Mapping[str, str]:
-        """A certificate for who brings a join token's secret. Raises CommandFailed."""
+    async def enrol(
+        self, system_id: str, secret: str, request: str, peer: str, *, configured: bool = True
+    ) -> Mapping[str, str]:
+        """A certificate for who brings a join token's secret. Raises CommandFailed, in the same words for a hypervisor
+        that is not `configured`: strangers ask here, and are not told which there are.
+        """
         address = peer.rpartition(":")[0]
         if self._attempts.exhausted(address):
             raise CommandFailed("join", "too many wrong tokens from this address", f"wait {WINDOW:g} s")
         authority = await self._ready()
-        issued = authority.sign(system_id, request, self._clock(), self.lifetime)
-        if not await self._submit(self._rows.redeem, digest(secret), _row(issued)):
+        issued = authority.sign(system_id if configured else NOBODY, request, self._clock(), self.lifetime)
+        if not configured or not await self._submit(self._rows.redeem, digest(secret), _row(issued)):
             self._attempts.failed(address)
             raise CommandFailed(
                 "join",

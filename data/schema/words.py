@@ -285,7 +285,7 @@ def parse_path(words: Sequence[str], *, at: Path = (), abbreviations: bool = Fal
             possible = list(reader.node.children if reader.node else TOP)
             raise reader.problem(
                 f"'{item.keyword}' is a value, not a place to be in",
-                f"stop before it, or use: {listed(possible)}",
+                f"stop before it, or use: {listed(possible)}" if possible else "stop before it",
                 possible,
                 reader.index - 1,
             )

@@ -16,6 +16,10 @@ from data.store.records import AuditRow
 AUDIT_ROWS = 1_000_000
 """About 200 MB on disk."""
 
+LONGEST = 16 * 1024
+"""Characters kept of a command, and of why it failed: 100 lines of a batch with 160 each. A line may have 64 KiB, and
+100 of them 6 MB: anybody who may log in could fill the disk."""
+
 _COLUMNS = "time, user, origin, command, result, detail, revision"
 
 
@@ -39,12 +43,29 @@ class AuditTable(Connection):
         return [AuditRow(*row) for row in reversed(found)]
 
 
+def bounded(row: AuditRow) -> AuditRow:
+    """The row with at most LONGEST characters of each text: its beginning and its end."""
+    if len(row.command) <= LONGEST and len(row.detail) <= LONGEST:
+        return row
+    return replace(row, command=_shortened(row.command), detail=_shortened(row.detail))
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    return f"{text[:half]} ... {len(text) - 2 * half} characters ... {text[-half:]}"
+
+
 def insert_audit(db: sqlite3.Connection, rows: Iterable[AuditRow], revision: int | None = None) -> None:
     """Add rows inside a transaction; `revision` is the one that they made."""
     if revision is not None:
         rows = [replace(row, revision=revision) for row in rows]
     db.executemany(
         f"INSERT INTO audit({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        ((row.time, row.user, row.origin, row.command, row.result, row.detail, row.revision) for row in rows),
+        (
+            (row.time, row.user, row.origin, row.command, row.result, row.detail, row.revision)
+            for row in map(bounded, rows)
+        ),
     )
     db.execute("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", (AUDIT_ROWS,))

@@ -68,11 +68,13 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """A confirmed commit that waits: when `deadline` passes, revision `back_to` returns."""
+    """A confirmed commit that waits: when `deadline` passes, revision `back_to` returns. The store gives the `author`,
+    who is that of the revision."""
 
     revision: int
     deadline: float
     back_to: int
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)

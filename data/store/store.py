@@ -180,6 +180,17 @@ class Store(AuditTable, ScheduledTable):
                 found[path] = (int(rows_found[0][0]), str(rows_found[0][1]))
         return found
 
+    def lives(self, path: Path) -> list[tuple[str, int, int | None]]:
+        """Whose place a path was: a UUID, the first revision that had it there, and the first that did not any more.
+        An object that changed has several rows."""
+        return [
+            (str(uuid), int(begin), None if end is None else int(end))
+            for uuid, begin, end in self.rows(
+                "SELECT uuid, from_revision, to_revision FROM object WHERE parent = ? AND kind = ? AND name = ?",
+                *rows.place_of(path),
+            )
+        ]
+
     # Numbers and receipts
 
     def numbers(self) -> dict[tuple[str, str], int]:
@@ -261,7 +272,7 @@ class Store(AuditTable, ScheduledTable):
 
     def pending_confirm(self) -> Confirm | None:
         """The wait of the newest revision, if it waits."""
-        found = self.rows("SELECT revision, deadline, back_to FROM confirm")
+        found = self.rows("SELECT revision, deadline, back_to, author FROM confirm JOIN revision ON number = revision")
         return Confirm(*found[0]) if found else None
 
     def confirm(self) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+from contextvars import Context
 from typing import TYPE_CHECKING, NamedTuple
 
 from controller.events import Kind
@@ -133,7 +134,9 @@ class SshListener:
                 self._server = server
             loop = asyncio.get_running_loop()
             address, port = self._wanted
-            self._listening = await loop.create_server(self._server.accept, address, port, backlog=BACKLOG)
+            opening = loop.create_server(self._server.accept, address, port, backlog=BACKLOG)
+            # In a context of its own: what is logged of those who come is not by the user whose commit opened the port.
+            self._listening = await loop.create_task(opening, context=Context())
         except OSError as problem:
             return f"cannot listen on {self._wanted.address} port {self._wanted.port}: {_cause(problem)}"
         except (ImportError, ValueError) as problem:  # asyncssh's KeyImportError is a ValueError

@@ -43,6 +43,9 @@ GRACE = 30.0
 KEYS = 20
 PASSWORDS = 4
 CHANNELS = 10
+VARIABLES = 100
+VARIABLE = 4096
+"""Variables of the environment of one channel, and bytes of one; what is more is left out."""
 UNANSWERED = 3
 """Keep-alives without an answer before a connection is given up."""
 FAREWELL = 1.0
@@ -56,6 +59,14 @@ CIPHERS = (
 MACS = (
     "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512",
 )  # fmt: skip
+
+
+class Variables(dict[bytes, bytes]):
+    """The environment that a client sends along, as far as anybody could mean it: asyncssh keeps all of it."""
+
+    def __setitem__(self, name: bytes, value: bytes) -> None:
+        if len(self) < VARIABLES and len(name) + len(value) <= VARIABLE:
+            super().__setitem__(name, value)
 
 
 class Connection(asyncssh.SSHServerConnection):
@@ -161,6 +172,7 @@ class Entrance(asyncssh.SSHServer):
             log.warning("user=%s origin=%r refused: %s", self.user, self.origin, problem)
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, problem)
         opened: asyncssh.SSHServerChannel[bytes] = self._connection.create_server_channel(encoding=None)
+        opened._env = Variables()
         return opened, Channel(self)
 
     def attend(
@@ -176,7 +188,7 @@ class Entrance(asyncssh.SSHServer):
     def files(self, opened: asyncssh.SSHServerChannel[bytes]) -> FileServer:
         """Serves SFTP and scp."""
         log.info("user=%s origin=%r files opened", self.user, self.origin)
-        return FileServer(opened, UserFiles(self._server.service.state, self.user))
+        return FileServer(opened, self._connection, UserFiles(self._server.service.state, self.user))
 
     # The end ----------------------------------------------------------------------------------------------------
 

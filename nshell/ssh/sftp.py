@@ -8,6 +8,7 @@ No directories, links, permissions or owners: whatever could lead out of the dir
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import posixpath
@@ -18,7 +19,14 @@ import asyncssh
 from asyncssh import FXF_APPEND, FXF_CREAT, FXF_EXCL, FXF_READ, FXF_TRUNC, FXF_WRITE, SFTPAttrs
 
 from data.errors import CommandFailed
-from nshell.ssh.files import UserFiles
+from nshell.ssh.channel import Wire
+from nshell.ssh.files import TOTAL, UserFiles
+
+READ = 256 * 1024
+"""Bytes of the answer to one request; clients ask for 32 KiB to 4 MiB and take less."""
+UNSENT = 1024 * 1024
+"""Bytes that may wait to be sent before more is read."""
+PAUSE = 0.01
 
 T = TypeVar("T")
 
@@ -26,8 +34,9 @@ T = TypeVar("T")
 class FileServer(asyncssh.SFTPServer):
     """One SFTP or scp session."""
 
-    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], files: UserFiles) -> None:
+    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], wire: Wire, files: UserFiles) -> None:
         files.make()
+        self._wire = wire
         self._files = files
         self._held: dict[object, str] = {}
         super().__init__(channel, files.folder.encode())
@@ -57,6 +66,15 @@ class FileServer(asyncssh.SFTPServer):
         file: BinaryIO = os.fdopen(descriptor, "r+b" if writes and pflags & FXF_READ else "wb" if writes else "rb", 0)
         self._held[file] = name
         return file
+
+    async def read(self, file_obj: Any, offset: int, size: int) -> bytes:
+        """At most READ bytes, whatever is asked for, once the other end has taken most of what it asked for before:
+        requests wait their turn, so that nobody has the daemon hold whole files in memory.
+        """
+        while self.channel.get_write_buffer_size() > UNSENT and not self.channel.is_closing():  # noqa: ASYNC110
+            await asyncio.sleep(PAUSE)  # asyncssh tells when a channel takes more only to its own streams
+        await self._wire.drained()
+        return os.pread(file_obj.fileno(), min(size, READ), offset) if offset <= TOTAL else b""
 
     def write(self, file_obj: Any, offset: int, data: bytes) -> int:
         name = self._held[file_obj]

@@ -148,7 +148,7 @@ async def test_a_token_that_is_not_good_changes_nothing_on_the_host(
     for name, line, reason in (
         ("hv2", changed, "no token for hv2"),
         ("hv2", of_another, "no token for hv2"),
-        ("hv2", unknown, "not configured"),
+        ("hv2", unknown, "no token for hv9"),
         ("hv1", used, "no token for hv1"),
         ("hv2", good.replace(" t1.", " t1.A"), "no join token"),
         ("hv2", good.replace(place.lab.controller_address, "127.0.0.1"), "needs none"),

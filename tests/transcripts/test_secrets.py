@@ -93,3 +93,16 @@ def test_a_text_that_hides_it_keeps_it(shell: Shell) -> None:
     assert shell.commands("configure", "save backup", "load override backup", "commit").returncode == 0
     shell.end()
     assert matches(SECRET, kept(shell, "bob"))
+
+
+@pytest.mark.parametrize("waits", ["set user bob class read-only password", "load set terminal"])
+def test_who_is_asked_for_something_holds_up_none_of_their_other_sessions(
+    shell: Shell, person: Person, waits: str
+) -> None:
+    person.type(waits + "\r")
+    person.see("password:" if "password" in waits else "ctrl-d")
+    done = shell.run("-c", "set enterprise meanwhile", "-c", "commit", timeout=5)
+    assert done.returncode == 0, done
+    person.type("\x03")
+    assert "meanwhile" in person.line("run show enterprises", "#")
+    assert shell.commands("set enterprise afterwards", "commit").returncode == 0, "nothing is left locked"

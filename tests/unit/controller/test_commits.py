@@ -301,10 +301,12 @@ async def test_a_confirmed_commit_stays_and_confirming_again_says_that_nothing_w
     await bench.begin()
     await bench.commits.commit(ADDED, "ops", "", confirmed=5)
     assert bench.states[0] == (2, "confirmed-pending")
-    assert await bench.commits.confirm("ops") == 2
+    with pytest.raises(CommandFailed, match="revision 1 does not wait"):
+        await bench.commits.confirm("ops", 1)
+    assert await bench.commits.confirm("ops", 2) == 2
     assert bench.states[0] == (2, "applied") and bench.commits.confirmation.waiting is None
     with pytest.raises(CommandFailed):
-        await bench.commits.confirm("ops")
+        await bench.commits.confirm("ops", 2)
 
 
 async def test_a_further_commit_confirms_the_one_that_waits_and_says_so(bench: Bench) -> None:

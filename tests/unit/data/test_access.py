@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from data.access import Access, access_of
+from data.access import Access, Rule, access_of
 from data.confined import Confined, seen
 from data.errors import NotPermitted
 from data.path import Path
@@ -143,3 +144,20 @@ def test_the_gateway_mac_is_no_secret_but_the_rest_of_the_controller_is(configur
 def test_nothing_stands_between_somebody_who_sees_everything_and_the_configuration(configuration) -> None:
     assert seen(configuration, access(configuration, "operator")) is configuration
     assert seen(configuration, access(configuration, "planner")) is not configuration
+
+
+def test_edits_made_with_more_rights_are_refused_also_what_goes_off_with_the_object_above(configuration) -> None:
+    web = access(configuration, "acme-web")
+    vport = (*PROD, "vport", "web-1")
+    item, above = configuration.get(vport), configuration.get(PROD)
+    assert item is not None and above is not None
+    web.refuse_edits({vport: replace(item, description="x")}, configuration)
+    for edits in ({PROD: replace(above, description="x")}, {(*UMBRELLA, "domain", "x"): None}):
+        with pytest.raises(NotPermitted):
+            web.refuse_edits(edits, configuration)
+    admin = access(configuration, "acme-admin")
+    admin.refuse_edits({PROD: replace(above, inactive=True)}, configuration)
+    part = Access("tina", "part", frozenset(("configure", "commit")), None, (Rule(vport, "read"),))
+    part.refuse_edits({PROD: replace(above, description="x")}, configuration)
+    with pytest.raises(NotPermitted, match="you may not deactivate all of it"):
+        part.refuse_edits({PROD: replace(above, inactive=True)}, configuration)

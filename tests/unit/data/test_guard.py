@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from data.candidate import Candidate
 from data.configuration import Running
-from data.errors import BatchProblem, NotPermitted
+from data.errors import BatchProblem, NotPermitted, NshellError
 from data.path import Path, path_text
 from data.steps import at_once
 from data.text import set_lines
@@ -130,3 +131,23 @@ def test_objects_made_on_the_way_are_asked_about() -> None:
     copy = at_once(one.copied())
     with pytest.raises(NotPermitted):
         copy.set(words("system hostname x"))
+
+
+@pytest.mark.parametrize("verb", ["deactivate", "activate"])
+def test_what_is_turned_off_with_all_below_may_be_changed_below(verb: str) -> None:
+    state = running(ACME)
+    if verb == "activate":
+        state.apply(edited(state, "deactivate enterprise acme domain prod").edits(), 2)
+    one, _ = confined(state)
+    other = {path: replace(item, inactive=verb == "deactivate") for path, item in state.walk(PROD)}
+    for act in (
+        lambda: getattr(one, verb)(words("enterprise acme domain prod")),
+        lambda: one.load("set", f"{verb} enterprise acme domain prod", "f"),
+        lambda: one.rollback_to(other),
+    ):
+        with pytest.raises(NshellError) as caught:
+            act()
+        problem = getattr(caught.value, "problem", caught.value)
+        assert isinstance(problem, NotPermitted) and f"you may not {verb} all of it" in str(problem)
+        assert "app-1" not in str(problem) and not one.differs
+    getattr(one, verb)(words("enterprise acme domain prod vport web-1"))

@@ -226,7 +226,7 @@ def test_a_confirmed_commit_waits_until_it_is_confirmed(store: Store) -> None:
     store.commit({}, Revision(1, "ops", 1.0))
     assert store.pending_confirm() is None
     store.commit({}, Revision(2, "ops", 2.0), confirm=Confirm(2, 60.0, 1))
-    assert store.pending_confirm() == Confirm(2, 60.0, 1)
+    assert store.pending_confirm() == Confirm(2, 60.0, 1, "ops")
     assert store.history()[0].state == "confirmed-pending"
     store.confirm()
     assert store.pending_confirm() is None
@@ -247,7 +247,7 @@ def test_a_further_commit_confirms_and_one_that_returns_reverts(store: Store, st
 def test_a_confirmed_commit_over_another_confirms_that_one_and_waits_itself(store: Store, state: Running) -> None:
     commit(store, state, "delete dvrs hv2", confirm=Confirm(2, 60.0, 1))
     commit(store, state, "set enterprise new", confirm=Confirm(3, 90.0, 2))
-    assert store.pending_confirm() == Confirm(3, 90.0, 2)
+    assert store.pending_confirm() == Confirm(3, 90.0, 2, "ops")
     assert [one.state for one in store.history(2)] == ["confirmed-pending", "applied"]
 
 

@@ -49,6 +49,26 @@ def test_the_audit_keeps_the_newest_rows(store: Store, monkeypatch: pytest.Monke
     assert [one.time for one in store.audit()] == [float(number) for number in range(15, 25)]
 
 
+def test_a_row_is_bounded_and_keeps_beginning_and_end(store: Store) -> None:
+    longest = data.store.audit.LONGEST
+    huge = "begin" + "x" * 1_000_000 + "end"
+    store.add_audit([replace(row(1), command=huge, detail=huge)])
+    store.commit({}, Revision(1, "ops", 5.0), audit=replace(row(2), command=huge))
+    for one in store.audit():
+        assert one.command.startswith("begin") and one.command.endswith("end") and len(one.command) < longest + 100
+        assert f"{len(huge) - longest} characters" in one.command and len(one.detail) < longest + 100
+
+
+def test_whose_place_a_path_was_is_known_by_its_uuids(store: Store) -> None:
+    first = edited(Running(), "set enterprise acme").edits()
+    store.commit(first, Revision(1, "ops", 1.0))
+    store.commit({("enterprise", "acme"): None}, Revision(2, "ops", 2.0))
+    again = edited(Running(), "set enterprise acme").edits()
+    store.commit(again, Revision(3, "ops", 3.0))
+    uuids = [item.uuid for edits in (first, again) if (item := edits[("enterprise", "acme")]) is not None]
+    assert store.lives(("enterprise", "acme")) == [(uuids[0], 1, 2), (uuids[1], 3, None)]
+
+
 def test_a_scheduled_commit_keeps_the_rows_of_the_candidate(store: Store) -> None:
     state = running()
     candidate = edited(

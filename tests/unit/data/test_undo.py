@@ -103,7 +103,7 @@ def test_a_long_command_on_a_copy_is_one_step_and_the_slices_of_a_batch_are_one(
     copy.apply_batch(["set enterprise b"], "f")
     copy.saved(copy.unsaved())
     copy.apply_batch(["set enterprise c"], "f")
-    assert copy.undo() == "took back: lines of f" and len(copy.edits()) == 3
+    assert copy.undo() == "took back: set enterprise c" and len(copy.edits()) == 3
     copy.undo()
     assert list(copy.edits()) == [("enterprise", "first")]
     loading = at_once(copy.copied())

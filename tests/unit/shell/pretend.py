@@ -75,6 +75,7 @@ class PretendContext:
     def __post_init__(self) -> None:
         self.fabric = PretendFabric(self.running)
         self.own = Candidate(self.running, self.user)
+        self.schedule = SimpleNamespace(rows=lambda: ())
 
     async def read_secret(self, prompt: str) -> str:
         return self.files["secret"]

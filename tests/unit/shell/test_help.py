@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from commands.complete import help_lines, wrapped
+from commands.complete import help_lines
 from commands.registry import Mode
 from tests.unit.shell.pretend import PretendContext
+from views.wrapping import wrapped
 
 
 @pytest.fixture

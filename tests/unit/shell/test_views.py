@@ -106,7 +106,8 @@ def test_receipts_say_what_each_hypervisor_confirmed_and_what_is_expected() -> N
     assert lines[1] == "  hv3   +2 -0   verified in 4 ms"
     assert lines[2] == "  hv4   +1 -0   pending (away)"
     assert lines[3].startswith("commit confirmed will be automatically rolled back in 5 minutes unless confirmed")
-    assert lines[4] == "commit complete"
+    assert lines[4].startswith("  'commit' keeps it, else revision 213 returns at ")
+    assert lines[5] == "commit complete"
 
 
 def test_an_error_says_where_why_and_what_to_do() -> None:

@@ -104,6 +104,26 @@ async def test_who_brings_wrong_tokens_waits_and_others_do_not(office: Office) -
     await office.join("hv1", await office.secret("hv1"))
 
 
+async def test_strangers_are_not_told_which_hypervisors_there_are(office: Office) -> None:
+    secret, request = await office.secret("hv1"), keys.new_key()[1]
+    said = []
+    for name, configured, given in (
+        ("hv1", True, "wrong"),
+        ("hv2", False, secret),
+        ("\ud800", False, ""),
+        ("", False, ""),
+    ):
+        with pytest.raises(CommandFailed) as caught:
+            await office.trust.enrol(name, given, request, PEER, configured=configured)
+        said.append(
+            (caught.value.cause.replace(f" {name},", " NAME,"), caught.value.remedy.replace(f" {name} ", " NAME "))
+        )
+    assert len(set(said)) == 1
+    with pytest.raises(CommandFailed, match="no token"):
+        await office.trust.enrol("hv1", secret, request, PEER, configured=False)
+    await office.join("hv1", secret)
+
+
 async def test_a_failed_request_does_not_use_the_token_up(office: Office) -> None:
     secret = await office.secret("hv1")
     with pytest.raises(CommandFailed):

@@ -1,0 +1,65 @@
+"""A tenant administrator's commit while somebody else's waits to be confirmed, or comes to wait while it queues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from data.access import Access
+from data.configuration import Edits
+from data.errors import CommandFailed
+from nshell.confined import ConfinedFabric, FormerTenants
+from tests.unit.shell.pretend import PretendFabric, running
+
+TINA = Access("tina", "acme-admin", frozenset(("configure", "commit")), frozenset(("acme",)))
+
+
+class Queue(PretendFabric):
+    """A fabric in which another commit is before ours; `before` is what it leaves waiting, and whose."""
+
+    def __init__(self, before: tuple[int, str] | None) -> None:
+        super().__init__(running())
+        self.waiting_author: str | None = None
+        self.before = before
+        self.confirmed: list[int] = []
+
+    async def commit(self, edits: Edits, *, again: Callable[[], Edits], **how: Any) -> Edits:
+        if self.before is not None:
+            self.waiting, self.waiting_author = (self.before[0], 0.0), self.before[1]  # type: ignore[assignment]
+        return again()
+
+    async def confirm(self, author: str, revision: int) -> int:
+        self.confirmed.append(revision)
+        return revision
+
+
+def confined(before: tuple[int, str] | None) -> tuple[Queue, ConfinedFabric]:
+    fabric = Queue(before)
+    return fabric, ConfinedFabric(cast(Any, fabric), TINA)
+
+
+async def test_a_commit_that_queued_behind_a_confirmed_one_of_somebody_else_does_not_confirm_it() -> None:
+    _, mine = confined((7, "root"))
+    with pytest.raises(CommandFailed, match="revision 7 waits"):
+        await mine.commit({})
+    assert not mine.waits_for("tina")
+    with pytest.raises(CommandFailed):
+        await mine.confirm("tina", 7)
+
+
+async def test_the_own_commit_is_confirmed() -> None:
+    fabric, mine = confined((7, "tina"))
+    assert await mine.commit({}, again=dict) == {}  # type: ignore[comparison-overlap]
+    assert mine.waits_for("tina") and await mine.confirm("tina", 7) == 7 and fabric.confirmed == [7]
+
+
+def test_what_another_tenant_had_under_the_name_is_left_out_of_each_side() -> None:
+    whose = FormerTenants({"acme": [(2, 5)]})
+    path, other = ("enterprise", "acme", "domain", "prod"), ("dvrs", "hv1")
+    item = running().get(path)
+    assert [whose.had(path, number) for number in (1, 2, 4, 5)] == [False, True, True, False]
+    assert not whose.had(other, 3)
+    assert whose.without({path: (item, None)}, 4, 5) == {}
+    assert whose.without({path: (None, item), other: (None, item)}, 4, 5) == {path: (None, item), other: (None, item)}
