@@ -1,6 +1,7 @@
 """What a handler may use of the session that runs it, and of the network behind it.
 
-The session (nshell/session.py) implements this; unit tests use a small fake. Handlers never see sockets or terminals.
+The session (nshell/sessions/context.py) implements this; unit tests use a small fake. Handlers never see sockets or
+terminals.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class SessionFacts(Protocol):
 
 
 class Schedule(Protocol):
-    """The commits that wait for their time (nshell/scheduled.py)."""
+    """The commits that wait for their time (nshell/sessions/scheduled.py)."""
 
     def rows(self) -> Sequence[Scheduled]:
         """Those that wait, the earliest first."""

@@ -1,7 +1,7 @@
 """Results that come bit by bit: how pipes act on them, and `| refresh`, which makes one of any command that only looks.
 
     handler ── Stream ──┐
-                        ├── Output.stream ── each part through Output.each ── nshell/streaming.py ── the screen
+                        ├── Output.stream ── each part through Output.each ── nshell/sessions/streaming.py ── the screen
     | refresh N ────────┘
 
 Filters act on each part. What needs the whole (`count`, `last`, `find`, `save`) acts on each picture of a command that

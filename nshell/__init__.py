@@ -9,8 +9,12 @@ must not pay for anything it does not use.
                   \- daemon.py starts the daemon             \- terminal.py (prompt_toolkit, interactive sessions alone)
                      when none answers
 
-Read next: client.py (what a person runs), serve.py (the daemon's process), service.py (what answers), session.py (what
-a session is); doctor/ (what a machine lacks), places.py (where everything lives).
+    client.py, raw.py, frames.py, daemon.py, places.py   the client: standard library alone
+    serving/    the daemon's process, and the service that makes sessions     ssh/       the same for operators over SSH
+    sessions/   how a line is run, for whom, and what is kept of it           terminal/  the prompt of a person
+    lab/        hypervisors and machines on this machine                      doctor/    what a machine lacks
+
+Read next: client.py, serving/service.py, sessions/session.py.
 This module must stay free of imports: the client loads it on every command.
 """
 

@@ -12,7 +12,7 @@ def main() -> int:
     arguments = sys.argv[1:]
     program = arguments[0] if arguments else ""
     if program == "serve":
-        from nshell.serve import main as serve
+        from nshell.serving.serve import main as serve
 
         return serve(arguments[1:])
     if program == "agent":

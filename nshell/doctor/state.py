@@ -14,10 +14,10 @@ from urllib.parse import quote
 from data.errors import CommandFailed
 from data.schema.objects import Object
 from data.store.rows import decode
-from nshell import admission, settings
 from nshell.doctor.finding import Finding, missing, ok, warning
 from nshell.doctor.machine import Machine
 from nshell.places import SYSTEM_STATE, configuration_path
+from nshell.serving import admission, settings
 
 LITTLE, TOO_LITTLE = 1 << 30, 64 << 20
 """Bytes free: 1,000,000 rows of audit take 200 MB, and a large commit 50."""

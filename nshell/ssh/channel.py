@@ -19,13 +19,13 @@ import asyncssh
 
 from data.errors import CommandFailed, NshellError, SyntaxProblem
 from nshell import frames
-from nshell.batch import Batch
-from nshell.service import Service, terminal_module
-from nshell.session import Session
-from nshell.session_context import FAILED
+from nshell.serving.service import Service, terminal_module
+from nshell.serving.transport import CHUNK, Keyboard, nobody_types
+from nshell.serving.users import Caller
+from nshell.sessions.batch import Batch
+from nshell.sessions.context import FAILED
+from nshell.sessions.session import Session
 from nshell.ssh.files import UserFiles
-from nshell.transport import CHUNK, Keyboard, nobody_types
-from nshell.users import Caller
 from views.color import wants_color
 from views.render import Screen, ScreenSettings, encode, harmless
 

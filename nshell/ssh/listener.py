@@ -22,7 +22,7 @@ from data.errors import ApplyFailed
 from data.schema.accounts import Ssh
 
 if TYPE_CHECKING:
-    from nshell.service import Service
+    from nshell.serving.service import Service
     from nshell.ssh.server import SshServer
 
 log = logging.getLogger("nshell.ssh")

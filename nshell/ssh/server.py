@@ -23,14 +23,14 @@ from data.errors import NotPermitted
 from data.schema.accounts import Ssh
 from data.schema.objects import System
 from nshell import __version__
-from nshell.service import Service
+from nshell.serving.service import Service
+from nshell.serving.users import Caller
 from nshell.ssh import channel
 from nshell.ssh.authentication import Authentication, written
 from nshell.ssh.files import UserFiles
 from nshell.ssh.host_keys import host_keys
 from nshell.ssh.sftp import FileServer
 from nshell.ssh.throttle import source
-from nshell.users import Caller
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric

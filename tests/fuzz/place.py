@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 from unittest import mock
 
-import nshell.session_context
+import nshell.sessions.context
 from controller.fabric import Fabric
 from data.access import EVERYTHING, Access
 from data.candidate import Candidate
@@ -17,10 +17,10 @@ from data.configuration import Running
 from data.path import Path
 from data.schema.objects import Controller, Object
 from data.store import Revision, Store
-from nshell.candidates import UserCandidates
-from nshell.service import Service
-from nshell.session import Session
-from nshell.users import Caller
+from nshell.serving.service import Service
+from nshell.serving.users import Caller
+from nshell.sessions.candidates import UserCandidates
+from nshell.sessions.session import Session
 from tests.system.site import free_port
 from views.render import Screen, ScreenSettings
 
@@ -109,7 +109,7 @@ class Place:
         The lines are UTF-8, as every transport sees to. The user's candidate is gone afterwards.
         """
         lines = [line.encode("utf-8", "replace").decode() for line in lines]
-        with mock.patch.object(nshell.session_context, "access_for", lambda *_, **__: access):
+        with mock.patch.object(nshell.sessions.context, "access_for", lambda *_, **__: access):
             return self.loop.run_until_complete(self._run(lines, access, interactive))
 
     async def _run(self, lines: Sequence[str], access: Access, interactive: bool) -> str:

@@ -34,7 +34,7 @@ from data.schema.redaction import redacted
 from data.text.hierarchy import read_hierarchy
 from data.text.json_form import read_json
 from data.text.set_lines import read_set_lines
-from nshell.link import Link
+from nshell.serving.link import Link
 from tests.unit.shell.pretend import PretendContext
 
 HELLO = struct.pack("!BBHIHHI", 5, 0, 16, 1, 1, 8, 1 << 5)

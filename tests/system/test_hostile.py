@@ -25,7 +25,7 @@ from agent.trust import SERVER_NAME
 from nshell import frames
 from nshell.lab.authority import LabAuthority
 from nshell.lab.probing import wait_until
-from nshell.service import SESSIONS
+from nshell.serving.service import SESSIONS
 from tests.system.network import Network
 
 BASE = "enterprise acme domain prod"

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import pytest
 
 from nshell import frames
-from nshell.service import SESSIONS
+from nshell.serving.service import SESSIONS
 from tests.system.operators import GROUP, HOMELESS, as_user, shared_shell
 from tests.transcripts.shell import Shell, free_ports
 

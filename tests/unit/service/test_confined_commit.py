@@ -10,7 +10,7 @@ import pytest
 from data.access import Access
 from data.configuration import Edits
 from data.errors import CommandFailed
-from nshell.confined import ConfinedFabric, FormerTenants
+from nshell.sessions.confined import ConfinedFabric, FormerTenants
 from tests.unit.shell.pretend import PretendFabric, running
 
 TINA = Access("tina", "acme-admin", frozenset(("configure", "commit")), frozenset(("acme",)))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nshell import logs
+from nshell.serving import logs
 
 ROOT = Path(__file__).parents[3]
 FORGED = "x\n2026-01-01 00:00:00,000 level=ERROR logger=nshell.service forged\r\x1b[2J\u009b"
@@ -90,7 +90,7 @@ def test_what_a_message_says_as_name_and_value_is_a_member_in_json(speaking: Non
 
 def test_a_file_goes_on_under_its_name_when_logrotate_moved_it(tmp_path: Path) -> None:
     script = (
-        "import logging, os, sys; from nshell import logs\n"
+        "import logging, os, sys; from nshell.serving import logs\n"
         "handler = logs.set_up(sys.argv[1], '', 'info'); logging.info('one')\n"
         "os.rename(sys.argv[1], sys.argv[1] + '.1'); handler.reopen()\n"
         "logging.info('two'); print('from python', flush=True)"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nshell.notify import Supervisor
+from nshell.serving.notify import Supervisor
 
 
 @pytest.mark.parametrize("abstract", [False, True])

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from nshell.plainline import PlainLine
+from nshell.terminal.plainline import PlainLine
 
 
 class Screen:

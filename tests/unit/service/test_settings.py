@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import CommandFailed
-from nshell.settings import CHECKS, Settings, settle
+from nshell.serving.settings import CHECKS, Settings, settle
 
 ROOT = Path(__file__).parents[3]
 

@@ -10,7 +10,7 @@ from commands.lexer import lex
 from commands.parse import parse
 from commands.registry import Mode
 from data.errors import NshellError
-from nshell.pasted import Pasted
+from nshell.terminal.pasted import Pasted
 from tests.unit.shell.pretend import PretendContext
 from views.wrapping import indented
 

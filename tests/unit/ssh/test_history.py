@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nshell import history
-from nshell.history import history_of
+from nshell.terminal import history
+from nshell.terminal.history import history_of
 
 
 def lines(state: Path) -> list[str]:

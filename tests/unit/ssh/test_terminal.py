@@ -12,10 +12,10 @@ from typing import Any, cast
 import pytest
 
 from data.schema.objects import System
-from nshell import terminal
-from nshell.session import Session
-from nshell.terminal import Terminal
-from nshell.transport import Keyboard
+from nshell.serving.transport import Keyboard
+from nshell.sessions.session import Session
+from nshell.terminal import loop as terminal
+from nshell.terminal.loop import Terminal
 from views.render import Screen
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]")

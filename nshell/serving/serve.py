@@ -18,12 +18,13 @@ import signal
 import sys
 
 from data.errors import NshellError
-from nshell import __version__, admission, daemon, logs
-from nshell.candidates import UserCandidates
-from nshell.notify import Supervisor
+from nshell import __version__, daemon
 from nshell.places import configuration_path, log_path, socket_path, state_directory
-from nshell.service import Service
-from nshell.settings import CHECKS, settle
+from nshell.serving import admission, logs
+from nshell.serving.notify import Supervisor
+from nshell.serving.service import Service
+from nshell.serving.settings import CHECKS, settle
+from nshell.sessions.candidates import UserCandidates
 
 log = logging.getLogger("nshell.serve")
 

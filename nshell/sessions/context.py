@@ -24,16 +24,16 @@ from data.path import Path
 from data.steps import Steps
 from data.store.records import AuditRow
 from nshell import __version__
-from nshell.accounts import access_for, is_trusted
-from nshell.confined import facade
-from nshell.transport import Transport
+from nshell.serving.transport import Transport
+from nshell.sessions.accounts import access_for, is_trusted
+from nshell.sessions.confined import facade
 from views.render import ScreenSettings
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric, Outcome
     from data.candidate import Candidate
     from data.configuration import Configuration, Edits
-    from nshell.service import Service
+    from nshell.serving.service import Service
 
 T = TypeVar("T")
 

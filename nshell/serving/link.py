@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from data.errors import CommandFailed
 from nshell import frames
-from nshell.batch import Batch
-from nshell.transport import CHUNK, KEYS_LIMIT, Keyboard, nobody_types
+from nshell.serving.transport import CHUNK, KEYS_LIMIT, Keyboard, nobody_types
+from nshell.sessions.batch import Batch
 from views.render import Screen, ScreenSettings, encode, harmless
 
 HELLO_LIMIT = 4096

@@ -25,12 +25,12 @@ from data.candidate import Candidate
 from data.configuration import Edits
 from data.errors import ApplyFailed, CommandFailed, NotPermitted, NshellError, StoreUnavailable
 from data.store.records import FAILED, AuditRow, Revision, Scheduled
-from nshell.accounts import access_for, is_trusted
-from nshell.audit import judged
+from nshell.sessions.accounts import access_for, is_trusted
+from nshell.sessions.audit import judged
 from views.moment import clock
 
 if TYPE_CHECKING:
-    from nshell.service import Service
+    from nshell.serving.service import Service
 
 log = logging.getLogger("nshell.scheduled")
 

@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING, Any
 
 from data.configuration import Edits
 from data.errors import CommandFailed, NshellError
-from nshell import logs
-from nshell.accounts import is_trusted
-from nshell.audit import AuditLog
-from nshell.batch import Batch, run_batch
-from nshell.candidates import UserCandidates
-from nshell.exclusive import Exclusive
-from nshell.link import Link
-from nshell.scheduled import ScheduledCommits
-from nshell.session import Session
-from nshell.session_context import DONE, FAILED
+from nshell.serving import logs
+from nshell.serving.link import Link
+from nshell.serving.transport import Transport
+from nshell.serving.users import Caller, peer_of
+from nshell.sessions.accounts import is_trusted
+from nshell.sessions.audit import AuditLog
+from nshell.sessions.batch import Batch, run_batch
+from nshell.sessions.candidates import UserCandidates
+from nshell.sessions.context import DONE, FAILED
+from nshell.sessions.exclusive import Exclusive
+from nshell.sessions.scheduled import ScheduledCommits
+from nshell.sessions.session import Session
 from nshell.ssh.listener import SshListener
-from nshell.transport import Transport
-from nshell.users import Caller, peer_of
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric
@@ -271,5 +271,5 @@ class Service:
 
 
 async def terminal_module() -> Any:
-    """nshell.terminal: 200 ms of imports, once, off the loop: keepalives to switches must not wait for them."""
-    return await asyncio.to_thread(importlib.import_module, "nshell.terminal")
+    """nshell.terminal.loop: 200 ms of imports, once, off the loop: keepalives to switches must not wait for them."""
+    return await asyncio.to_thread(importlib.import_module, "nshell.terminal.loop")

@@ -16,7 +16,7 @@ from data.errors import CommandFailed
 from views.moment import clock
 
 if TYPE_CHECKING:
-    from nshell.session_context import SessionContext
+    from nshell.sessions.context import SessionContext
 
 
 class Exclusive:

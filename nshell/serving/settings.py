@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from data.errors import CommandFailed
-from nshell.logs import FORMATS, LEVELS
+from nshell.serving.logs import FORMATS, LEVELS
 
 
 def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:

@@ -21,10 +21,10 @@ from data.errors import BatchProblem, CommandFailed, NshellError, SyntaxProblem
 from data.schema.redaction import redacted
 from data.schema.verbs import VERBS
 from data.store.records import AuditRow
-from nshell.audit import judged
-from nshell.failing import failure_of
-from nshell.session import INTERRUPTED, LINE_LIMIT, Session, too_long
-from nshell.session_context import DONE, objects
+from nshell.sessions.audit import judged
+from nshell.sessions.context import DONE, objects
+from nshell.sessions.failing import failure_of
+from nshell.sessions.session import INTERRUPTED, LINE_LIMIT, Session, too_long
 from views.models import Document
 
 if TYPE_CHECKING:

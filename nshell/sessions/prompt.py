@@ -9,7 +9,7 @@ from commands.registry import Mode
 from data.schema.objects import System
 
 if TYPE_CHECKING:
-    from nshell.session import Session
+    from nshell.sessions.session import Session
 
 
 def prompt_of(session: Session) -> tuple[str, str]:

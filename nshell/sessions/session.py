@@ -22,11 +22,11 @@ from commands.registry import Mode, automaton
 from data.errors import CommandFailed, NotPermitted, NshellError, SyntaxProblem
 from data.schema.redaction import redacted
 from data.store.records import AuditRow
-from nshell.audit import judged
-from nshell.failing import failure_of
-from nshell.prompt import news_for, prompt_of
-from nshell.session_context import DONE, SessionContext
-from nshell.streaming import present
+from nshell.sessions.audit import judged
+from nshell.sessions.context import DONE, SessionContext
+from nshell.sessions.failing import failure_of
+from nshell.sessions.prompt import news_for, prompt_of
+from nshell.sessions.streaming import present
 from views.errors import render_failure
 from views.json import render_json
 from views.models import Failure

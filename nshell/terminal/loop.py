@@ -33,14 +33,14 @@ from prompt_toolkit.shortcuts import PromptSession
 from commands.complete import complete, help_lines
 from commands.lexer import lex
 from data.schema.objects import System
-from nshell.drawing import Unseen, draw_once
-from nshell.history import history_of
-from nshell.pager import Pager
-from nshell.pasted import Pasted
-from nshell.plainline import PLAIN, PlainLine
-from nshell.session import Session
-from nshell.session_context import DONE
-from nshell.transport import CHUNK, KEYS_LIMIT, Pipe
+from nshell.serving.transport import CHUNK, KEYS_LIMIT, Pipe
+from nshell.sessions.context import DONE
+from nshell.sessions.session import Session
+from nshell.terminal.drawing import Unseen, draw_once
+from nshell.terminal.history import history_of
+from nshell.terminal.pager import Pager
+from nshell.terminal.pasted import Pasted
+from nshell.terminal.plainline import PLAIN, PlainLine
 from views.picture import picture
 from views.render import Screen, ScreenSettings, encode, harmless
 

@@ -13,7 +13,7 @@ from typing import cast
 
 from commands.pipes import Output
 from commands.streams import parts
-from nshell.transport import Transport
+from nshell.serving.transport import Transport
 from views.json import render_json
 from views.models import Lines
 from views.moment import clock
