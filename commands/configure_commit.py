@@ -11,7 +11,7 @@ from commands.context import Context
 from commands.flow_words import change_line
 from commands.registry import Arguments, Mode, command
 from controller.pipeline import split_cookie
-from data.errors import MergeConflict, NshellError
+from data.errors import CommandFailed, MergeConflict, NshellError
 from views.models import Lines, Plan, PlanHypervisor, Receipt, Receipts
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from data.configuration import Edits
     from data.path import Path
 
+CONFINED = 60
+"""Minutes that a tenant's commit may wait for its confirmation; nobody but the provider can commit meanwhile."""
 KEPT = "nothing was applied; your candidate is kept"
 MINUTES = 10
 """Minutes that a commit waits for its confirmation unless they are given, as on Junos."""
@@ -114,6 +116,12 @@ async def commit(context: Context, arguments: Arguments) -> Receipts:
     candidate = await context.candidate()
     fabric = context.fabric
     confirmed = int(arguments.get("minutes") or MINUTES) if arguments.has("confirmed") else None
+    if confirmed is not None and confirmed > CONFINED and context.access.confined:
+        raise CommandFailed(
+            "commit confirmed",
+            f"class {context.access.login_class} may wait for at most {CONFINED} minutes: other tenants wait, too",
+            f"give at most {CONFINED}",
+        )
     waiting = fabric.waiting
     before = fabric.running.revision
     try:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from data.errors import Problem
 from data.path import Path
 from data.rules.registry import Check, problem, rule
-from data.schema.accounts import ClassRule
+from data.schema.accounts import Alias, ClassRule
 from data.schema.nodes import TOP, Node
+from data.schema.redaction import redacted
 from data.schema.types import BadValue
 from data.schema.words import listed
 
@@ -21,6 +22,14 @@ def paths_of_rules_are_in_the_schema(check: Check, path: Path, item: ClassRule) 
     wrong = _wrong(item.path.split())
     if item.path and wrong is not None:
         yield problem(path, "path", *wrong)
+
+
+@rule(Alias)
+def aliases_hold_no_secrets(check: Check, path: Path, item: Alias) -> Iterator[Problem]:
+    if redacted(item.command) != item.command:
+        yield problem(
+            path, "command", "it holds a secret, which everybody could read", "leave the secret to be asked for"
+        )
 
 
 def _wrong(words: list[str]) -> tuple[str, str] | None:

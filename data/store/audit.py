@@ -1,7 +1,7 @@
 """The audit table: every command, who gave it, from where, and what came of it.
 
 A command that commits is written by `Store.commit` in the transaction of its revision; any other by `add_audit`,
-without waiting for the disk. The table keeps AUDIT_ROWS rows, the newest.
+without waiting for the disk. The table keeps the newest AUDIT_ROWS rows, and those of commits.
 """
 
 from __future__ import annotations
@@ -68,4 +68,5 @@ def insert_audit(db: sqlite3.Connection, rows: Iterable[AuditRow], revision: int
             for row in map(bounded, rows)
         ),
     )
-    db.execute("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", (AUDIT_ROWS,))
+    # Rows of commits stay: a million harmless commands must not push out who changed what.
+    db.execute("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ? AND revision IS NULL", (AUDIT_ROWS,))

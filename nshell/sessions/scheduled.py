@@ -36,6 +36,8 @@ log = logging.getLogger("nshell.scheduled")
 
 LATE = 60.0
 """Seconds after its time until which a commit is still applied: the machine was busy, not away."""
+MOST = 20
+"""Scheduled commits of one user; each keeps a copy of a candidate."""
 LOOK = 30.0
 """Longest sleep in seconds: the wall clock may be set meanwhile."""
 ORIGIN = "scheduled"
@@ -79,8 +81,12 @@ class ScheduledCommits:
         return sorted(self._rows.values(), key=lambda row: (row.at, row.id))
 
     async def add(self, user: str, at: float, comment: str, candidate: Candidate) -> Scheduled:
-        """Commit what the candidate has now at this time. Raises StoreUnavailable."""
+        """Commit what the candidate has now at this time. Raises StoreUnavailable, CommandFailed when too many wait."""
         fabric = self._service.fabric
+        if sum(row.user == user for row in self._rows.values()) >= MOST:
+            raise CommandFailed(
+                "commit at", f"{MOST} commits of {user} are scheduled already", "'clear system commit' takes one back"
+            )
         row = Scheduled(0, user, at, comment, self._now(), candidate.rows())
         row = replace(row, id=await fabric.submit(fabric.store.schedule, row))
         self._rows[row.id] = row

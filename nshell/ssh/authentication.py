@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from data.schema.accounts import Ssh, User
 from data.schema.secret import LONGEST, matches
-from nshell.ssh.throttle import Throttle
+from nshell.ssh.throttle import Throttle, source
 
 if TYPE_CHECKING:
     import asyncssh
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nshell.ssh")
 
+TOGETHER = 3
+"""Passwords from one address that are tried at a time: without it many at once would all find no failure yet to wait
+for."""
 AT_ONCE = 2
 """Passwords looked at at a time, in threads of their own: each keeps the 16 MiB that scrypt took."""
 KEYS_ALONE = "keys"
@@ -36,6 +40,8 @@ class Authentication:
     def __init__(self, fabric: Fabric) -> None:
         self._fabric = fabric
         self._throttle = Throttle(asyncio.get_running_loop().time)
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._trying: Counter[str] = Counter()
         self._threads = ThreadPoolExecutor(AT_ONCE, "passwords")
 
     def user(self, name: str) -> User | None:
@@ -64,7 +70,19 @@ class Authentication:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def password(self, name: str, password: str, address: str) -> bool:
-        """Whether this is the user's password; after a while when others were wrong."""
+        """Whether this is the user's password; after a while when others were wrong, and those before it."""
+        network = source(address)
+        turns = self._turns.setdefault(network, asyncio.Semaphore(TOGETHER))
+        self._trying[network] += 1
+        try:
+            async with turns:
+                return await self._try(name, password, address)
+        finally:
+            self._trying[network] -= 1
+            if not self._trying[network]:
+                del self._trying[network], self._turns[network]
+
+    async def _try(self, name: str, password: str, address: str) -> bool:
         delay = self._throttle.delay(address, name)
         if delay:
             log.info("origin=%r waits %.0f s for earlier failures", address, delay)

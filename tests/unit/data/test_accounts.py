@@ -46,6 +46,12 @@ def test_a_tenant_that_a_class_names_is_not_deleted() -> None:
     assert "the configuration has no enterprise nobody" in said
 
 
+def test_an_alias_holds_no_password() -> None:
+    (said,) = problems('set alias p command "set user bob password Hunter2secret"')
+    assert "alias p command" in said and "secret" in said and "Hunter2" not in said
+    assert problems('set alias p command "set user bob password"') == []
+
+
 @pytest.mark.parametrize(
     "path", ["enterprise acme domain * vport", "enterprise * domain prod", "system", "login-class", "user bob alias x"]
 )

@@ -49,6 +49,15 @@ def test_the_audit_keeps_the_newest_rows(store: Store, monkeypatch: pytest.Monke
     assert [one.time for one in store.audit()] == [float(number) for number in range(15, 25)]
 
 
+def test_harmless_commands_do_not_push_out_who_committed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data.store.audit, "AUDIT_ROWS", 10)
+    store.commit(edited(Running(), "set enterprise acme").edits(), Revision(1, "ops", 5.0), audit=row(5))
+    for number in range(100, 125):
+        store.add_audit([row(number)])
+    kept = store.audit()
+    assert (kept[0].command, kept[0].revision) == ("command 5", 1) and len(kept) == 11
+
+
 def test_a_row_is_bounded_and_keeps_beginning_and_end(store: Store) -> None:
     longest = data.store.audit.LONGEST
     huge = "begin" + "x" * 1_000_000 + "end"
