@@ -15,6 +15,8 @@ from data.schema.nodes import parent_of
 from views.models import Tree
 
 CONFIGURE = Mode.CONFIGURE
+DEPTH = 20
+"""Edit levels that `exit` goes back through."""
 
 
 @command(
@@ -27,6 +29,7 @@ async def edit(context: Context, arguments: Arguments) -> None:
     path = path_of(context, arguments)
     if not context.access.sees(path):
         context.access.refuse_write(path, "edit")
+    context.entered = [*context.entered[-DEPTH:], context.level]
     context.level = path
 
 
@@ -41,15 +44,21 @@ async def up(context: Context, arguments: Arguments) -> None:
 async def top(context: Context, arguments: Arguments) -> None:
     """To the top."""
     context.level = ()
+    context.entered.clear()
 
 
-@command("exit", help="leave the edit level, then configure mode", permission="session", mode=CONFIGURE, confined=True)
+@command(
+    "exit", help="back to before the last edit, then out of configure mode", permission="session", mode=CONFIGURE,
+    confined=True,
+)  # fmt: skip
 async def exit_(context: Context, arguments: Arguments) -> None:
-    """To the top from an edit level; from the top back to operational mode, the candidate is kept."""
-    if context.level:
-        context.level = ()
+    """To where the last `edit` was typed; from the top back to operational mode, the candidate is kept."""
+    here = context.level
+    if not here:
+        await leave(context)
         return
-    await leave(context)
+    while context.level == here:
+        context.level = context.entered.pop() if context.entered else ()
 
 
 @command(

@@ -59,6 +59,8 @@ class Context(Protocol):
     interactive: bool
     mode: Mode
     level: Path
+    entered: list[Path]
+    """Levels to which `exit` goes back."""
     version: str
 
     @property

@@ -61,6 +61,7 @@ class SessionContext:
         self.since = time.time()
         self.mode = Mode.OPERATIONAL
         self.level: Path = ()
+        self.entered: list[Path] = []
         self.ended = False
         self.busy = False
         self.task = asyncio.current_task()
@@ -190,7 +191,7 @@ class SessionContext:
             service.exclusive.refuse(self, "configure")
         if self.mode is Mode.CONFIGURE:
             return []
-        self.mode, self.level = Mode.CONFIGURE, ()
+        self.mode, self.level, self.entered = Mode.CONFIGURE, (), []
         said = []
         if candidate.differs:
             changed = objects(len(candidate.edits()))
@@ -207,7 +208,7 @@ class SessionContext:
         return said
 
     def leave_configure(self) -> None:
-        self.mode, self.level = Mode.OPERATIONAL, ()
+        self.mode, self.level, self.entered = Mode.OPERATIONAL, (), []
         self.service.exclusive.release(self)
 
     def end(self) -> None:

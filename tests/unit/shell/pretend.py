@@ -64,6 +64,7 @@ class PretendContext:
     interactive: bool = False
     mode: Mode = Mode.OPERATIONAL
     level: Path = ()
+    entered: list[Path] = field(default_factory=list)
     version: str = "0"
     state_directory: str = "/nowhere"
     files: dict[str, str] = field(default_factory=dict)

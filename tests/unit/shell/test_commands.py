@@ -132,3 +132,25 @@ def test_edits_are_relative_to_the_edit_level_and_errors_keep_their_place(contex
     model = run(context, "compare | display set")
     assert isinstance(model, Lines)
     assert list(model.lines) == ["set enterprise acme domain prod vport web-2 description x"]
+
+
+async def test_exit_goes_back_to_where_edit_was_typed() -> None:
+    context = PretendContext(mode=Mode.CONFIGURE)
+
+    async def typed(line: str) -> tuple[str, ...]:
+        chosen, arguments = parse(Mode.CONFIGURE, lex(line).words, context, True)
+        await chosen.handler(context, arguments)
+        return context.level
+
+    acme = ("enterprise", "acme")
+    prod = (*acme, "domain", "prod")
+    assert await typed("edit enterprise acme") == acme
+    assert await typed("edit domain prod") == prod
+    assert await typed("edit vport web-1") == (*prod, "vport", "web-1")
+    assert await typed("exit") == prod
+    assert await typed("up") == acme
+    assert await typed("exit") == (), "not once more to where one is"
+    await typed("edit enterprise acme domain prod")
+    assert await typed("top") == ()
+    await typed("exit")
+    assert context.mode is Mode.OPERATIONAL
