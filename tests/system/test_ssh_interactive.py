@@ -125,7 +125,7 @@ def test_tab_completes_words_and_live_names_and_abbreviations_are_understood(pan
     pane.type("um", "Tab")
     pane.see("show vports enterprise umbrella")
     pane.type("", "C-u")
-    assert "Count: 2 enterprises" in pane.line("sh en | c")
+    assert "Count: 2 enterprises" in pane.line("sh en | cou")
     assert "ambiguous" in pane.line("sh d")
 
 
