@@ -14,7 +14,7 @@ from commands.flow_words import flow_text, owner_name
 from commands.lookup import named, note, require, scope
 from commands.registry import Arguments, command
 from commands.show_flows import table_number
-from commands.show_vports import chosen, state
+from commands.show_vports import chosen, states_of
 from controller.events import Event, Kind
 from controller.openflow.wire import ALL_TABLES
 from controller.pipeline import TABLE_NAMES, Feature
@@ -153,6 +153,7 @@ async def monitor_vports(context: Context, arguments: Arguments) -> Stream:
 
     def draw() -> Table:
         rows = []
+        state = states_of(fabric)
         for path, vport in chosen(context, arguments):
             where = fabric.topology.attachment(vport.uuid, vport_name(path))
             values = [rates.of((path, *key)) for key in KEYS]
@@ -162,7 +163,7 @@ async def monitor_vports(context: Context, arguments: Arguments) -> Stream:
             row = (
                 vport_name(path),
                 where.dvrs if where else None,
-                state(fabric, where),
+                state(path, where),
                 bits[0],
                 packets[0],
                 bits[1],

@@ -4,11 +4,14 @@ is told.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from commands.context import Context
 from commands.lookup import note, scope
 from commands.registry import Arguments, command
 from commands.show_dvrs import attachments
 from commands.show_policy import domain_name, gateway_of
+from controller.topology import Hypervisor
 from data.errors import NothingThere
 from data.path import Path
 from data.schema.objects import Controller, Subnet
@@ -18,24 +21,25 @@ TUNNEL = (Column("dvrs", "dVRS"), Column("tunnel", "Tunnel"))
 IN_SUBNET = "[enterprise <enterprise> [domain <domain> [subnet <subnet>]]]"
 
 
-def tunnel(context: Context, dvrs: str | None) -> str | None:
+def tunnel(hypervisors: Mapping[str, Hypervisor], dvrs: str | None) -> str | None:
     """The tunnel address of a hypervisor."""
-    hypervisor = context.fabric.topology.hypervisors.get(dvrs or "")
+    hypervisor = hypervisors.get(dvrs or "")
     return (hypervisor.tunnel_address or None) if hypervisor else None
 
 
 @command("show routes enterprise <enterprise> domain <domain>", help="the routing table of a domain", confined=True)
 async def show_routes(context: Context, arguments: Arguments) -> Table:
     """Subnets (routed at the source hypervisor) and the hosts in them with the tunnel endpoint that reaches each."""
-    running = context.fabric.running
+    fabric, running = context.fabric, context.fabric.running
+    hypervisors = fabric.topology.hypervisors
     under = scope(running, arguments)
     rows: list[tuple[Cell, ...]] = []
     hosts: dict[str, list[tuple[Cell, ...]]] = {}
-    for path, vport, where in attachments(context.fabric, under):
+    for path, vport, where in attachments(fabric, under):
         dvrs = where.dvrs if where else None
         for address in vport.address:
             hosts.setdefault(vport.subnet, []).append(
-                (f"{address}/32", "host", path[-1], vport.subnet, dvrs, tunnel(context, dvrs))
+                (f"{address}/32", "host", path[-1], vport.subnet, dvrs, tunnel(hypervisors, dvrs))
             )
     for path, subnet in running.objects(Subnet, under):
         rows.append((subnet.prefix, "subnet", f"gateway {gateway_of(subnet)}", path[-1], "every", None))
@@ -64,14 +68,15 @@ async def show_arp(context: Context, arguments: Arguments) -> Table:
 
 def addresses(context: Context, arguments: Arguments, title: str, by_mac: bool) -> Table:
     """MACs with their addresses, or addresses with their MACs."""
-    running = context.fabric.running
+    fabric, running = context.fabric, context.fabric.running
+    hypervisors = fabric.topology.hypervisors
     under = scope(running, arguments)
     only = arguments.get("subnet")
     anycast = running.settings(Controller).anycast_gateway_mac
     rows: list[tuple[Cell, ...]] = []
 
     def add(path: Path, subnet: str, mac: str, addresses: tuple[str, ...], owner: str, dvrs: str | None) -> None:
-        place = (f"{domain_name(path)}/{subnet}", owner, dvrs, tunnel(context, dvrs))
+        place = (f"{domain_name(path)}/{subnet}", owner, dvrs, tunnel(hypervisors, dvrs))
         if by_mac:
             rows.append((mac, ", ".join(addresses), *place))
         else:
@@ -87,7 +92,7 @@ def addresses(context: Context, arguments: Arguments, title: str, by_mac: bool) 
         raise NothingThere(
             f"{note(under)} subnet {only}", f"there is no subnet {only}", "'show subnets' lists what there is"
         )
-    for path, vport, where in attachments(context.fabric, under):
+    for path, vport, where in attachments(fabric, under):
         if only in (None, vport.subnet):
             add(path, vport.subnet, vport.mac, vport.address, path[-1], where.dvrs if where else None)
     first = (

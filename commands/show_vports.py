@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
 
 from commands.context import Context
 from commands.counters import DROPS, VPORT_TABLES, Counts, reachable, read
@@ -34,12 +34,22 @@ INACTIVE = "inactive"
 """State of a vport that is deactivated, or stands below something that is."""
 
 
-def state(fabric: Fabric, attachment: Attachment | None) -> str:
-    """The state in one word."""
-    if attachment is None:
-        return "unresolved"
-    hypervisor = fabric.topology.hypervisors.get(attachment.dvrs)
-    return "unresolved" if hypervisor is None else STATES.get(hypervisor.state, "away")
+State: TypeAlias = "Callable[[Path, Attachment | None], str]"
+
+
+def states_of(fabric: Fabric) -> State:
+    """What says the state of a vport in one word. The network is asked once for all of them: for somebody who is
+    confined to tenants the hypervisors are looked together from their vports.
+    """
+    hypervisors, running, acting = fabric.topology.hypervisors, fabric.running, fabric.acting
+
+    def state(path: Path, attachment: Attachment | None) -> str:
+        if acting is not running and acting.get(path) is None:
+            return INACTIVE
+        hypervisor = None if attachment is None else hypervisors.get(attachment.dvrs)
+        return "unresolved" if hypervisor is None else STATES.get(hypervisor.state, "away")
+
+    return state
 
 
 def chosen(context: Context, arguments: Arguments) -> Iterator[tuple[Path, Vport]]:
@@ -78,16 +88,21 @@ async def show_vports(context: Context, arguments: Arguments) -> Model:
         (path, vport, fabric.topology.attachment(vport.uuid, vport_name(path)))
         for path, vport in chosen(context, arguments)
     ]
+    state = states_of(fabric)
     if arguments.has("detail"):
         there = {where.dvrs for _, _, where in found if where is not None}
         counts = await read(fabric, sorted(there.intersection(reachable(fabric))), VPORT_TABLES)
-        return Several({vport_name(path): detail(fabric, path, vport, where, counts) for path, vport, where in found})
+        return Several(
+            {
+                vport_name(path): detail(fabric, path, vport, where, state(path, where), counts)
+                for path, vport, where in found
+            }
+        )
     rows = []
     states: Counter[str] = Counter()
     whose = 3 if under else 1
-    running, acting = fabric.running, fabric.acting
     for path, vport, where in found:
-        word = state(fabric, where) if acting is running or acting.get(path) is not None else INACTIVE
+        word = state(path, where)
         states[word] += 1
         place = "/".join([*(path[at] for at in range(whose, 4, 2)), vport.subnet])
         rows.append(
@@ -124,7 +139,7 @@ def counters(path: Path, counts: Counts) -> dict[str, object]:
     }
 
 
-def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None, counts: Counts) -> Document:
+def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None, state: str, counts: Counts) -> Document:
     """Every attribute of one vport, and its counters."""
     subnet = fabric.running.resolve(path, "subnet", vport.subnet)
     entries = [" ".join(user[4:]) for user in sorted(fabric.running.referrers(path))]
@@ -133,7 +148,7 @@ def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None, c
             "uuid": vport.uuid,
             "description": vport.description,
             "type": vport.type,
-            "state": state(fabric, where) if fabric.acting.get(path) is not None else INACTIVE,
+            "state": state,
             "dvrs": where.dvrs if where else None,
             "interface": where.interface if where else None,
             "port": where.ofport if where else None,

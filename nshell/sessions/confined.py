@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
-from controller.topology import Attachment, Hypervisor, Interface
+from controller.topology import Attachment, Hypervisor
 from data.access import Access
 from data.configuration import Configuration, Edits, Running
 from data.confined import Confined
 from data.difference import Changes
 from data.errors import CommandFailed
-from data.path import Path, vport_name
+from data.path import Path, vport_name, vport_path
 from data.schema.objects import Object, Vport
 from data.store import HistoryEntry
 
@@ -72,7 +72,9 @@ class ConfinedTopology:
 
     @property
     def hypervisors(self) -> Mapping[str, Hypervisor]:
-        """The hypervisors that own vports are on: name and state, not their addresses and versions."""
+        """The hypervisors that own vports are on: name and state, not their addresses and versions. Costs the own
+        vports: to be asked once for a command.
+        """
         found: dict[str, Hypervisor] = {}
         for path, vport in self._running.objects(Vport):
             where = self._topology.attachment(vport.uuid, vport_name(path))
@@ -81,11 +83,16 @@ class ConfinedTopology:
                 found[where.dvrs] = Hypervisor(known.name, "", known.state, known.since)
         return found
 
-    def claims_of(self, dvrs: str) -> Iterable[Interface]:
-        """The interfaces on a hypervisor that are own vports'."""
+    def hosts(self, dvrs: str) -> bool:
+        """Whether an own vport is on this hypervisor: costs its interfaces, not the own vports."""
         for claim in self._topology.claims_of(dvrs):
-            if self._running.by_uuid(claim.iface_id) is not None:
-                yield claim
+            path = self._running.by_uuid(claim.iface_id) or vport_path(claim.iface_id)
+            vport = None if path is None else self._running.get(path)
+            if path is not None and vport is not None:
+                where = self._topology.attachment(vport.uuid, vport_name(path))
+                if where is not None and where.dvrs == dvrs:
+                    return True
+        return False
 
 
 class ConfinedFabric:
@@ -115,7 +122,7 @@ class ConfinedFabric:
 
     async def flows(self, dvrs: str, table: int = ALL_TABLES) -> list[FlowEntry]:
         """The flows of a hypervisor that belong to something visible. Raises CommandFailed."""
-        if dvrs not in self.topology.hypervisors:
+        if not self.topology.hosts(dvrs):
             raise CommandFailed(f"dvrs {dvrs}", "there is no such hypervisor", "'show vports' tells where yours are")
         return [flow for flow in await self._fabric.flows(dvrs, table) if self.explain(flow.cookie) is not None]
 
