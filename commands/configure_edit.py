@@ -17,23 +17,23 @@ from data.schema.words import secret_left_out
 CONFIGURE = Mode.CONFIGURE
 
 
-async def change(context: Context, arguments: Arguments, verb: Callable[[Candidate, list[str]], object]) -> None:
-    """Do one verb with the words of the tail, and keep the candidate."""
+async def change(context: Context, arguments: Arguments, verb: Callable[..., object], *more: str) -> None:
+    """Do one verb of the candidate with the words of the tail and what else it takes, and keep the candidate."""
     candidate = await context.candidate()
     with places(arguments):
-        verb(candidate, words_of(arguments))
+        verb(candidate, words_of(arguments), *more, at=context.level, abbreviations=context.interactive)
     await context.save_candidate()
 
 
 @command("set <statement...>", help="make or change something", permission="configure", mode=CONFIGURE, confined=True)
 async def set_(context: Context, arguments: Arguments) -> None:
     """The words are those of the configuration, relative to the edit level. A secret that is left out is asked for."""
-    at, short = context.level, context.interactive
-    secret = secret_left_out(words_of(arguments), at=at, abbreviations=short) if context.interactive else ""
+    if not context.interactive:
+        await change(context, arguments, Candidate.set)
+        return
+    secret = secret_left_out(words_of(arguments), at=context.level, abbreviations=True)
     typed = [await asked(context, secret)] if secret else []
-    await change(
-        context, arguments, lambda candidate, words: candidate.set([*words, *typed], at=at, abbreviations=short)
-    )
+    await change(context, arguments, lambda candidate, words, **how: candidate.set([*words, *typed], **how))
 
 
 async def asked(context: Context, leaf: str) -> str:
@@ -53,8 +53,7 @@ async def asked(context: Context, leaf: str) -> str:
 )
 async def delete(context: Context, arguments: Arguments) -> None:
     """The words name an object or a leaf, relative to the edit level."""
-    at, short = context.level, context.interactive
-    await change(context, arguments, lambda candidate, words: candidate.delete(words, at=at, abbreviations=short))
+    await change(context, arguments, Candidate.delete)
 
 
 @command(
@@ -67,8 +66,7 @@ async def delete(context: Context, arguments: Arguments) -> None:
 )
 async def rename(context: Context, arguments: Arguments) -> None:
     """The same objects under another name; what names them in the same scope follows."""
-    at, short, name = context.level, context.interactive, arguments.values["name"]
-    await change(context, arguments, lambda candidate, words: candidate.rename(words, name, at=at, abbreviations=short))
+    await change(context, arguments, Candidate.rename, arguments.values["name"])
 
 
 @command(
@@ -81,8 +79,7 @@ async def rename(context: Context, arguments: Arguments) -> None:
 )
 async def copy(context: Context, arguments: Arguments) -> None:
     """New objects with the same leaves; `commit check` names those that must not be the same twice."""
-    at, short, name = context.level, context.interactive, arguments.values["name"]
-    await change(context, arguments, lambda candidate, words: candidate.copy(words, name, at=at, abbreviations=short))
+    await change(context, arguments, Candidate.copy, arguments.values["name"])
 
 
 @command(
@@ -94,10 +91,7 @@ async def copy(context: Context, arguments: Arguments) -> None:
 )
 async def annotate(context: Context, arguments: Arguments) -> None:
     """The remark stands in quotes; it is part of the configuration and does nothing."""
-    at, short, text = context.level, context.interactive, arguments.values["text"]
-    await change(
-        context, arguments, lambda candidate, words: candidate.annotate(words, text, at=at, abbreviations=short)
-    )
+    await change(context, arguments, Candidate.annotate, arguments.values["text"])
 
 
 def marked(context: Context, arguments: Arguments, inactive: bool) -> None:
@@ -118,8 +112,7 @@ def marked(context: Context, arguments: Arguments, inactive: bool) -> None:
 async def deactivate(context: Context, arguments: Arguments) -> None:
     """It and all below it; `activate` takes that back."""
     marked(context, arguments, True)
-    at, short = context.level, context.interactive
-    await change(context, arguments, lambda candidate, words: candidate.deactivate(words, at=at, abbreviations=short))
+    await change(context, arguments, Candidate.deactivate)
 
 
 @command(
@@ -132,8 +125,7 @@ async def deactivate(context: Context, arguments: Arguments) -> None:
 async def activate(context: Context, arguments: Arguments) -> None:
     """Take a `deactivate` back."""
     marked(context, arguments, False)
-    at, short = context.level, context.interactive
-    await change(context, arguments, lambda candidate, words: candidate.activate(words, at=at, abbreviations=short))
+    await change(context, arguments, Candidate.activate)
 
 
 @command(

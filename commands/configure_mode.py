@@ -69,6 +69,18 @@ async def quit_(context: Context, arguments: Arguments) -> None:
     await leave(context)
 
 
+@command(
+    "exit configuration-mode",
+    help="leave configure mode, whatever the edit level; the candidate is kept",
+    permission="configure",
+    mode=CONFIGURE,
+    confined=True,
+)
+async def exit_configuration_mode(context: Context, arguments: Arguments) -> None:
+    """As `quit`, in the words of Junos."""
+    await leave(context)
+
+
 async def leave(context: Context) -> None:
     """Leave configure mode, saying when edits stay behind."""
     if (await context.candidate()).differs:

@@ -7,7 +7,7 @@ begin with it, and go on when they read these words. Nothing of it is configurat
 from __future__ import annotations
 
 from commands.context import Context
-from commands.registry import Arguments, Mode, command
+from commands.registry import Arguments, command
 from views.models import Document, Lines
 
 SESSION = "session"
@@ -95,17 +95,3 @@ async def complete_on_space(context: Context, arguments: Arguments) -> Lines:
     """
     context.settings.plain = True
     return Lines(["Disabling complete-on-space"], {"complete_on_space": False})
-
-
-@command(
-    "exit configuration-mode",
-    help="leave configure mode, whatever the edit level; the candidate is kept",
-    permission="configure",
-    mode=Mode.CONFIGURE,
-    confined=True,
-)
-async def exit_configuration_mode(context: Context, arguments: Arguments) -> None:
-    """As `quit`."""
-    from commands.configure_mode import leave
-
-    await leave(context)

@@ -42,6 +42,12 @@ def cannot_run(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def as_root(why: str) -> None:
+    """Give a test up that needs root, where there is none."""
+    if os.geteuid() != 0:
+        cannot_run(f"{why}: needs root")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("system") is None:
         return

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from data.errors import CommandFailed
 from nshell import frames
-from nshell.serving.transport import CHUNK, KEYS_LIMIT, Keyboard, nobody_types
+from nshell.serving.transport import CHUNK, KEYS_LIMIT, Keyboard, Unattended
 from nshell.sessions.batch import Batch
 from views.render import Screen, ScreenSettings, encode, harmless
 
@@ -36,15 +36,12 @@ class Hello:
         return cls(pairs["interactive"] == "1", screen, pairs["term"], pairs["json"] == "1", pairs["keep-going"] == "1")
 
 
-class Link:
+class Link(Unattended):
     """One connected client. `pump` must run while a session wants answers or keys, which go to `keyboard`."""
-
-    interactive = False
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
-        self.json = False
         self.term = "dumb"
         self.keyboard: Keyboard | None = None
         self.settings = ScreenSettings()
@@ -151,11 +148,6 @@ class Link:
             self.send(kind, data[at : at + CHUNK])
             await self.writer.drain()
 
-    async def show(self, lines: list[str], pager: bool) -> None:
-        """A result, without a pager."""
-        if lines:
-            await self.write("\n".join(lines) + "\n")
-
     async def read_file(self, name: str) -> bytes:
         """Ask the client for a file."""
         return await self._ask(frames.READ, name, b"")
@@ -175,21 +167,6 @@ class Link:
         if answer == frames.REFUSED:
             raise CommandFailed(name, payload.decode("utf-8", "replace"), "name a file that you may use")
         return payload
-
-    async def draw(self, lines: list[str], first: bool) -> None:
-        """Pictures stand one below the other where nobody looks at a screen."""
-        await self.show(lines, False)
-
-    async def read_terminal(self, prompt: str) -> str:
-        """Nobody types into a one-shot session."""
-        raise nobody_types("load")
-
-    async def read_secret(self, prompt: str) -> str:
-        """Nobody types into a one-shot session."""
-        raise nobody_types("password")
-
-    def notice(self, text: str) -> None:
-        """A script is not told what others do."""
 
     async def close(self, code: int) -> None:
         """Say the exit code and hang up."""

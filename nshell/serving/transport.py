@@ -10,6 +10,7 @@ A Pipe carries bytes for the screen; keys and window changes go to its `keyboard
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 from data.errors import CommandFailed
@@ -72,6 +73,35 @@ class Transport(Files, Protocol):
     def notice(self, text: str) -> None:
         """Something that others did: a person reads it above the prompt at once; a script is not told."""
         ...
+
+
+class Unattended(ABC):
+    """What transports have in common at whose other end nobody sits: commands sent along, and batches."""
+
+    interactive = False
+    json = False
+
+    @abstractmethod
+    async def write(self, text: str) -> None:
+        """Standard output."""
+
+    async def show(self, lines: list[str], pager: bool) -> None:
+        """A result, without a pager."""
+        if lines:
+            await self.write("\n".join(lines) + "\n")
+
+    async def draw(self, lines: list[str], first: bool) -> None:
+        """Pictures stand one below the other where nobody looks at a screen."""
+        await self.show(lines, False)
+
+    async def read_terminal(self, prompt: str) -> str:
+        raise nobody_types("load")
+
+    async def read_secret(self, prompt: str) -> str:
+        raise nobody_types("password")
+
+    def notice(self, text: str) -> None:  # noqa: B027 - on purpose it does nothing
+        """A script is not told what others do."""
 
 
 class Keyboard(Protocol):

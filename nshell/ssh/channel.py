@@ -20,7 +20,7 @@ import asyncssh
 from data.errors import CommandFailed, NshellError, SyntaxProblem
 from nshell import frames
 from nshell.serving.service import Service, terminal_module
-from nshell.serving.transport import CHUNK, Keyboard, nobody_types
+from nshell.serving.transport import CHUNK, Keyboard, Unattended
 from nshell.serving.users import Caller
 from nshell.sessions.batch import Batch
 from nshell.sessions.context import FAILED
@@ -101,11 +101,8 @@ class Streams:
             raise ConnectionResetError("the client is gone")
 
 
-class Exec(Streams):
+class Exec(Streams, Unattended):
     """The transport of commands that were sent along, and of batches; with a pty (`ssh -t`) ctrl-c stops them."""
-
-    interactive = False
-    json = False
 
     async def write(self, text: str) -> None:
         await self._write(self._stdout, text)
@@ -123,22 +120,6 @@ class Exec(Streams):
             stream.write(data[at : at + CHUNK])
             await self.drain()
 
-    async def show(self, lines: list[str], pager: bool) -> None:
-        if lines:
-            await self.write("\n".join(lines) + "\n")
-
-    async def draw(self, lines: list[str], first: bool) -> None:
-        await self.show(lines, False)
-
-    async def read_terminal(self, prompt: str) -> str:
-        raise nobody_types("load")
-
-    async def read_secret(self, prompt: str) -> str:
-        raise nobody_types("password")
-
-    def notice(self, text: str) -> None:
-        """A script is not told what others do."""
-
     async def gone(self) -> None:
         """Ends when nobody is there any more, or ctrl-c is pressed on its pty."""
         if self.term:
@@ -151,16 +132,7 @@ class Exec(Streams):
 class Pty(Streams):
     """The pipe to a terminal at the other end."""
 
-    def __init__(
-        self,
-        wire: Wire,
-        stdin: asyncssh.SSHReader[bytes],
-        stdout: asyncssh.SSHWriter[bytes],
-        stderr: asyncssh.SSHWriter[bytes],
-        files: UserFiles,
-    ) -> None:
-        super().__init__(wire, stdin, stdout, stderr, files)
-        self.keyboard: Keyboard | None = None
+    keyboard: Keyboard | None = None
 
     async def pump(self) -> None:
         """Hand keys and window changes on until nobody is there any more."""

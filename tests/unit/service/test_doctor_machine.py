@@ -17,6 +17,7 @@ from nshell.doctor.checks import examine
 from nshell.doctor.finding import Check
 from nshell.doctor.machine import Machine
 from nshell.places import SYSTEM_STATE
+from tests.conftest import as_root
 from tests.unit.service import broken
 from tests.unit.service.broken import GOOD_ENVIRONMENT, MadeUp
 
@@ -70,8 +71,8 @@ def test_the_group_is_well_when_it_has_members(monkeypatch: pytest.MonkeyPatch) 
     assert found is not None and (found.state, found.found) == ("ok", "nshell: anna, bo")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
 def test_files_of_another_user_in_the_state_directory_are_found(tmp_path: Path) -> None:
+    as_root("gives files to other users")
     place = tmp_path / "state"
     Store.open(place).close()
     os.chown(place / "nshell.db", 65534, 65534)

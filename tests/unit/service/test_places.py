@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nshell import daemon, places
+from tests.conftest import as_root
 
 ROOT = Path(__file__).parents[3]
 
@@ -66,8 +67,8 @@ def test_a_member_of_the_group_hears_that_the_service_is_down(somebody: Path) ->
         daemon.start(places.SYSTEM_STATE, lambda state: None)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="gives a directory to another user")
 def test_root_writes_nothing_into_another_user_s_state_directory(tmp_path: Path) -> None:
+    as_root("gives a directory to another user")
     state = tmp_path / "state"
     state.mkdir(0o700)
     os.chown(state, 65534, 65534)
