@@ -7,61 +7,19 @@ RATE a second of each hypervisor become events, the rest are counted: a port sca
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from controller.events import Kind
 from controller.network import Network
+from controller.packets.frame import parse, summary
 from controller.pipeline import Owner, split_cookie
 from data.path import Path
 from data.schema.objects import Entry
 
-__all__ = ["RATE", "Packet", "PolicyLog", "parse"]
+__all__ = ["RATE", "PolicyLog"]
 
 RATE = 50  # events a second and hypervisor
-_IPV4, _VLAN = 0x0800, 0x8100
-_WITH_PORTS = {6: "tcp", 17: "udp", 132: "sctp"}
-_ICMP = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """The 5-tuple of an IPv4 packet; for ICMP `source_port` is the type and `destination_port` the code."""
-
-    source: str
-    destination: str
-    protocol: str
-    source_port: int | None
-    destination_port: int | None
-
-    def __str__(self) -> str:
-        if self.protocol == "icmp":
-            kind = "" if self.source_port is None else f" type {self.source_port} code {self.destination_port}"
-            return f"{self.source} -> {self.destination} icmp{kind}"
-        if self.source_port is None:
-            return f"{self.source} -> {self.destination} protocol {self.protocol}"
-        return f"{self.source}:{self.source_port} -> {self.destination}:{self.destination_port} {self.protocol}"
-
-
-def parse(frame: bytes) -> Packet | None:
-    """The 5-tuple of an Ethernet frame that may be cut off; None when it is not IPv4 (RFC 791, RFC 9293)."""
-    at = 14
-    if len(frame) >= 18 and int.from_bytes(frame[12:14], "big") == _VLAN:
-        at = 18
-    if len(frame) < at + 20 or int.from_bytes(frame[at - 2 : at], "big") != _IPV4:
-        return None
-    number = frame[at + 9]
-    source, destination = (str(ipaddress.IPv4Address(frame[at + n : at + n + 4])) for n in (12, 16))
-    above = at + (frame[at] & 0x0F) * 4
-    first_fragment = int.from_bytes(frame[at + 6 : at + 8], "big") & 0x1FFF == 0
-    if number in _WITH_PORTS and first_fragment and len(frame) >= above + 4:
-        ports = (int.from_bytes(frame[above + n : above + n + 2], "big") for n in (0, 2))
-        return Packet(source, destination, _WITH_PORTS[number], *ports)
-    if number == _ICMP and first_fragment and len(frame) >= above + 2:
-        return Packet(source, destination, "icmp", frame[above], frame[above + 1])
-    return Packet(source, destination, _WITH_PORTS.get(number, "icmp" if number == _ICMP else str(number)), None, None)
 
 
 class PolicyLog:
@@ -79,14 +37,15 @@ class PolicyLog:
         path = None if uuid is None else self._network.running.by_uuid(uuid)
         entry = None if path is None else self._network.running.get(path)
         packet = parse(frame)
-        if path is None or not isinstance(entry, Entry) or packet is None or not self._may(dvrs):
+        words = None if packet is None else summary(packet)
+        if path is None or not isinstance(entry, Entry) or packet is None or words is None or not self._may(dvrs):
             return
         verdict = "allowed" if entry.action == "allow" else "denied"
-        source, target = (self._vport(path[:4], address) for address in (packet.source, packet.destination))
+        source, target = (self._vport(path[:4], str(address)) for address in (packet.source, packet.destination))
         side = "ingress" if path[4] == "ingress-policy" else "egress"
         vport = source if side == "ingress" else target
         rule = f"{side} {path[5]}/{path[7]} of {path[1]}/{path[3]}"
-        self._network.events.add(Kind.POLICY, f"{verdict} by {rule} on {dvrs}, vport {vport or 'unknown'}: {packet}")
+        self._network.events.add(Kind.POLICY, f"{verdict} by {rule} on {dvrs}, vport {vport or 'unknown'}: {words}")
 
     def _vport(self, domain: Path, address: str) -> str | None:
         path = self._network.running.holder("vport", "address", domain, address)

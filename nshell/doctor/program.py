@@ -14,6 +14,7 @@ OLDEST_PYTHON = (3, 11)
 PACKAGES = {
     "asyncssh": "asyncssh",
     "cryptography": "cryptography",
+    "dns": "dnspython",
     "msgspec": "msgspec",
     "prompt_toolkit": "prompt-toolkit",
     "sqlite_utils": "sqlite-utils",

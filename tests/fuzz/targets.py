@@ -23,7 +23,7 @@ from controller.agentlink import Broken
 from controller.agentlink import Link as AgentLink
 from controller.agents import AgentServer
 from controller.events import Events
-from controller.openflow import readback, wire
+from controller.openflow import meters, readback, wire
 from controller.openflow.connection import Switch
 from controller.openflow.errors import OpenFlowError
 from controller.ovsdb.connection import BUFFER_LIMIT, Hypervisor
@@ -35,6 +35,7 @@ from data.text.hierarchy import read_hierarchy
 from data.text.json_form import read_json
 from data.text.set_lines import read_set_lines
 from nshell.serving.link import Link
+from tests.fuzz import packets
 from tests.unit.shell.pretend import PretendContext
 
 HELLO = struct.pack("!BBHIHHI", 5, 0, 16, 1, 1, 8, 1 << 5)
@@ -142,11 +143,11 @@ async def openflow(data: bytes) -> None:
         switch.data_received(wire.message(wire.FEATURES_REPLY, xid, struct.pack("!QIBB2xII", 7, 0, 254, 0, 0, 0)))
         assert switch.connected
     if stage and stage[0] % 3 == 2:
-        for ask in (switch.flows(), switch.flow_count(), switch.software(), switch.barrier()):
+        for ask in (switch.flows(), switch.flow_count(), switch.software(), switch.meters(), switch.barrier()):
             asked.append(asyncio.ensure_future(ask))
             await asyncio.sleep(0)
-        xids = [int.from_bytes(line.sent[at + 4 : at + 8], "big") for at in starts(line.sent)][-4:]
-        kinds = (readback.FLOW, readback.AGGREGATE, readback.DESCRIPTION)
+        xids = [int.from_bytes(line.sent[at + 4 : at + 8], "big") for at in starts(line.sent)][-5:]
+        kinds = (readback.FLOW, readback.AGGREGATE, readback.DESCRIPTION, meters.CONFIG)
         for kind, number in zip(kinds, xids, strict=False):
             if data:
                 size, data = data[0], data[1:]
@@ -312,6 +313,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "agent": running(agent),
     "agent-lines": running(agent_lines),
     "frames": running(frames),
+    **packets.TARGETS,
 }
 """By name: a function that must return for any bytes."""
 
@@ -325,6 +327,8 @@ SEEDS: dict[str, list[bytes]] = {
         b"\0" + HELLO,
         b"\1" + wire.message(wire.ERROR, 3, struct.pack("!HH", 1, 5) + HELLO),
         b"\1" + wire.message(wire.PACKET_IN, 3, bytes(40)) + wire.message(wire.MULTIPART_REPLY, 9, struct.pack("!HH4x", 16, 0) + bytes(40)),
+        b"\1" + wire.message(wire.PACKET_IN, 3, struct.pack("!IHBBQHHHBBIHBBI", 0, 60, 1, 3, 7, 1, 20, 0x8000, 0, 4, 1, 1, 6, 4, 9) + bytes(6)),
+        b"\2\0\x18" + bytes(24) + b"\0\x18" + struct.pack("!HHIHHII4x", 24, 5, 9, 1, 16, 1000, 100),
         b"\2\x38" + struct.pack("!HBxIIHHHHH2xQQQHH4x", 56, 3, 9, 0, 7, 0, 0, 0, 0, 1, 2, 3, 1, 4) + b"\x18" + bytes(24) + b"\0",
     ],
     "ovsdb": [
@@ -335,6 +339,7 @@ SEEDS: dict[str, list[bytes]] = {
     ],
     "agent": [b'\0{"jsonrpc":"2.0","id":1,"method":"hello","params":{"system_id":"hv1","version":"1"}}\n', b'\1{"id":7,"result":1}\n'],
     "agent-lines": [b'{"id":1,"error":{"message":"x"}}\n{"method":"ping"}\n'],
+    **packets.SEEDS,
     "frames": [b"\1C\0\0\0\x04showB\0\0\0\x09f\0set\nxyZ\0\0\0\0", b"\3W\0\0\0\x04\0\x50\0\x18D\0\0\0\1x"],
 }  # fmt: skip
 """Valid beginnings from which mutations start."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import struct
 
 from controller.events import Kind
+from controller.packets.frame import parse, summary
 from controller.pipeline import Feature, Owner, cookie
-from controller.policylog import RATE, PolicyLog, parse
-from data.schema.objects import Entry, IngressPolicy
-from tests.unit.controller.model import PROD, Model, uuid
+from controller.policylog import RATE, PolicyLog
+from data.addresses import address
+from data.schema.objects import Entry, IngressPolicy, Vport
+from tests.unit.controller.model import PROD, Model, uuid, vport_path
 
 
 def frame(protocol: int, ports: bytes, tagged: bool = False, fragment: int = 0) -> bytes:
@@ -18,16 +20,26 @@ def frame(protocol: int, ports: bytes, tagged: bool = False, fragment: int = 0) 
     return bytes(12) + tag + b"\x08\x00" + ip + ports
 
 
+def frame6(source: str, target: str, ports: bytes) -> bytes:
+    ends = address(source).packed + address(target).packed
+    return bytes(12) + b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, 40, 6, 64) + ends + ports
+
+
 def test_the_5_tuple_of_a_frame_is_read_also_when_it_is_tagged_cut_off_or_a_fragment() -> None:
+    def words(raw: bytes) -> str | None:
+        found = parse(raw)
+        return None if found is None else summary(found)
+
     ports = struct.pack("!HH", 4000, 5432)
-    assert str(parse(frame(6, ports))) == "10.1.1.2:4000 -> 10.1.1.3:5432 tcp"
-    assert str(parse(frame(17, ports, tagged=True))) == "10.1.1.2:4000 -> 10.1.1.3:5432 udp"
-    assert str(parse(frame(1, b"\x08\x00"))) == "10.1.1.2 -> 10.1.1.3 icmp type 8 code 0"
-    assert str(parse(frame(6, b"\x01"))) == "10.1.1.2 -> 10.1.1.3 protocol tcp"
-    assert str(parse(frame(6, ports, fragment=7))) == "10.1.1.2 -> 10.1.1.3 protocol tcp"
-    assert str(parse(frame(47, ports))) == "10.1.1.2 -> 10.1.1.3 protocol 47"
-    assert parse(frame(6, b"")[:30]) is None
-    assert parse(b"") is None
+    assert words(frame(6, ports)) == "10.1.1.2:4000 -> 10.1.1.3:5432 tcp"
+    assert words(frame(17, ports, tagged=True)) == "10.1.1.2:4000 -> 10.1.1.3:5432 udp"
+    assert words(frame(1, b"\x08\x00")) == "10.1.1.2 -> 10.1.1.3 icmp type 8 code 0"
+    assert words(frame(1, b"")) == "10.1.1.2 -> 10.1.1.3 icmp"
+    assert words(frame(6, b"\x01")) == "10.1.1.2 -> 10.1.1.3 protocol tcp"
+    assert words(frame(6, ports, fragment=7)) == "10.1.1.2 -> 10.1.1.3 protocol tcp"
+    assert words(frame(47, ports)) == "10.1.1.2 -> 10.1.1.3 protocol 47"
+    assert words(frame(6, b"")[:30]) is None
+    assert words(b"") is None
 
 
 def model() -> Model:
@@ -44,6 +56,17 @@ async def test_a_logged_packet_names_the_entry_the_vport_and_the_5_tuple() -> No
     PolicyLog(bench.network).packet("hv1", cookie(Owner.ENTRY, Feature.RULE, 77), frame(6, struct.pack("!HH", 4, 22)))
     assert bench.told(Kind.POLICY) == [
         "denied by ingress base/10 of acme/prod on hv1, vport vm-2: 10.1.1.2:4 -> 10.1.1.3:22 tcp"
+    ]
+
+
+async def test_a_logged_ipv6_packet_names_the_vport_with_its_address_too() -> None:
+    bench = model()
+    both = Vport(uuid=uuid(1002), subnet="web1", mac="02:00:0a:01:01:02", address=("10.1.1.2", "2001:db8::2"))
+    bench.network.running.apply({vport_path(2): both}, 3)
+    packet = frame6("2001:db8::2", "2001:db8::3", struct.pack("!HH", 4, 22))
+    PolicyLog(bench.network).packet("hv1", cookie(Owner.ENTRY, Feature.RULE, 77), packet)
+    assert bench.told(Kind.POLICY) == [
+        "denied by ingress base/10 of acme/prod on hv1, vport vm-2: [2001:db8::2]:4 -> [2001:db8::3]:22 tcp"
     ]
 
 
