@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from controller.openflow import packed
-from controller.openflow.text import Names, actions_text, match_text
+from controller.openflow import messages, packed
+from controller.openflow.text import Names, actions_text, match_text, meter_text
 from controller.pipeline import TABLE_NAMES, Owner, Register, split_cookie
 from data.path import Path
 
@@ -49,8 +49,11 @@ def flow_text(priority: int, match: bytes, instructions: bytes) -> str:
 
 
 def change_line(message: bytes, explain: Callable[[int], Path | None]) -> str:
-    """One flow-mod as one line: '+ egress_acl  priority=...,tcp actions=...  # egress-policy acme/prod/db/20'."""
-    gone = packed.is_delete(message)
+    """One flow-mod as one line: '+ egress_acl  priority=...,tcp actions=...  # egress-policy acme/prod/db/20'; one
+    meter-mod: '+ meters  meter=8 kbps ...'."""
+    gone = messages.is_delete(message)
+    if messages.table_of(message) == messages.METERS:
+        return f"{'-' if gone else '+'} {'meters'.ljust(TABLE_WIDTH)} {meter_text(message).removeprefix('delete ')}"
     table = TABLE_NAMES.get(packed.table_of(message), str(packed.table_of(message)))
     text = match_text(packed.priority_of(message), packed.flow_key(message)[3:], NAMES)
     if not gone:

@@ -1,8 +1,9 @@
 """Making a switch equal to the committed configuration by sending only what differs.
 
 On every (re)connect the flows are read back and compared with a fresh compile by key (table, priority, match), cookie
-and instruction bytes; Open vSwitch returns them byte for byte as they were sent. Nothing is flushed: a controller that
-was restarted, or away, sends nothing to a switch that still has the right flows, and traffic does not notice.
+and instruction bytes, and so are the meters; Open vSwitch returns them byte for byte as they were sent. Nothing is
+flushed: a controller that was restarted, or away, sends nothing to a switch that still has the right flows, and traffic
+does not notice.
 
     read back ──> [turn: compile, start noting what commits owe] ──> compare, one bundle ──> [turn: pay, ready]
 
@@ -18,6 +19,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.channel import Channel
+from controller.openflow.messages import METERS, as_delete, as_replacement, key
 from controller.openflow.packed import as_delete_strict, cookie, instructions
 from controller.openflow.readback import FlowEntry
 from controller.pace import spread
@@ -30,18 +32,18 @@ ATTEMPTS = 3  # reads of a ready switch that a commit may spoil before the turn 
 
 _TOGETHER = 64  # flows between two looks at the clock, about 100 µs
 
-Contents = Mapping[bytes, bytes]  # flow key -> flow-mod
+Contents = Mapping[bytes, bytes]  # key -> flow-mod or meter-mod, an ADD
 Compile = Callable[[str], Awaitable[Contents]]  # hypervisor -> everything that it must hold
 
 
 @dataclass(slots=True)
 class Difference:
-    """What has to be sent to make a switch right: flow-mods, removals last."""
+    """What has to be sent to make a switch right: flow-mods and meter-mods, removals last."""
 
     messages: list[bytes] = field(default_factory=list)
-    missing: int = 0  # flows it did not have
-    wrong: int = 0  # flows with another cookie or other instructions
-    alien: int = 0  # flows that it should not have
+    missing: int = 0  # flows and meters it did not have
+    wrong: int = 0  # flows with another cookie or other instructions, meters with another rate
+    alien: int = 0  # flows and meters that it should not have
     equal: int = 0
 
     def __bool__(self) -> bool:
@@ -62,18 +64,22 @@ class Reconciled:
     difference: Difference
 
 
-def compare(held: Iterable[FlowEntry], desired: Contents) -> Steps[Difference]:
-    """What makes `held` equal to `desired`. O(both)."""
+def compare(held: Iterable[FlowEntry], desired: Contents, meters: Iterable[bytes] = ()) -> Steps[Difference]:
+    """What makes a switch that holds these flows and meters (their ADDs) equal to `desired`. O(both)."""
     has: dict[bytes, FlowEntry] = {}
+    limits = {key(meter): meter for meter in meters}
     for number, entry in enumerate(held):
         has[entry.key] = entry
         if number % _TOGETHER == 0:
             yield
     found = Difference()
-    for number, (key, message) in enumerate(desired.items()):
+    for number, (at, message) in enumerate(desired.items()):
         if number % _TOGETHER == 0:
             yield
-        there = has.pop(key, None)
+        if at[0] == METERS:
+            _compare_meter(found, limits.pop(at, None), message)
+            continue
+        there = has.pop(at, None)
         if there is None:
             found.missing += 1
         elif there.instructions == instructions(message) and there.cookie == cookie(message):
@@ -82,26 +88,38 @@ def compare(held: Iterable[FlowEntry], desired: Contents) -> Steps[Difference]:
         else:
             found.wrong += 1
         found.messages.append(message)
-    found.alien = len(has)
+    found.alien = len(has) + len(limits)
     found.messages.extend(as_delete_strict(entry.flow_mod()) for entry in has.values())
+    found.messages.extend(as_delete(meter) for meter in limits.values())
     return found
+
+
+def _compare_meter(found: Difference, there: bytes | None, message: bytes) -> None:
+    if there == message:
+        found.equal += 1
+    elif there is None:
+        found.missing += 1
+        found.messages.append(message)
+    else:
+        found.wrong += 1
+        found.messages.append(as_replacement(message))
 
 
 async def reconcile(channel: Channel, compile_all: Compile, turn: asyncio.Lock) -> Reconciled:
     """Reads a newly connected switch back, sends the difference and what commits owe, and makes the channel ready.
 
-    Raises BundleRefused or SwitchGone; the channel is then not ready. Raises LookupError when the channel got another
+    Raises RequestRefused or SwitchGone; the channel is then not ready. Raises LookupError when the channel got another
     connection meanwhile.
     """
     started = time.perf_counter()
     switch = channel.switch
     if switch is None:
         raise LookupError(channel.name)
-    held = await switch.flows()
+    held, meters = await switch.flows(), await switch.meters()
     async with turn:
         channel.owed = []
         desired = await compile_all(channel.name)
-    difference = await spread(compare(held, desired))
+    difference = await spread(compare(held, desired, meters))
     _same(channel, switch)
     await channel.push(difference.messages)
     async with turn:
@@ -111,7 +129,7 @@ async def reconcile(channel: Channel, compile_all: Compile, turn: asyncio.Lock) 
         _same(channel, switch)
         channel.ready = True
     return Reconciled(
-        flows=len(desired),
+        flows=sum(at[0] != METERS for at in desired),
         added=difference.missing + difference.wrong,
         removed=difference.alien,
         milliseconds=(time.perf_counter() - started) * 1000,
@@ -124,8 +142,9 @@ async def repair(
 ) -> Difference | None:
     """Compares a ready switch, or some of its tables, and sends what differs; None when it is not ready (any more).
 
-    The switch is read outside the turn; a read during which we changed flows ourselves is thrown away.
-    Raises BundleRefused or SwitchGone.
+    Meters are always compared: who removes a meter removes the flows that use it, and only of these there is word. The
+    switch is read outside the turn; a read during which we changed flows ourselves is thrown away.
+    Raises RequestRefused or SwitchGone.
     """
     for attempt in range(ATTEMPTS):
         before = channel.pushes
@@ -133,19 +152,20 @@ async def repair(
         if switch is None or not channel.ready:
             return None
         held: Sequence[FlowEntry] = await switch.flows() if attempt < ATTEMPTS - 1 else ()
+        meters: Sequence[bytes] = await switch.meters() if attempt < ATTEMPTS - 1 else ()
         async with turn:
             if channel.switch is not switch or not channel.ready:
                 return None
             if attempt == ATTEMPTS - 1:
                 with patience(switch):
-                    held = await switch.flows()
+                    held, meters = await switch.flows(), await switch.meters()
             elif channel.pushes != before:
                 continue
             desired = await compile_all(channel.name)
             if tables is not None:
                 held = [entry for entry in held if entry.table in tables]
-                desired = {key: message for key, message in desired.items() if key[0] in tables}
-            difference = await spread(compare(held, desired))
+                desired = {at: message for at, message in desired.items() if at[0] in tables or at[0] == METERS}
+            difference = await spread(compare(held, desired, meters))
             await channel.push(difference.messages)
             return difference
     return None

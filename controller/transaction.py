@@ -49,7 +49,7 @@ class Kept(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One hypervisor's part of a change: ordered flow-mods, and how many add and remove.
+    """One hypervisor's part of a change: ordered flow-mods and meter-mods, and how many add and remove.
 
     One that the change itself `admits` cannot be ready before it, and is not missed by a strict commit.
     """

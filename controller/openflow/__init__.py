@@ -10,10 +10,13 @@ Read next, in this order::
     match.py       match elements          \\
     actions.py     action elements          > what the compiler writes flows with
     packed.py      Template, flow(), keys  /
-    text.py        a flow as one line for people
+    meters.py      rate limits that flows name
+    messages.py    flow-mods and meter-mods alike: key, removal, phase of a change
+    text.py        a flow or meter as one line for people; action_text.py, field_text.py
     errors.py      error messages as text, the exceptions of this package
     hello.py       which version to speak
-    connection.py  Switch: one connection, requests and events
+    connection.py  Switch: one connection, requests and events; requests.py, probing.py
+    packets.py     what a flow sent to the controller, what the controller sends out
     bundle.py      Bundle: all or nothing
     readback.py    flows and monitor events by walking headers
     server.py      OpenFlowServer: listener, limits, handshake

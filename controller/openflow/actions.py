@@ -11,7 +11,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from controller.openflow import wire
-from controller.openflow.wire import FIELDS, Part, Value, part
+from controller.openflow.wire import FIELDS, Field, Part, Value, part
+from data.addresses import Ip
+
+# What a multipath action hashes, and how it chooses.
+SYMMETRIC_L3L4_UDP, NW_SRC, NW_DST, MODULO_N = wire.SYMMETRIC_L3L4_UDP, wire.NW_SRC, wire.NW_DST, wire.MODULO_N
+
+Address = Ip | Value
 
 
 class Action(NamedTuple):
@@ -51,6 +57,13 @@ def in_port() -> Action:
     return output(wire.PORT_IN_PORT)
 
 
+def load_in_port(port: Value = 0) -> Action:
+    """Make the packet seem to have come in by another port: with 0, by none, it may be sent back by ``output``
+    to the port it came from.
+    """
+    return load("in_port", 0, 32, port)
+
+
 def controller(max_len: int = 0xFFFF) -> Action:
     """Send to the controller as a packet-in: ``max_len`` bytes of it, 0xffff the whole packet."""
     return Action((struct.pack("!HHIH6x", wire.OUTPUT, 16, wire.PORT_CONTROLLER, max_len),))
@@ -70,9 +83,10 @@ def group(number: Value) -> Action:
 def set_field(name: str, value: Value) -> Action:
     """Set a whole field of wire.FIELDS. The TTL has its own action (set_ttl). Raises KeyError, ValueError."""
     spec = FIELDS[name]
-    length = 8 + spec.width
+    oxm = spec.oxm()
+    length = 4 + len(oxm) + spec.width
     padding = -length % 8
-    header = struct.pack("!HH", wire.SET_FIELD, length + padding) + spec.oxm()
+    header = struct.pack("!HH", wire.SET_FIELD, length + padding) + oxm
     return Action((header, part(value, spec.width), bytes(padding)))
 
 
@@ -98,6 +112,21 @@ def move(source: str, target: str, bits: int | None = None, source_first: int = 
     return _nicira(wire.NX_REG_MOVE, shape, FIELDS[source].nxm_header, FIELDS[target].nxm_header)
 
 
+def set_dscp(value: Value) -> Action:
+    """Set the differentiated services code point, 0 to 63."""
+    return set_field("ip_dscp", value)
+
+
+def push_vlan() -> Action:
+    """Put an 802.1Q tag before all others; ``set_field("vlan_vid", 0x1000 | VLAN)`` then says which."""
+    return Action((struct.pack("!HHH2x", wire.PUSH_VLAN, 8, wire.ETH_VLAN),))
+
+
+def pop_vlan() -> Action:
+    """Take the outer 802.1Q tag away; the flow must match one."""
+    return Action((struct.pack("!HH4x", wire.POP_VLAN, 8),))
+
+
 def set_ttl(value: Value) -> Action:
     """Set the IP time to live."""
     return Action((struct.pack("!HH", wire.SET_NW_TTL, 8), part(value, 1), bytes(3)))
@@ -113,25 +142,98 @@ def resubmit(table: Value) -> Action:
     return _nicira(wire.NX_RESUBMIT_TABLE, struct.pack("!H", wire.IN_PORT_16), part(table, 1), bytes(3))
 
 
+def multipath(fields: int, basis: int, algorithm: int, n: int, register: int, first: int = 0, bits: int = 32) -> Action:
+    """Hash ``fields`` of the packet (SYMMETRIC_L3L4_UDP, NW_SRC, NW_DST) with ``basis`` into a number below ``n``, and
+    write it into ``bits`` bits of a register from bit ``first`` on (NXAST_MULTIPATH).
+
+    Packets of one connection get one number. ``algorithm`` is MODULO_N (or HASH_THRESHOLD, HRW of wire.py). Raises
+    ValueError when the number does not fit the bits.
+    """
+    if not 1 <= n <= min(1 << bits, 0x10000):
+        raise ValueError(f"{n} links do not fit {bits} bits")
+    shape = struct.pack("!HH2xHHI2x", fields, basis, algorithm, n - 1, 0)
+    return _nicira(wire.NX_MULTIPATH, shape, _range(first, bits), FIELDS[f"reg{register}"].nxm_header)
+
+
+def clone(nested: Sequence[Action]) -> Action:
+    """Do ``nested`` to a copy of the packet; the packet itself goes on as it was (NXAST_CLONE)."""
+    return _nicira(wire.NX_CLONE, bytes(6), *(piece for action in nested for piece in action.parts))
+
+
+def nat(
+    *,
+    src: tuple[Address, Address] | None = None,
+    dst: tuple[Address, Address] | None = None,
+    ports: tuple[Value, Value] | None = None,
+    version: int = 4,
+) -> Action:
+    """Address translation within ``ct(nested=[nat(...)])`` (NXAST_NAT): of new connections that are committed, the
+    source or destination becomes one of (first, last), and the port one of ``ports``.
+
+    Without arguments: translates packets of connections that have been translated before, in both directions.
+    Addresses are Ip, text or bytes, which say their family; an int or a Field is one of IP ``version``. Raises
+    ValueError for both directions at once and for ports without an address.
+    """
+    if src is not None and dst is not None:
+        raise ValueError("a NAT action changes the source or the destination, not both")
+    if src is None and dst is None:
+        if ports is not None:
+            raise ValueError("a NAT action with ports needs an address")
+        return _nicira(wire.NX_NAT, bytes(6))
+    first, last = (_address(value, version) for value in (src or dst or ()))
+    if wire.size([first]) != wire.size([last]):
+        raise ValueError("a NAT range from one address family to another")
+    present = wire.NAT_IPV4_MIN if wire.size([first]) == 4 else wire.NAT_IPV6_MIN
+    values = [first]
+    if not _same(first, last):  # the highest bit follows the lowest
+        present |= present << 1
+        values.append(last)
+    if ports is not None:
+        low, high = (part(value, 2) for value in ports)
+        present |= wire.NAT_PORT_MIN
+        values.append(low)
+        if not _same(low, high):
+            present |= wire.NAT_PORT_MAX
+            values.append(high)
+    flags = wire.NAT_SRC if src is not None else wire.NAT_DST
+    return _nicira(wire.NX_NAT, struct.pack("!2xHH", flags, present), *values)
+
+
+def _same(low: Part, high: Part) -> bool:
+    if isinstance(low, bytes) or isinstance(high, bytes):
+        return low == high
+    return low.field.name == high.field.name
+
+
+def _address(value: Address, version: int) -> Part:
+    if isinstance(value, Ip):
+        return value.packed
+    if isinstance(value, bytes) or (isinstance(value, str) and ":" in value):
+        return part(value, 16 if isinstance(value, str) else len(value))
+    width = 16 if version == 6 or (isinstance(value, Field) and value.width == 16) else 4
+    return part(value, 4 if isinstance(value, str) else width)
+
+
 def ct(
     *,
     zone: Value = 0,
     zone_reg: int | None = None,
+    zone_first: int = 0,
     commit: bool = False,
     table: int | None = None,
     nested: Sequence[Action] = (),
 ) -> Action:
     """Pass through the connection tracker (NXAST_CT).
 
-    ``zone`` is a number, or the low 16 bits of register ``zone_reg``. With ``table`` the tracked packet is
-    looked up again there, and only a lookup of that kind sees ct_state. ``commit`` makes the connection stay;
-    ``nested`` actions (set_field of ct_mark) need it.
+    ``zone`` is a number, or 16 bits of register ``zone_reg`` from bit ``zone_first`` on. With ``table`` the tracked
+    packet is looked up again there, and only a lookup of that kind sees ct_state. ``commit`` makes the connection
+    stay; ``nested`` actions (set_field of ct_mark, nat with an address) need it.
     """
     shape: tuple[Part, ...]
     if zone_reg is None:
         shape = (bytes(4), part(zone, 2))
     else:
-        shape = (FIELDS[f"reg{zone_reg}"].nxm_header, _range(0, 16))
+        shape = (FIELDS[f"reg{zone_reg}"].nxm_header, _range(zone_first, 16))
     flags = struct.pack("!H", wire.NX_CT_COMMIT if commit else 0)
     recirculation = struct.pack("!B5x", wire.NX_CT_NO_RECIRCULATION if table is None else table)
     inner = tuple(piece for action in nested for piece in action.parts)

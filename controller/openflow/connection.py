@@ -2,14 +2,14 @@
 
 ::
 
-    bytes ─> data_received ─> messages ─┬─ replies      ─> the future waiting under their xid
-                                        ├─ errors       ─> the request, or the bundle named in the refused
-                                        message ├─ echo         ─> answered here └─ packet-in, flow monitor ─>
-                                        on_packet_in, on_flow_event
+    bytes ─> data_received ─> messages ─┬─ replies      ─> the future waiting under their xid (requests.py)
+                                        ├─ errors       ─> the request, or the bundle named in the refused message
+                                        ├─ echo         ─> answered here
+                                        └─ packet-in, flow monitor ─> on_packet_in, on_flow_event
 
 An asyncio Protocol with its own buffer: twice as fast as streams with 500 switches. The connection greets
 (HELLO with version bitmap, FEATURES, SET_CONFIG), then server.py announces it. A peer that says nothing is
-probed every ``probe_interval`` seconds and given up after three probes without an answer.
+probed every ``probe_interval`` seconds and given up after three probes without an answer (probing.py).
 """
 
 from __future__ import annotations
@@ -18,26 +18,29 @@ import asyncio
 import logging
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Protocol, cast
 
-from controller.openflow import readback, text, wire
+from controller.openflow import meters, packets, readback, text, wire
+from controller.openflow.actions import Action
 from controller.openflow.bundle import Bundle
 from controller.openflow.errors import RequestRefused, SwitchGone, refused
-from controller.openflow.hello import hello, hello_failed, offered
+from controller.openflow.hello import check_header, hello, hello_failed, offered
+from controller.openflow.packets import PacketIn
+from controller.openflow.probing import Probes
 from controller.openflow.readback import FlowEntry, FlowEvent
+from controller.openflow.requests import Answer, Requests
 from controller.trust.door import Credential
 
 log = logging.getLogger(__name__)
 
 HANDSHAKE_TIMEOUT = 5.0  # seconds from connecting to the answer to FEATURES_REQUEST
-MISSED_PROBES = 3
-_HELLO_LIMIT = 256  # bytes; Open vSwitch sends 16. A longer "HELLO" is another protocol's bytes
-_LAST_TYPE = 35  # highest ofp_type of OpenFlow 1.4 and of Open vSwitch's monitor extensions in it
-_PARTS_LIMIT = 8192  # messages of one answer, 64 KiB each: 3,000,000 flows
 _ERRORS_LIMIT = 100  # errors that answer nothing, each a line in the log, before the connection is ended
 _UNREAD_LIMIT = 4 * 1024 * 1024  # bytes of answers waiting for a peer that does not read
+PACKET_OUT_LIMIT = 256 * 1024  # bytes waiting for the peer, above which packets for it are dropped
 _MISS_SEND_LEN = 0xFFFF  # packets for the controller come whole, nothing is buffered in the switch
+_BAD_REQUEST = 1  # ofp_error_type
 _FEATURES: Final = struct.Struct("!QIBB")
 
 
@@ -57,15 +60,18 @@ class Switch(asyncio.Protocol):
 
     ``certificate`` is whom TLS has proved, None on this machine itself.
     For display: ``peer``, ``since`` (UNIX time), ``version`` (OpenFlow's number on the wire, 5 is 1.4),
-    ``received`` and ``sent`` (bytes), ``last_error``, ``ended`` (the reason, None while connected).
+    ``received`` and ``sent`` (bytes), ``packets_dropped`` (packet-outs that the switch was too slow for),
+    ``packets_refused`` (that it answered with an error), ``last_error``, ``ended`` (the reason, None while
+    connected).
     """
 
     def __init__(self, owner: Owner, probe_interval: float, describe: Callable[[bytes], str] = text.describe) -> None:
         self._owner = owner
         self.probe_interval = probe_interval
+        self._probes = Probes(lambda: self.probe_interval, lambda: self.tell(wire.ECHO_REQUEST, b""), self._end)
         self.describe = describe
         self.on_flow_event: Callable[[FlowEvent], None] | None = None
-        self.on_packet_in: Callable[[int, int, int, bytes], None] | None = None
+        self.on_packet_in: Callable[[PacketIn], None] | None = None
         self.on_close: Callable[[Switch], None] | None = None
         self.datapath_id = 0
         self.tables = 0
@@ -76,21 +82,19 @@ class Switch(asyncio.Protocol):
         self.received = 0
         self.progress = 0  # grows with all that the switch says, and all that it takes but probes
         self.sent = 0
+        self.packets_dropped = 0
+        self.packets_refused = 0
         self.last_error: str | None = None
         self.ended: str | None = None
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
-        self._pending: dict[int, asyncio.Future[list[bytes]]] = {}
-        self._parts: dict[int, list[bytes]] = {}
+        self._pending = Requests(self._loop)
         self._writable = asyncio.Event()
         self._writable.set()
-        self._xid = 0
         self._bundles: dict[int, Bundle] = {}
         self._bundle_number = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._heard = False
-        self._missed = 0
         self._errors = 0
         self._features_xid = -1
 
@@ -117,6 +121,22 @@ class Switch(asyncio.Protocol):
         finally:
             answer.cancel()
 
+    async def send(self, messages: Sequence[bytes]) -> list[RequestRefused | None]:
+        """Send messages that nothing answers but an error, and a barrier behind them; what each was refused with,
+        None for those that were carried out. Each gets a transaction number of its own. Raises SwitchGone.
+        """
+        asked = [self.question(message[1], message[8:]) for message in messages]
+        try:
+            fence, passed = self.question(wire.BARRIER_REQUEST)
+            asked.append((fence, passed))
+            await self.write(b"".join(message for message, _ in asked))
+            await passed
+            refusals = [answer.exception() if answer.done() else None for _, answer in asked[:-1]]
+        finally:
+            for _, answer in asked:
+                answer.cancel()
+        return [refusal if isinstance(refusal, RequestRefused) else None for refusal in refusals]
+
     async def barrier(self) -> None:
         """Wait until the switch has done everything sent so far."""
         await self.request(wire.BARRIER_REQUEST)
@@ -124,18 +144,32 @@ class Switch(asyncio.Protocol):
     async def flows(self, table: int = wire.ALL_TABLES) -> list[FlowEntry]:
         """Every flow of a table or of all, as raw match and instructions."""
         parts = await self.multipart(readback.FLOW, readback.request(table))
-        try:
+        with self._well_formed():
             return await readback.entries(parts)
-        except (ValueError, IndexError, struct.error) as problem:
-            self._end(f"malformed message: {problem}")
-            raise SwitchGone(self.ended) from None
+
+    async def meters(self) -> list[bytes]:
+        """Every meter, as the ADD that makes it; none when the switch knows no meters."""
+        try:
+            parts = await self.multipart(meters.CONFIG, meters.request())
+        except RequestRefused as refusal:
+            if refusal.kind != _BAD_REQUEST:
+                raise
+            return []
+        with self._well_formed():
+            return meters.configured(parts)
 
     async def flow_count(self, table: int = wire.ALL_TABLES) -> int:
         """Number of flows in a table or in all."""
         parts = await self.multipart(readback.AGGREGATE, readback.request(table))
-        try:
+        with self._well_formed():
             return readback.flow_count(parts)
-        except struct.error as problem:
+
+    @contextmanager
+    def _well_formed(self) -> Iterator[None]:
+        """An answer that cannot be read ends the connection. Raises SwitchGone."""
+        try:
+            yield
+        except (ValueError, IndexError, struct.error) as problem:
             self._end(f"malformed message: {problem}")
             raise SwitchGone(self.ended) from None
 
@@ -151,14 +185,24 @@ class Switch(asyncio.Protocol):
     async def flush_conntrack(self, zone: int) -> None:
         """Forget all tracked connections of a zone (NXT_CT_FLUSH_ZONE)."""
         body = struct.pack("!II6xH", wire.NICIRA, wire.NX_CT_FLUSH_ZONE, zone)
-        message, refused = self.question(wire.EXPERIMENTER, body)
-        try:
-            await self.write(message)
-            await self.barrier()
-            if refused.done():
-                refused.result()
-        finally:
-            refused.cancel()
+        for refusal in await self.send([wire.message(wire.EXPERIMENTER, 0, body)]):
+            if refusal is not None:
+                raise refusal
+
+    def packet_out(self, frame: bytes, actions: Sequence[Action], in_port: int = wire.PORT_CONTROLLER) -> bool:
+        """Have the switch do ``actions`` to a frame, as if it had come in by ``in_port``; nobody waits for it.
+
+        False when it was not sent: the connection is gone, or more than PACKET_OUT_LIMIT bytes wait for a switch that
+        reads too slowly (counted in ``packets_dropped``). Raises ValueError when an action has a Field in it.
+        """
+        body = packets.packet_out(frame, actions, in_port)
+        if self._transport is None or self.ended is not None:
+            return False
+        if self._transport.get_write_buffer_size() > PACKET_OUT_LIMIT:
+            self.packets_dropped += 1
+            return False
+        self.tell(wire.PACKET_OUT, body)
+        return True
 
     def bundle(self) -> Bundle:
         """A new bundle; it is opened by its ``open``."""
@@ -184,26 +228,16 @@ class Switch(asyncio.Protocol):
 
     # ---- what bundles use
 
-    def question(self, kind: int, body: bytes = b"") -> tuple[bytes, asyncio.Future[list[bytes]]]:
+    def question(self, kind: int, body: bytes = b"") -> tuple[bytes, Answer]:
         """A request for the caller to write, alone or in one piece with others, and its answer to come: the bodies
         of its parts. Cancel it when the request is not written after all. Raises SwitchGone."""
         if self.ended is not None:
             raise SwitchGone(self.ended)
-        xid = self._next_xid()
-        answer = self._pending[xid] = self._loop.create_future()
-
-        def settled(answer: asyncio.Future[list[bytes]]) -> None:
-            self._pending.pop(xid, None)
-            self._parts.pop(xid, None)
-            if not answer.cancelled():
-                answer.exception()  # somebody else's failure may be told first; this one is known then
-
-        answer.add_done_callback(settled)
-        return wire.message(kind, xid, body), answer
+        return self._pending.question(kind, body)
 
     def tell(self, kind: int, body: bytes) -> None:
         """Send a small message whose answer does not matter; nothing when the connection is gone."""
-        self._send(kind, self._next_xid(), body)
+        self._send(kind, self._pending.next_xid(), body)
 
     def forget(self, bundle: Bundle) -> None:
         """The bundle is committed or discarded."""
@@ -216,8 +250,10 @@ class Switch(asyncio.Protocol):
         name = transport.get_extra_info("peername")
         self.peer = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "unix socket"
         self.since = time.time()
-        self._transport.write(hello(self._next_xid()))
-        self._timer = self._loop.call_later(HANDSHAKE_TIMEOUT, self._too_slow)
+        self._transport.write(hello(self._pending.next_xid()))
+        self._timer = self._loop.call_later(
+            HANDSHAKE_TIMEOUT, self._end, f"no OpenFlow handshake within {HANDSHAKE_TIMEOUT:g} s"
+        )
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(f"connection lost: {exc.__class__.__name__}" if exc else "closed by the switch")
@@ -229,7 +265,7 @@ class Switch(asyncio.Protocol):
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
-        self._heard = True
+        self._probes.heard = True
         self.progress += 1
         self.received += len(data)
         buffer = self._buffer
@@ -238,7 +274,7 @@ class Switch(asyncio.Protocol):
         try:
             while end - at >= 8 and self.ended is None:
                 version, kind, length, xid = wire.HEADER.unpack_from(buffer, at)
-                self._check(version, kind, length, buffer)
+                check_header(self.version, version, kind, length, buffer)
                 if end - at < length:
                     break
                 self._message(version, kind, xid, bytes(buffer[at + 8 : at + length]))
@@ -248,13 +284,6 @@ class Switch(asyncio.Protocol):
         del buffer[:at]
 
     # ---- one message
-
-    def _check(self, version: int, kind: int, length: int, buffer: bytearray) -> None:
-        if self.version == 0:
-            if kind not in (wire.HELLO, wire.ERROR) or not 1 <= version <= 6 or not 8 <= length <= _HELLO_LIMIT:
-                raise ValueError(f"not OpenFlow, begins with {bytes(buffer[:16])!r}")
-        elif version != self.version or length < 8 or kind > _LAST_TYPE:
-            raise ValueError(f"version {version}, type {kind}, length {length}")
 
     def _message(self, version: int, kind: int, xid: int, body: bytes) -> None:
         if kind == wire.ECHO_REQUEST:
@@ -270,13 +299,8 @@ class Switch(asyncio.Protocol):
         elif xid == self._features_xid and kind == wire.FEATURES_REPLY:
             self._features(body)
         elif xid in self._pending:
-            self._resolve(xid, [body])
+            self._pending.answered(xid, [body])
         # What is left is port status, flow removed, table status, echo reply: nobody waits for them.
-
-    def _resolve(self, xid: int, result: list[bytes]) -> None:
-        future = self._pending.get(xid)
-        if future is not None and not future.done():
-            future.set_result(result)
 
     def _hello(self, version: int, body: bytes) -> None:
         if self.version:
@@ -289,8 +313,8 @@ class Switch(asyncio.Protocol):
             self._end(why)
             return
         self.version = wire.VERSION
-        self._send(wire.SET_CONFIG, self._next_xid(), struct.pack("!HH", 0, _MISS_SEND_LEN))
-        self._features_xid = self._next_xid()
+        self._send(wire.SET_CONFIG, self._pending.next_xid(), struct.pack("!HH", 0, _MISS_SEND_LEN))
+        self._features_xid = self._pending.next_xid()
         self._send(wire.FEATURES_REQUEST, self._features_xid)
 
     def _features(self, body: bytes) -> None:
@@ -300,30 +324,23 @@ class Switch(asyncio.Protocol):
             raise ValueError("datapath id 0")
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(self.probe_interval, self._probe)
+        self._probes.start()
         self._owner.greeted(self)
 
     def _multipart(self, xid: int, body: bytes) -> None:
         kind, flags = struct.unpack_from("!HH", body)
         if xid in self._pending:
-            parts = self._parts.setdefault(xid, [])
-            parts.append(body[8:])
-            if len(parts) > _PARTS_LIMIT:
-                raise ValueError(f"an answer of more than {_PARTS_LIMIT} parts")
-            if not flags & 1:
-                self._resolve(xid, parts)
+            self._pending.part(xid, body[8:], bool(flags & 1))
         elif kind == readback.FLOW_MONITOR and self.on_flow_event is not None:
             for event in readback.events(body[8:]):
                 self._call(self.on_flow_event, event)
 
     def _packet_in(self, body: bytes) -> None:
         if self.on_packet_in is not None:
-            self._call(self.on_packet_in, *readback.packet_in(body))
+            self._call(self.on_packet_in, packets.packet_in(body))
 
     def _error(self, xid: int, error: RequestRefused) -> None:
-        future = self._pending.get(xid)
-        if future is not None and not future.done():
-            future.set_exception(error)
+        if self._pending.refused(xid, error):
             return
         data = error.data
         if len(data) >= 12 and data[1] in (wire.BUNDLE_ADD, wire.BUNDLE_CONTROL):
@@ -331,6 +348,10 @@ class Switch(asyncio.Protocol):
             if bundle is not None:
                 bundle.error = bundle.error or error
                 return
+        if len(data) >= 2 and data[1] == wire.PACKET_OUT and self.datapath_id:
+            self.packets_refused += 1  # perhaps its port has just gone: no reason to end the connection
+            self.last_error = f"a packet was not sent: {error}"
+            return
         self._errors += 1
         if self.datapath_id == 0 or self._errors > _ERRORS_LIMIT:
             self._end(f"error for nothing that was asked: {error}"[:300])
@@ -347,10 +368,6 @@ class Switch(asyncio.Protocol):
 
     # ---- life and death
 
-    def _next_xid(self) -> int:
-        self._xid = self._xid % 0x3FFFFFFF + 1  # below FLOW_XID
-        return self._xid
-
     def _send(self, kind: int, xid: int, body: bytes = b"") -> None:
         """Small messages that need no waiting."""
         if self._transport is not None and self.ended is None:
@@ -361,31 +378,15 @@ class Switch(asyncio.Protocol):
             self._transport.write(data)
             self.sent += len(data)
 
-    def _too_slow(self) -> None:
-        self._end(f"no OpenFlow handshake within {HANDSHAKE_TIMEOUT:g} s")
-
-    def _probe(self) -> None:
-        if self._heard:
-            self._missed = 0
-        elif self._missed == MISSED_PROBES:
-            self._end(f"no answer to {MISSED_PROBES} echo requests in {self.probe_interval * MISSED_PROBES:g} s")
-            return
-        if not self._heard:
-            self._missed += 1
-            self._send(wire.ECHO_REQUEST, self._next_xid())
-        self._heard = False
-        self._timer = self._loop.call_later(self.probe_interval, self._probe)
-
     def _end(self, reason: str) -> None:
         if self.ended is not None:
             return
         self.ended = self.last_error = reason
         if self._timer is not None:
             self._timer.cancel()
+        self._probes.stop()
         self._writable.set()
-        for future in self._pending.values():
-            if not future.done():
-                future.set_exception(SwitchGone(reason))
+        self._pending.lost(reason)
         self._bundles.clear()
         if self._transport is not None:
             # A peer that reads gets the last error; one that does not is cut off.

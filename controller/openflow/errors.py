@@ -5,7 +5,8 @@
     OpenFlowError
     ├── SwitchGone       the connection ended; the reason says how
     └── RequestRefused   the switch answered a request with an error
-        └── BundleRefused  a bundle could not be filled or committed: nothing of it was applied
+        ├── BundleRefused  a bundle could not be filled or committed: nothing of it was applied
+        └── MeterRefused   a meter could not be made or changed
 
 The texts follow ONF TS-012 (OpenFlow 1.4.0), 7.4.4; the rows are the errors that flows, groups and bundles
 can meet.
@@ -32,6 +33,15 @@ class RequestRefused(OpenFlowError):
     def __init__(self, kind: int, code: int, data: bytes = b"") -> None:
         super().__init__(error_text(kind, code))
         self.kind, self.code, self.data = kind, code, data
+
+
+class MeterRefused(RequestRefused):
+    """The switch does not take a meter; ``described`` is the meter-mod as one line."""
+
+    def __init__(self, cause: RequestRefused, described: str) -> None:
+        super().__init__(cause.kind, cause.code, cause.data)
+        self.described = described
+        self.args = (f"{cause}: {described}",)
 
 
 class BundleRefused(RequestRefused):

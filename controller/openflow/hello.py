@@ -7,6 +7,8 @@ import struct
 from controller.openflow import wire
 
 _VERSION_BITMAP = 1  # ofp_hello_elem_type
+_HELLO_LIMIT = 256  # bytes; Open vSwitch sends 16. A longer "HELLO" is another protocol's bytes
+_LAST_TYPE = 35  # highest ofp_type of OpenFlow 1.4 and of Open vSwitch's monitor extensions in it
 
 
 def hello(xid: int) -> bytes:
@@ -31,3 +33,12 @@ def offered(version: int, body: bytes) -> set[int]:
             return {32 * n + bit for n, word in enumerate(words) for bit in range(32) if word >> bit & 1}
         at += length + 7 & ~7
     return set(range(1, version + 1))
+
+
+def check_header(spoken: int, version: int, kind: int, length: int, beginning: bytes | bytearray) -> None:
+    """Raises ValueError for a message header that no switch sends; ``spoken`` is the version agreed on, 0 before."""
+    if spoken == 0:
+        if kind not in (wire.HELLO, wire.ERROR) or not 1 <= version <= 6 or not 8 <= length <= _HELLO_LIMIT:
+            raise ValueError(f"not OpenFlow, begins with {bytes(beginning[:16])!r}")
+    elif version != spoken or length < 8 or kind > _LAST_TYPE:
+        raise ValueError(f"version {version}, type {kind}, length {length}")

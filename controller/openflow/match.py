@@ -1,6 +1,6 @@
 """Match elements: what a flow looks at, one function per field.
 
-``value`` is a constant (an int; MAC and IPv4 addresses also as text or bytes) or a Field. ``mask`` must leave
+``value`` is a constant (an int; MAC, IPv4 and IPv6 addresses also as text or bytes) or a Field. ``mask`` must leave
 no bit of the value outside (Open vSwitch refuses that), and must not be all ones or zero: Open vSwitch would
 read such a match back without the mask, or not at all. Prerequisites (``eth_type`` before ``ip_proto`` before
 ``tcp_dst``) are the caller's. The order in which elements are written does not matter: packed.py puts them in
@@ -79,9 +79,21 @@ def eth_type(value: Value) -> Match:
     return field("eth_type", value)
 
 
-def vlan_vid(value: Value) -> Match:
-    """VLAN of the outer tag with 0x1000 added; 0 means no tag at all (ONF TS-012, 7.2.3.7)."""
-    return field("vlan_vid", value)
+def tun_ipv6_src(value: Value, mask: Value | None = None) -> Match:
+    """Outer source address of a packet from a tunnel over IPv6."""
+    return field("tun_ipv6_src", value, mask)
+
+
+def tun_ipv6_dst(value: Value, mask: Value | None = None) -> Match:
+    """Outer destination address of a packet from a tunnel over IPv6."""
+    return field("tun_ipv6_dst", value, mask)
+
+
+def vlan_vid(value: Value, mask: Value | None = None) -> Match:
+    """VLAN of the outer tag with 0x1000 added; 0 means no tag at all, 0x1000 masked with itself any tag (ONF TS-012,
+    7.2.3.7).
+    """
+    return field("vlan_vid", value, mask)
 
 
 def ip_proto(value: Value) -> Match:
@@ -92,6 +104,16 @@ def ip_proto(value: Value) -> Match:
 def ip_dscp(value: Value) -> Match:
     """Differentiated services code point, 0 to 63."""
     return field("ip_dscp", value)
+
+
+def ip_ecn(value: Value) -> Match:
+    """Explicit congestion notification, 0 to 3."""
+    return field("ip_ecn", value)
+
+
+def nw_ttl(value: Value) -> Match:
+    """Time to live of IPv4, hop limit of IPv6."""
+    return field("nw_ttl", value)
 
 
 def ip_frag(value: Value, mask: Value | None = None) -> Match:
@@ -107,6 +129,16 @@ def ipv4_src(value: Value, mask: Value | None = None) -> Match:
 def ipv4_dst(value: Value, mask: Value | None = None) -> Match:
     """IPv4 destination address."""
     return field("ipv4_dst", value, mask)
+
+
+def ipv6_src(value: Value, mask: Value | None = None) -> Match:
+    """IPv6 source address."""
+    return field("ipv6_src", value, mask)
+
+
+def ipv6_dst(value: Value, mask: Value | None = None) -> Match:
+    """IPv6 destination address."""
+    return field("ipv6_dst", value, mask)
 
 
 def tcp_src(value: Value, mask: Value | None = None) -> Match:
@@ -147,6 +179,41 @@ def icmpv4_type(value: Value) -> Match:
 def icmpv4_code(value: Value) -> Match:
     """ICMP code."""
     return field("icmpv4_code", value)
+
+
+def icmpv6_type(value: Value) -> Match:
+    """ICMPv6 type."""
+    return field("icmpv6_type", value)
+
+
+def icmpv6_code(value: Value) -> Match:
+    """ICMPv6 code."""
+    return field("icmpv6_code", value)
+
+
+def nd_target(value: Value, mask: Value | None = None) -> Match:
+    """Target address of a neighbour solicitation or advertisement (RFC 4861, 4.3)."""
+    return field("nd_target", value, mask)
+
+
+def nd_sll(value: Value) -> Match:
+    """Source link-layer address option of a neighbour solicitation."""
+    return field("nd_sll", value)
+
+
+def nd_tll(value: Value) -> Match:
+    """Target link-layer address option of a neighbour advertisement."""
+    return field("nd_tll", value)
+
+
+def nd_reserved(value: Value) -> Match:
+    """The 32 bits before the target: router, solicited and override flags of an advertisement (RFC 4861, 4.4)."""
+    return field("nd_reserved", value)
+
+
+def nd_options_type(value: Value) -> Match:
+    """Type of the first option of a neighbour message: 1 source, 2 target link-layer address."""
+    return field("nd_options_type", value)
 
 
 def arp_op(value: Value) -> Match:

@@ -28,7 +28,7 @@ from controller.openflow.actions import Action
 from controller.openflow.match import Match
 from controller.openflow.wire import Field, Part, Slot, Value, part
 
-_FORMAT = {1: "B", 2: "H", 4: "I", 6: "6s", 8: "Q"}
+_FORMAT = {1: "B", 2: "H", 4: "I", 6: "6s", 8: "Q", 16: "16s"}
 _RANK = itemgetter(0)
 MAX_FLOW_MOD = 0xFFFF - 16  # bytes: a bundle-add puts 16 before it, and a message has at most 65,535
 _MATCH = 48  # where the match starts in a flow-mod
@@ -44,6 +44,7 @@ def _parts(
     match: Sequence[Match],
     actions: Sequence[Action],
     goto: int | None,
+    meter: Value | None,
 ) -> list[Part]:
     """The whole flow-mod in order: header, match in read-back order, instructions."""
     oxms = [piece for element in sorted(match, key=_RANK) for piece in element.parts]
@@ -51,9 +52,11 @@ def _parts(
     body: list[Part] = [struct.pack("!HH", 1, matched), *oxms, bytes(-matched % 8)]
     acts = [piece for action in actions for piece in action.parts]
     acting = 8 + wire.size(acts) if acts else 0
-    length = _MATCH + wire.size(body) + acting + (8 if goto is not None else 0)
+    length = _MATCH + wire.size(body) + acting + 8 * ((goto is not None) + (meter is not None))
     if length > MAX_FLOW_MOD:
         raise ValueError(f"a flow-mod of {length} bytes, at most {MAX_FLOW_MOD}: split it over several flows")
+    if meter is not None:
+        body += [struct.pack("!HH", wire.METER, 8), part(meter, 4)]
     if acts:
         body += [struct.pack("!HH4x", wire.APPLY_ACTIONS, acting), *acts]
     if goto is not None:
@@ -76,7 +79,8 @@ class Template:
     """A kind of flow, compiled when declared.
 
     ``pack(*values) -> bytes`` takes one value per Field. Their order is ``fields`` when given, else the order
-    in which Fields first appear reading priority, cookie, match, actions as written. A Field may appear in
+    in which Fields first appear reading priority, cookie, match, meter, actions as written. ``meter`` is the number
+    of a meter that packets must pass before the actions (``meters.py``). A Field may appear in
     several places, also of different widths. Wrong numbers raise struct.error. ``size`` is the length of
     every flow-mod in bytes.
     """
@@ -94,11 +98,13 @@ class Template:
         match: Sequence[Match] = (),
         actions: Sequence[Action] = (),
         goto: int | None = None,
+        meter: Value | None = None,
         fields: Sequence[str] | None = None,
     ) -> None:
-        pieces = _parts(table, priority, cookie, match, actions, goto)
+        pieces = _parts(table, priority, cookie, match, actions, goto, meter)
         names = _named(priority, cookie)
         written = [piece for element in match for piece in element.parts]
+        written += [part(meter, 4)] if meter is not None else []
         written += [piece for action in actions for piece in action.parts]
         names += [piece.field.name for piece in written if isinstance(piece, Slot)]
         seen = tuple(dict.fromkeys(names))
@@ -151,9 +157,10 @@ def flow(
     match: Sequence[Match] = (),
     actions: Sequence[Action] = (),
     goto: int | None = None,
+    meter: int | None = None,
 ) -> bytes:
     """One flow-mod of constants, at most MAX_FLOW_MOD bytes. Raises ValueError (too long, a Field in it)."""
-    pieces = _parts(table, priority, cookie, match, actions, goto)
+    pieces = _parts(table, priority, cookie, match, actions, goto, meter)
     try:
         return b"".join(pieces)  # type: ignore[arg-type]
     except TypeError:

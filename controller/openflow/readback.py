@@ -24,8 +24,6 @@ _STATS: Final = struct.Struct("!HBxIIHHHHH2xQQQ")  # 48 bytes up to the match
 _AGGREGATE: Final = struct.Struct("!QQI4x")
 _EVENT: Final = struct.Struct("!HHBBHHH4xQ")  # ofp_flow_update_full, 24 bytes up to the match
 _SOFTWARE: Final = slice(512, 768)  # sw_desc of ofp_desc, after the manufacturer's and the hardware's 256 bytes
-_PACKET_IN: Final = struct.Struct("!IHBBQ")  # 16 bytes up to the match
-_IN_PORT: Final = wire.FIELDS["in_port"].oxm()
 _NO_MATCH: Final = struct.pack("!HH4x", 1, 4)
 _MONITOR_FLAGS = 2 | 4 | 8 | 16  # added, removed, modified, with instructions; not the flows that are there already
 _EVENTS = {1: "added", 2: "removed", 3: "modified"}
@@ -149,16 +147,3 @@ def events(body: bytes) -> Iterator[FlowEvent]:
             after = match + ((body[match + 2] << 8 | body[match + 3]) + 7 & ~7)
             yield FlowEvent(_EVENTS[event], table, priority, cookie, body[match:after], body[after : at + length])
         at += length
-
-
-def packet_in(body: bytes) -> tuple[int, int, int, bytes]:
-    """Cookie, table, in_port (0 when it has none) and packet of an OFPT_PACKET_IN. Raises struct.error."""
-    _, _, _, table, cookie = _PACKET_IN.unpack_from(body)
-    length = int.from_bytes(body[18:20], "big")
-    at, end, port = 20, 16 + length, 0
-    while at + 8 <= end:
-        if body[at : at + 4] == _IN_PORT:
-            port = int.from_bytes(body[at + 4 : at + 8], "big")
-            break
-        at += 4 + body[at + 3]
-    return cookie, table, port, body[16 + (length + 7 & ~7) + 2 :]

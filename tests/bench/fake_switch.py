@@ -2,9 +2,9 @@
 
 One asyncio process plays COUNT hypervisors, named f0, f1, …: each dials the controller's OVSDB port as ovsdb-server
 would, with VPORTS interfaces that appear once the controller has made the bridge, and its OpenFlow port as ovs-vswitchd
-would. Flows are kept as they were sent, so that reading them back gives what was programmed. Standard output gets a
-JSON line every 0.2 s: how many are connected, how many flows they hold, how many bundles were committed. The process
-ends when its standard input does.
+would. Flows and meters are kept as they were sent, so that reading them back gives what was programmed. Standard output
+gets a JSON line every 0.2 s: how many are connected, how many flows they hold, how many bundles were committed. The
+process ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ STATS = struct.Struct("!HBxIIHHHHH2xQQQ")
 CHUNK = 60_000  # bytes of flow statistics in one multipart message, which may have 65,535
 
 HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY, FEATURES_REQUEST, FEATURES_REPLY = 0, 1, 2, 3, 5, 6
-FLOW_MOD, MULTIPART_REQUEST, MULTIPART_REPLY, BARRIER_REQUEST, BARRIER_REPLY = 14, 18, 19, 20, 21
+METER_MOD, FLOW_MOD, MULTIPART_REQUEST, MULTIPART_REPLY, BARRIER_REQUEST, BARRIER_REPLY = 29, 14, 18, 19, 20, 21
 ROLE_REQUEST, ROLE_REPLY, BUNDLE_CONTROL, BUNDLE_ADD = 24, 25, 33, 34
-MULTIPART_FLOW, MORE = 1, 1
+MULTIPART_FLOW, MULTIPART_METER_CONFIG, MORE = 1, 10, 1
+METER_FAILED, METER_EXISTS, METER_UNKNOWN = 12, 1, 3
 BUNDLE_CLOSE, BUNDLE_COMMIT, BUNDLE_DISCARD = 2, 4, 6
 ADD, MODIFY, MODIFY_STRICT, DELETE, DELETE_STRICT = range(5)
 
@@ -46,6 +47,7 @@ class Switch(asyncio.Protocol):
         self.datapath_id = datapath_id
         self.counters = counters
         self.flows: dict[bytes, bytes] = {}
+        self.meters: dict[bytes, bytes] = {}  # number -> flags, number and bands
         self.bundles: dict[int, list[bytes]] = {}
         self.buffer = bytearray()
         self.transport: asyncio.Transport
@@ -89,6 +91,8 @@ class Switch(asyncio.Protocol):
             self.bundle(xid, *struct.unpack_from("!IHH", body))
         elif kind == BUNDLE_ADD:
             self.bundles[int.from_bytes(body[:4], "big")].append(body[8:])
+        elif kind == METER_MOD:
+            self.meter(xid, body)
         elif kind == FLOW_MOD:
             self.obey(HEADER.pack(VERSION, kind, 8 + len(body), xid) + body)
 
@@ -118,9 +122,26 @@ class Switch(asyncio.Protocol):
             for held in [held for held in self.flows if table in (255, held[0])]:
                 del self.flows[held]
 
+    def meter(self, xid: int, body: bytes) -> None:
+        """A meter-mod. The flows of a meter that goes stay: nobody who counts flows here removes a meter in use."""
+        command, number = int.from_bytes(body[:2], "big"), body[4:8]
+        if (command == ADD) == (number in self.meters) and command in (ADD, MODIFY):
+            code = METER_EXISTS if command == ADD else METER_UNKNOWN
+            refused = HEADER.pack(VERSION, METER_MOD, 8 + len(body), xid) + body
+            self.send(ERROR, xid, struct.pack("!HH", METER_FAILED, code) + refused)
+        elif command in (ADD, MODIFY):
+            self.meters[number] = body[2:]
+        else:
+            self.meters.pop(number, None)
+
     def multipart(self, xid: int, body: bytes) -> None:
         kind = int.from_bytes(body[:2], "big")
         part = bytearray()
+        for config in self.meters.values() if kind == MULTIPART_METER_CONFIG else ():
+            if len(part) > CHUNK:
+                self.send(MULTIPART_REPLY, xid, struct.pack("!HH4x", kind, MORE) + bytes(part))
+                part.clear()
+            part += struct.pack("!H", 2 + len(config)) + config
         for message in self.flows.values() if kind == MULTIPART_FLOW else ():
             if len(part) > CHUNK:
                 self.send(MULTIPART_REPLY, xid, struct.pack("!HH4x", kind, MORE) + bytes(part))

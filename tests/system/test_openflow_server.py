@@ -9,16 +9,19 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from controller.channel import Channel
 from controller.openflow import actions as a
 from controller.openflow import match as m
-from controller.openflow import packed, wire
+from controller.openflow import messages, meters, packed, wire
 from controller.openflow.connection import Switch
-from controller.openflow.errors import BundleRefused, RequestRefused, SwitchGone
+from controller.openflow.errors import BundleRefused, MeterRefused, RequestRefused, SwitchGone
 from controller.openflow.packed import Template, flow
+from controller.openflow.packets import PacketIn
 from controller.openflow.readback import FlowEvent
 from controller.openflow.server import OpenFlowServer
 from controller.openflow.text import describe
 from controller.openflow.wire import Field
+from controller.reconcile import reconcile
 from tests.system.ovs import RealOvs
 from tests.unit.openflow.elements import ACTIONS, MATCHES
 
@@ -35,6 +38,7 @@ ROUTE = Template(
     ],
 )
 MAC = bytes.fromhex("020000000001")
+ARP = "ffffffffffff0200000000010806000108000604000102000000000a0a0101010000000000000a010102"
 GROUP_MISSING = flow(50, 200, 0xBAD, [m.in_port(7)], [a.group(99999)])
 PREREQUISITE_MISSING = flow(50, 201, 0xBAD, [m.tcp_dst(80)], [a.output(1)])
 GOTO_BACKWARDS = flow(50, 202, 0xBAD, [m.in_port(9)], [], goto=10)
@@ -205,14 +209,111 @@ async def test_changes_by_others_are_reported_and_own_ones_are_not(ovs: RealOvs,
 
 
 async def test_a_packet_for_the_controller_arrives_with_its_cookie(ovs: RealOvs, switch: Switch) -> None:
-    arrived: asyncio.Queue[tuple[int, int, int, bytes]] = asyncio.Queue()
-    switch.on_packet_in = lambda *packet: arrived.put_nowait(packet)
+    arrived: asyncio.Queue[PacketIn] = asyncio.Queue()
+    switch.on_packet_in = arrived.put_nowait
     await push(switch, [flow(0, 1, 7, [], [], goto=3), flow(3, 1, 0xABCDEF0123, [m.in_port(1)], [a.controller()])])
-    frame = "ffffffffffff0200000000010806000108000604000102000000000a0a0101010000000000000a010102"
-    ovs.appctl("netdev-dummy/receive", "p1", frame)
-    cookie, table, port, data = await asyncio.wait_for(arrived.get(), 5)
-    assert (cookie, table, port) == (0xABCDEF0123, 3, 1)
-    assert data.hex().startswith(frame)
+    ovs.appctl("netdev-dummy/receive", "p1", ARP)
+    packet = await asyncio.wait_for(arrived.get(), 5)
+    assert (packet.cookie, packet.table, packet.in_port) == (0xABCDEF0123, 3, 1)
+    assert packet.total_length == len(packet.frame)
+    assert packet.frame.hex().startswith(ARP)
+
+
+async def test_a_packet_for_the_controller_brings_the_registers_along(ovs: RealOvs, switch: Switch) -> None:
+    arrived: asyncio.Queue[PacketIn] = asyncio.Queue()
+    switch.on_packet_in = arrived.put_nowait
+    knows = [a.set_reg(number, 0xF0000000 + number) for number in range(16)]
+    knows += [a.set_metadata(1 << 63), a.set_field("tunnel_id", 5001), a.load_in_port(), a.controller()]
+    await push(switch, [flow(0, 1, 7, [], knows)])
+    ovs.appctl("netdev-dummy/receive", "p1", ARP)
+    packet = await asyncio.wait_for(arrived.get(), 5)
+    assert [packet.register(number) for number in range(16)] == [0xF0000000 + number for number in range(16)]
+    assert (packet.metadata, packet.tunnel_id, packet.in_port) == (1 << 63, 5001, 0)
+
+
+async def test_a_packet_of_the_controller_passes_the_pipeline_and_leaves_by_a_port(
+    ovs: RealOvs, switch: Switch
+) -> None:
+    arrived: asyncio.Queue[PacketIn] = asyncio.Queue()
+    switch.on_packet_in = arrived.put_nowait
+    await push(switch, [flow(9, 1, 7, [m.reg(5, 6)], [a.output(2), a.controller()])])
+    before = transmitted(ovs, "p2")
+    assert switch.packet_out(bytes.fromhex(ARP), [a.set_reg(5, 6), a.set_metadata(3), a.resubmit(9)])
+    packet = await asyncio.wait_for(arrived.get(), 5)
+    assert (packet.frame.hex(), packet.metadata, packet.in_port) == (ARP, 3, wire.PORT_CONTROLLER)
+    assert switch.packet_out(bytes.fromhex(ARP), [a.output(2)])
+    assert switch.packet_out(bytes.fromhex(ARP), [a.output(0xFFFFFF01)])
+    await switch.barrier()
+    assert transmitted(ovs, "p2") == before + 2
+    assert switch.packets_refused == 1 and switch.last_error == "a packet was not sent: bad action: wrong output port"
+
+
+def transmitted(ovs: RealOvs, port: str) -> int:
+    """Packets that left by a port."""
+    line = next(line for line in ovs.ofctl("dump-ports", port).splitlines() if "tx pkts=" in line)
+    return int(line.split("tx pkts=")[1].split(",")[0])
+
+
+async def test_meters_come_back_byte_by_byte_and_read_as_in_ovs_ofctl(ovs: RealOvs, switch: Switch) -> None:
+    limits = [
+        meters.meter_mod(meters.ADD, number, rate, burst)
+        for number, rate, burst in ((1, 1000, 100), (2, 1, 1), (meters.MAX_ID, 0xFFFFFFFF, 0xFFFFFFFF), (7, 5, 900))
+    ]
+    assert await switch.send(limits) == [None] * 4
+    assert sorted(await switch.meters()) == sorted(limits)
+    printed = ovs.ofctl("dump-meters").replace("bands=\n", "bands=")
+    for limit in limits:
+        assert describe(limit) in printed.splitlines()
+    changed = meters.meter_mod(meters.ADD, 1, 2000, 300)
+    assert await switch.send([meters.as_modify(changed)]) == [None]
+    assert sorted(await switch.meters()) == sorted([changed, *limits[1:]])
+    exists, unknown, none = await switch.send(
+        [limits[0], meters.as_modify(meters.meter_mod(0, 50, 1, 1)), meters.meter_mod(meters.DELETE, 51)]
+    )
+    assert exists is not None and unknown is not None and none is None
+    assert meters.instead(limits[0], exists) and str(unknown) == "meter-mod failed: unknown meter"
+    assert await switch.send([meters.as_delete(limit) for limit in limits]) == [None] * 4
+    assert await switch.meters() == []
+
+
+async def test_flows_with_meters_come_back_byte_by_byte_and_go_with_their_meter(ovs: RealOvs, switch: Switch) -> None:
+    channel = Channel("hv1")
+    channel.connected(switch)
+    limits = [meters.meter_mod(meters.ADD, number, 1000 * number, 100) for number in (1, 2)]
+    flows = [
+        flow(0, 1, 1, [m.in_port(1)], [a.set_reg(1, 2), a.output(2)], goto=3, meter=1),
+        flow(0, 1, 2, [m.in_port(2)], [a.output(1)], meter=2),
+        flow(0, 1, 3, [m.in_port(3)], goto=3, meter=2),
+        flow(0, 1, 4, [m.in_port(4)], meter=2),
+    ]
+    await channel.push([*flows, *limits])
+    assert sorted(entry.flow_mod() for entry in await switch.flows()) == sorted(flows)
+    printed = {line.split(" actions=")[1] for line in ovs.dump()}
+    assert printed == {describe(msg).split(" actions=")[1] for msg in flows}
+    contents = {messages.key(msg): msg for msg in (*flows, *limits)}
+    ovs.ofctl("del-meter", "meter=2")
+    assert await switch.flow_count() == 1
+
+    async def compile_all(_: str) -> dict[bytes, bytes]:
+        return contents
+
+    done = await reconcile(channel, compile_all, asyncio.Lock())
+    assert (done.difference.missing, done.difference.wrong, done.difference.alien) == (4, 0, 0)
+    with pytest.raises(BundleRefused, match=r"wrong meter: .*in_port=5 actions=meter:77"):
+        await channel.push([flow(0, 1, 9, [m.in_port(5)], meter=77), meters.meter_mod(meters.ADD, 3, 1, 1)])
+    again = await reconcile(channel, compile_all, asyncio.Lock())
+    assert not again.difference and again.difference.equal == 6
+    await channel.push([messages.as_delete(msg) for msg in contents.values()])
+    assert (await switch.flow_count(), await switch.meters()) == (0, [])
+    with pytest.raises(MeterRefused, match=r"^meter-mod failed: .*: meter=4294901760 kbps"):
+        await channel.push([meters.as_modify(meters.meter_mod(meters.ADD, 1, 5, 5)), bad_meter()])
+    assert await switch.meters() == []
+
+
+def bad_meter() -> bytes:
+    """A meter that limits packets instead of bytes and kilobytes at once, which no switch takes."""
+    good = meters.meter_mod(meters.ADD, meters.MAX_ID, 5, 5)
+    return good[:10] + (1 | 2 | 4).to_bytes(2, "big") + good[12:]
 
 
 async def test_conntrack_of_a_zone_is_flushed(ovs: RealOvs, switch: Switch) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from controller.openflow import meters
+from controller.openflow.actions import Action
 from controller.openflow.errors import BundleRefused, RequestRefused, SwitchGone
 from controller.openflow.packed import cookie, flow_key, instructions, is_delete, priority_of, table_of
 from controller.openflow.readback import FlowEntry
@@ -14,11 +16,13 @@ STEPS = ("open", "add", "close", "commit", "barrier")
 
 
 class PretendSwitch:
-    """Flows by key. `fail[step]` is what that step of the next bundle raises, "refuse" or "lose"."""
+    """Flows and meters by key. `fail[step]` is what that step of the next bundle raises, "refuse" or "lose"; the step
+    "meters" is any sending of meter-mods, of which the first is then refused."""
 
     def __init__(self, name: str, log: list[str] | None = None) -> None:
         self.name = name
         self.held: dict[bytes, bytes] = {}
+        self.limits: dict[bytes, bytes] = {}
         self.fail: dict[str, str] = {}
         self.log = [] if log is None else log
         self.open_bundles = 0
@@ -39,6 +43,35 @@ class PretendSwitch:
 
     async def flow_count(self, table: int = ALL_TABLES) -> int:
         return len(await self.flows(table))
+
+    async def meters(self) -> list[bytes]:
+        await asyncio.sleep(0)
+        return list(self.limits.values())
+
+    async def send(self, messages: Sequence[bytes]) -> list[RequestRefused | None]:
+        try:
+            await self.step("meters")
+        except BundleRefused:
+            return [RequestRefused(12, 7), *(self._obey(message) for message in messages[1:])]
+        return [self._obey(message) for message in messages]
+
+    def _obey(self, mod: bytes) -> RequestRefused | None:
+        """As Open vSwitch: a meter that goes takes the flows along that use it."""
+        at, there = meters.key(mod), meters.key(mod) in self.limits
+        if meters.command(mod) == meters.DELETE:
+            user = (6).to_bytes(2, "big") + (8).to_bytes(2, "big") + mod[12:16]
+            self.held = {key: flow for key, flow in self.held.items() if instructions(flow)[:8] != user}
+            self.limits.pop(at, None)
+        elif meters.command(mod) == meters.ADD and there:
+            return RequestRefused(12, 1)
+        elif meters.command(mod) == meters.MODIFY and not there:
+            return RequestRefused(12, 3)
+        else:
+            self.limits[at] = mod[:8] + bytes(2) + mod[10:]
+        return None
+
+    def packet_out(self, frame: bytes, actions: Sequence[Action]) -> bool:
+        return not self.gone
 
     def close(self, reason: str) -> None:
         self.gone = True
