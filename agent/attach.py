@@ -52,7 +52,7 @@ class Interface:
     name: str = "eth0"
     mac: str | None = None
     addresses: tuple[str, ...] = ()  # ADDRESS/LENGTH
-    gateway: str | None = None
+    gateways: tuple[str, ...] = ()  # at most one of each family
     mtu: int = TENANT_MTU  # bytes
 
 
@@ -153,12 +153,15 @@ def _check(workload: Workload, vport: str, interface: Interface, port: str) -> N
     try:
         for one in interface.addresses:
             ipaddress.ip_interface(one)
-        if interface.gateway is not None:
-            ipaddress.ip_address(interface.gateway)
+        families = [ipaddress.ip_address(one).version for one in interface.gateways]
     except ValueError as problem:
         raise CommandFailed(
             "address", str(problem), "write addresses as 10.1.1.11/24, the gateway as 10.1.1.1"
         ) from None
+    if len(families) != len(set(families)):
+        raise CommandFailed(
+            "gateway", f"{' and '.join(interface.gateways)} are of one family", "give one of IPv4 and one of IPv6"
+        )
     if not 576 <= interface.mtu <= 9216:
         raise CommandFailed("mtu", f"{interface.mtu} bytes", "choose 576 to 9216 bytes")
     if workload.kind == "tap":
@@ -226,9 +229,11 @@ def _set_inside(interface: Interface) -> None:
     run(["ip", "link", "set", "dev", name, "mtu", str(interface.mtu), "up"])
     offload.switch_off(name)
     for address in interface.addresses:
-        run(["ip", "address", "replace", address, "dev", name])
-    if interface.gateway:
-        run(["ip", "route", "replace", "default", "via", interface.gateway, "dev", name])
+        # nodad: an address that is not usable before a second has passed would lose the first packets
+        run(["ip", "address", "replace", address, "dev", name, *(["nodad"] if ":" in address else [])])
+    for gateway in interface.gateways:
+        family = "-6" if ":" in gateway else "-4"
+        run(["ip", family, "route", "replace", "default", "via", gateway, "dev", name])
 
 
 def _add_port(ovs: Ovs, workload: Workload, vport: str, mac: str | None, port: str) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent import attach, uplink
+from agent import attach, physical, uplink
 from agent.host import Ovs, as_list, quoted
 from agent.steps import Step, carry_out
 from agent.trust import Files, Signer
@@ -92,12 +92,14 @@ def join(ovs: Ovs, membership: Membership) -> list[str]:
 
 
 def leave(ovs: Ovs) -> list[str]:
-    """Take back what join did, and every attached vport; give what was done in words."""
+    """Take back what join did, and every attached vport and uplink; give what was done in words."""
     root = ovs.root()
     ids = root["external_ids"]
     done = []
     for one in attach.attached(ovs):
         done += attach.detach(ovs, one.vport)
+    for network in physical.attached(ovs):
+        done += physical.detach(ovs, network.name)
     if BRIDGE in ovs.bridges():
         ovs.vsctl("--if-exists", "del-br", BRIDGE)
         done.append(f"{BRIDGE} removed")
@@ -140,7 +142,7 @@ def _check(ovs: Ovs, membership: Membership, root: dict[str, Any]) -> None:
         )
     if membership.nic is not None and membership.tunnel_address is not None:
         try:
-            ipaddress.IPv4Interface(membership.tunnel_address)
+            ipaddress.ip_interface(membership.tunnel_address)
         except ValueError as problem:
             raise CommandFailed("tunnel-address", str(problem), "write it as 172.31.0.1/24") from None
         uplink.facts_of(membership.nic)

@@ -4,6 +4,8 @@ nshell agent join --controller HOST[:PORT] --system-id NAME --token TOKEN [--upl
 nshell agent run | restore | leave | status
 nshell agent attach netns NAME VPORT | container PID VPORT | tap INTERFACE VPORT
 nshell agent detach VPORT
+nshell agent attach-uplink NIC NAME
+nshell agent detach-uplink NAME
 """
 
 import argparse
@@ -15,7 +17,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from agent import attach, join, uplink
+from agent import attach, join, physical, uplink
 from agent.enrolment import Token
 from agent.host import Ovs, OvsLocation
 from agent.trust import Files, Granted
@@ -108,7 +110,7 @@ def _run(ovs: Ovs, options: argparse.Namespace) -> list[str]:
 def _attach(ovs: Ovs, options: argparse.Namespace) -> list[str]:
     """Plug a workload in as a vport."""
     interface = attach.Interface(
-        options.interface, options.mac, tuple(options.address or ()), options.gateway, options.mtu
+        options.interface, options.mac, tuple(options.address or ()), tuple(options.gateway or ()), options.mtu
     )
     return attach.attach(ovs, attach.Workload(options.kind, options.name), options.vport, interface, options.port)
 
@@ -118,6 +120,16 @@ def _detach(ovs: Ovs, options: argparse.Namespace) -> list[str]:
     return attach.detach(ovs, options.vport) or [f"{options.vport} was not attached"]
 
 
+def _attach_uplink(ovs: Ovs, options: argparse.Namespace) -> list[str]:
+    """Give a NIC of the physical network to br-nsh."""
+    return physical.attach(ovs, options.nic, options.name)
+
+
+def _detach_uplink(ovs: Ovs, options: argparse.Namespace) -> list[str]:
+    """Take that NIC out again."""
+    return physical.detach(ovs, options.name) or [f"uplink {options.name} was not attached"]
+
+
 def _status(ovs: Ovs, options: argparse.Namespace) -> list[str]:
     """Show who this host is, whom it dials and what is attached."""
     controllers = {
@@ -125,7 +137,7 @@ def _status(ovs: Ovs, options: argparse.Namespace) -> list[str]:
         for table in ("Manager", "Controller")
         for row in ovs.rows(table, "target", "is_connected")
     }
-    found = attach.attached(ovs)
+    found, networks = attach.attached(ovs), physical.attached(ovs)
     certificate = Files(ovs.location).facts()
     if options.json:
         return [
@@ -137,6 +149,7 @@ def _status(ovs: Ovs, options: argparse.Namespace) -> list[str]:
                     "vports": {
                         one.vport: {"port": one.port, "kind": one.kind, "workload": one.workload} for one in found
                     },
+                    "uplinks": {one.name: one.nic for one in networks},
                 },
                 indent=2,
             )
@@ -146,6 +159,7 @@ def _status(ovs: Ovs, options: argparse.Namespace) -> list[str]:
     if certificate is not None:
         until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(certificate.expires))
         lines.append(f"certificate of {certificate.system_id}, until {until}")
+    lines += [f"uplink     {one.name}  {one.nic}" for one in networks]
     return lines + [f"vport      {one.vport}  {one.kind} {one.workload} as {one.port}" for one in found]
 
 
@@ -156,6 +170,8 @@ COMMANDS = {
     "restore": _restore,
     "attach": _attach,
     "detach": _detach,
+    "attach-uplink": _attach_uplink,
+    "detach-uplink": _detach_uplink,
     "status": _status,
 }
 
@@ -195,9 +211,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--interface", default="eth0", help="its name inside the workload [eth0]")
     one.add_argument("--mac")
     one.add_argument("--address", action="append", metavar="A/LEN", help="may be given several times")
-    one.add_argument("--gateway")
+    one.add_argument("--gateway", action="append", metavar="ADDRESS", help="one of IPv4, one of IPv6")
     one.add_argument("--mtu", type=int, default=attach.TENANT_MTU, help=f"bytes [{attach.TENANT_MTU}]")
     one.add_argument("--port", help="name of the end in the bridge")
     command("detach").add_argument("vport")
+    one = command("attach-uplink")
+    one.add_argument("nic", metavar="NIC", help="without addresses, in no other bridge")
+    one.add_argument("name", metavar="NAME", help="what vports call it: 'uplink NAME'")
+    command("detach-uplink").add_argument("name", metavar="NAME")
     command("status").add_argument("--json", action="store_true")
     return parser

@@ -7,6 +7,7 @@ puts it back, and so that `restore` sets it again when a restart of vswitchd too
 With the userspace datapath the kernel is kept off the NIC (kernel_stack.py).
 """
 
+import ipaddress
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -48,13 +49,23 @@ def recorded(ovs: Ovs) -> Uplink | None:
 
 
 def facts_of(nic: str) -> NicFacts:
-    """Read an interface's MAC, IPv4 addresses and routes; CommandFailed when it does not exist."""
+    """Read an interface's MAC, addresses and routes; CommandFailed when it does not exist.
+
+    Of IPv6 only what somebody set: link-local and advertised addresses and routes come to br-phy by themselves.
+    """
     found = [one for one in _ip("address", "show") if one["ifname"] == nic]
     if not found:
         raise CommandFailed(f"interface {nic}", "there is no such interface", "see 'ip link'")
-    addresses = tuple(f"{one['local']}/{one['prefixlen']}" for one in found[0]["addr_info"] if one["family"] == "inet")
+    addresses = tuple(
+        f"{one['local']}/{one['prefixlen']}"
+        for one in found[0]["addr_info"]
+        if one["family"] == "inet" or (one["scope"] == "global" and not one.get("dynamic"))
+    )
     routes = tuple(
-        _route_words(one) for one in _ip("-4", "route", "show", "dev", nic) if one.get("protocol") != "kernel"
+        _route_words(one)
+        for family in ("-4", "-6")
+        for one in _ip(family, "route", "show", "dev", nic)
+        if one.get("protocol") not in ("kernel", "ra")
     )
     return NicFacts(found[0]["address"], addresses, routes)
 
@@ -80,6 +91,7 @@ def check(ovs: Ovs, nic: str) -> None:
 
 def plan(ovs: Ovs, nic: str, tunnel_address: str, datapath: str) -> list[Step]:
     """The steps that put the NIC into br-phy and the addresses onto it; none when it is so already."""
+    tunnel_address = str(ipaddress.ip_interface(tunnel_address))  # as `ip` will show it
     before = recorded(ovs)
     if before is not None and (before.nic, before.tunnel_address) == (nic, tunnel_address):
         return [Step(f"{BRIDGE} holds {tunnel_address} still", lambda: restore(ovs))]
@@ -90,7 +102,7 @@ def plan(ovs: Ovs, nic: str, tunnel_address: str, datapath: str) -> list[Step]:
             "nshell agent leave, then join again",
         )
     facts = facts_of(nic)
-    settings = kernel_stack.read(nic, kernel_stack.DEAF) if datapath == "netdev" else {}
+    settings = kernel_stack.read(nic, kernel_stack.MUTE) if datapath == "netdev" else {}
     uplink = Uplink(
         nic=nic, tunnel_address=tunnel_address, addresses=facts.addresses, routes=facts.routes, settings=settings
     )
@@ -162,25 +174,39 @@ def _drop_bridge(ovs: Ovs) -> None:
 
 def _move_addresses(uplink: Uplink) -> None:
     run(["ip", "link", "set", "dev", uplink.nic, "up"])
-    run(["ip", "-4", "address", "flush", "dev", uplink.nic])
+    _flush(uplink.nic)
     if uplink.settings:
-        kernel_stack.write(uplink.nic, kernel_stack.DEAF)
+        kernel_stack.write(uplink.nic, {key: kernel_stack.MUTE[key] for key in uplink.settings})
     run(["ip", "link", "set", "dev", BRIDGE, "up"])
     for address in dict.fromkeys((*uplink.addresses, uplink.tunnel_address)):
-        run(["ip", "address", "replace", address, "dev", BRIDGE])
+        _replace(address, BRIDGE)
     for words in uplink.routes:
-        run(["ip", "route", "replace", *words, "dev", BRIDGE])
+        run(["ip", _family(words), "route", "replace", *words, "dev", BRIDGE])
 
 
 def _return_addresses(uplink: Uplink) -> None:
     if BRIDGE in {one["ifname"] for one in _ip("link", "show")}:
-        run(["ip", "-4", "address", "flush", "dev", BRIDGE])
+        _flush(BRIDGE)
     run(["ip", "link", "set", "dev", uplink.nic, "up"])
     kernel_stack.write(uplink.nic, uplink.settings)
     for address in uplink.addresses:
-        run(["ip", "address", "replace", address, "dev", uplink.nic])
+        _replace(address, uplink.nic)
     for words in uplink.routes:
-        run(["ip", "route", "replace", *words, "dev", uplink.nic])
+        run(["ip", _family(words), "route", "replace", *words, "dev", uplink.nic])
+
+
+def _flush(nic: str) -> None:
+    run(["ip", "-4", "address", "flush", "dev", nic])
+    run(["ip", "-6", "address", "flush", "dev", nic, "scope", "global"])
+
+
+def _replace(address: str, nic: str) -> None:
+    # nodad: tunnels would find no source address for the second that duplicate address detection takes
+    run(["ip", "address", "replace", address, "dev", nic, *(["nodad"] if ":" in address else [])])
+
+
+def _family(words: tuple[str, ...]) -> str:
+    return "-6" if any(":" in word for word in words) else "-4"
 
 
 def _route_words(route: dict[str, Any]) -> tuple[str, ...]:

@@ -12,11 +12,13 @@
   └──────────────────────┘                                  └────────────────┘
 ```
 The demo, the system tests and `nshell lab` use it.  Read next: lab.py (the interface), then underlay.py,
-hypervisor.py and machines.py (what it is made of), probing.py and capture.py (real packets, and seeing them).
+hypervisor.py and machines.py (what it is made of), physical.py (what is outside the fabric), migration.py (machines
+that move), probing.py and capture.py (real packets, and seeing them).
 """
 
 from nshell.lab.capture import Capture
 from nshell.lab.lab import Lab
 from nshell.lab.machines import Machine, read_machines
+from nshell.lab.outside import Outside, Uplink
 
-__all__ = ["Capture", "Lab", "Machine", "read_machines"]
+__all__ = ["Capture", "Lab", "Machine", "Outside", "Uplink", "read_machines"]

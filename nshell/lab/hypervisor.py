@@ -1,6 +1,6 @@
 """One hypervisor of the lab: its own ovsdb-server and ovs-vswitchd in a namespace, joined as any host is.
 
-Starting takes about 0.3 s and 25 MB.  The datapath is the userspace one (netdev): the kernel needs no module.
+The daemons are started by daemons.py.
 """
 
 import os
@@ -15,16 +15,14 @@ from typing import TypeVar
 import msgspec
 
 from agent import namespaces, uplink
-from agent.host import Ovs, OvsLocation, run
 from agent.join import Endpoint, Membership, join
 from agent.trust import Files
-from data.errors import CommandFailed
 from nshell.lab import processes
 from nshell.lab.authority import LabAuthority
+from nshell.lab.daemons import Daemons
 from nshell.lab.processes import Process
-from nshell.lab.underlay import Names, tunnel_address
+from nshell.lab.underlay import Names
 
-SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 STOP_TIMEOUT = 3.0  # seconds that a daemon has to end by itself
 PACKAGES = Path(__file__).resolve().parents[2]  # where `agent` is imported from
 
@@ -58,7 +56,8 @@ class Hypervisor:
         self.names = names
         self.namespace = names.hypervisor(state.number)
         self.rundir = directory / state.name
-        self.ovs = Ovs(OvsLocation.choose(str(self.rundir), environ={}))
+        self._daemons = Daemons(state.name, self.namespace, self.rundir)
+        self.ovs = self._daemons.ovs
 
     def inside(self, work: Callable[[], T]) -> T:
         """Call `work` in the hypervisor's namespace."""
@@ -67,7 +66,7 @@ class Hypervisor:
     @property
     def tunnel_address(self) -> str:
         """Its address on the underlay."""
-        return tunnel_address(self.state.number)
+        return self.names.tunnel_address(self.state.number)
 
     def start(self, endpoint: Endpoint, authority: LabAuthority | None, *, agent: bool) -> None:
         """Start whatever does not run, and join the controller; with TLS if there is an authority."""
@@ -76,7 +75,8 @@ class Hypervisor:
         sign = None
         if authority is not None and not authority.has_signed(Files(self.ovs.location), self.state.name):
             sign = authority.sign
-        membership = Membership((endpoint,), self.state.name, "netdev", "eth0", f"{self.tunnel_address}/24", sign)
+        tunnel = f"{self.tunnel_address}/{self.names.tunnel_length}"
+        membership = Membership((endpoint,), self.state.name, "netdev", "eth0", tunnel, sign)
         self.inside(lambda: join(self.ovs, membership))
         if agent:
             self.start_agent()
@@ -85,52 +85,13 @@ class Hypervisor:
         """Start ovsdb-server when it does not run."""
         if processes.is_alive(self.state.database):
             return
-        self.rundir.mkdir(parents=True, exist_ok=True)
-        database = self.rundir / "conf.db"
-        if not database.exists():
-            if not SCHEMA.exists():
-                raise CommandFailed("ovsdb-server", f"{SCHEMA} is missing", "apt-get install openvswitch-switch")
-            run(["ovsdb-tool", "create", str(database), str(SCHEMA)])
-        self._detached(
-            [
-                "ovsdb-server",
-                str(database),
-                f"--remote=punix:{self.rundir}/db.sock",
-                "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
-                "--private-key=db:Open_vSwitch,SSL,private_key",
-                "--certificate=db:Open_vSwitch,SSL,certificate",
-                "--ca-cert=db:Open_vSwitch,SSL,ca_cert",
-                f"--pidfile={self.rundir}/ovsdb-server.pid",
-                f"--log-file={self.rundir}/ovsdb-server.log",
-            ]
-        )
-        self.state.database = self._recorded("ovsdb-server")
-        # vswitchd is not there yet to wait for
-        self.ovs.vsctl(
-            "--no-wait",
-            "init",
-            "--",
-            "set",
-            "Open_vSwitch",
-            ".",
-            f"external_ids:system-id={self.state.name}",
-            f"external_ids:hostname={self.state.name}",
-        )
+        self.state.database = self._daemons.database()
 
     def start_switch(self) -> None:
         """Start ovs-vswitchd when it does not run; its uplink gets the addresses that went with the old one."""
         if processes.is_alive(self.state.switch):
             return
-        self._detached(
-            [
-                "ovs-vswitchd",
-                f"unix:{self.rundir}/db.sock",
-                "--disable-system",
-                f"--pidfile={self.rundir}/ovs-vswitchd.pid",
-                f"--log-file={self.rundir}/ovs-vswitchd.log",
-            ]
-        )
-        self.state.switch = self._recorded("ovs-vswitchd")
+        self.state.switch = self._daemons.switch()
         self.inside(lambda: uplink.restore(self.ovs))
 
     def stop_switch(self, sign: signal.Signals = signal.SIGTERM) -> None:
@@ -168,35 +129,6 @@ class Hypervisor:
     def remove_files(self) -> None:
         """Delete the run directory."""
         shutil.rmtree(self.rundir, ignore_errors=True)
-
-    def _detached(self, argv: list[str]) -> None:
-        """Start an Open vSwitch daemon in the namespace; it returns when it is ready."""
-        place = str(self.rundir)
-        environment = {
-            **os.environ,
-            "OVS_RUNDIR": place,
-            "OVS_LOGDIR": place,
-            "OVS_DBDIR": place,
-            "OVS_SYSCONFDIR": place,
-        }
-        argv = [*argv, "--detach", "--no-chdir", "-vconsole:off", "-vsyslog:off"]
-        done = self.inside(
-            lambda: subprocess.run(
-                argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30
-            )
-        )
-        if done.returncode != 0:
-            raise CommandFailed(
-                f"{self.state.name}: {argv[0]}",
-                done.stderr.strip() or "did not start",
-                f"see {self.rundir}/{argv[0]}.log",
-            )
-
-    def _recorded(self, daemon: str) -> Process:
-        process = processes.look(int((self.rundir / f"{daemon}.pid").read_text()))
-        if process is None:
-            raise CommandFailed(f"{self.state.name}: {daemon}", "it ended at once", f"see {self.rundir}/{daemon}.log")
-        return process
 
 
 _children: dict[int, "subprocess.Popen[bytes]"] = {}

@@ -12,34 +12,35 @@ change, so several programs may use one lab, and `down` works whatever became of
 
 import os
 import shlex
-import signal
-import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from agent import attach, namespaces
-from agent.host import Ovs, run
 from agent.join import AGENT_PORT, OPENFLOW_PORT, OVSDB_PORT
 from data.errors import CommandFailed
-from nshell.lab import processes, underlay
+from nshell.lab import processes
+from nshell.lab import underlay as wires
 from nshell.lab.assembly import Assembly, wipe
-from nshell.lab.capture import Capture
+from nshell.lab.hosts import Hosts
+from nshell.lab.inside import Inside
 from nshell.lab.machines import Machine, check_machines
-from nshell.lab.probing import Probing
+from nshell.lab.outside import Outside, Uplink
 from nshell.lab.record import STATES, LabState, Record
+from nshell.lab.underlay import Names
 
+STYLES = ("live", "cold")  # of a move
+UNDERLAYS = {"ipv4": 4, "ipv6": 6}
 PREFIX = "nsh"  # of the lab that is meant when none is named
 
 
-class Lab(Probing):
+class Lab(Hosts, Inside):
     """A fabric of hypervisors and virtual machines on this machine.  Needs root."""
 
     def __init__(self, prefix: str = PREFIX, state_dir: Path | str | None = None) -> None:
-        if not underlay.PREFIX.fullmatch(prefix):
+        if not wires.PREFIX.fullmatch(prefix):
             raise CommandFailed("lab", f"{prefix!r} cannot be a prefix", "use at most 8 lower-case letters and digits")
         self.prefix = prefix
         self.state_dir = Path(state_dir) if state_dir is not None else STATES / prefix
@@ -61,6 +62,9 @@ class Lab(Probing):
         hypervisors: int = 3,
         machines: Iterable[Machine] | None = None,
         *,
+        uplinks: Iterable[Uplink] | None = None,
+        outside: Iterable[Outside] | None = None,
+        underlay: str | None = None,
         agents: bool = True,
         controller_state: Path | None = None,
         ovsdb_port: int = OVSDB_PORT,
@@ -69,22 +73,35 @@ class Lab(Probing):
     ) -> None:
         """Make the lab so, from nothing or from whatever is there; what is right already is not touched.
 
-        `machines` None leaves the machines as they are; else exactly these are plugged in.
+        `machines` None leaves the machines as they are; else exactly these are plugged in.  So do `uplinks`, the
+        physical networks, and `outside`, the hosts on them.  `underlay` is "ipv4" or "ipv6": what tunnels go over.
         `controller_state` is the state directory of the controller, on this machine, whose authority gives the
         hypervisors their certificates; without one they dial in the clear, which a controller does not let in. The
         ports are those of the controller, which every hypervisor dials at `controller_address`.
         """
         wanted = None if machines is None else tuple(machines)
-        if not 1 <= hypervisors <= underlay.HYPERVISORS_MAX:
-            raise CommandFailed("lab", f"{hypervisors} hypervisors", f"choose 1 to {underlay.HYPERVISORS_MAX}")
+        if not 1 <= hypervisors <= wires.HYPERVISORS_MAX:
+            raise CommandFailed("lab", f"{hypervisors} hypervisors", f"choose 1 to {wires.HYPERVISORS_MAX}")
         if wanted is not None:
             check_machines(wanted)
+        if underlay not in (None, *UNDERLAYS):
+            raise CommandFailed("lab", f"an underlay of {underlay}", f"choose {' or '.join(UNDERLAYS)}")
         with self._changing(create=True) as lab:
+            if underlay is not None and UNDERLAYS[underlay] != lab.state.underlay:
+                if lab.state.hypervisors:
+                    raise CommandFailed("lab", f"it has an underlay of IPv{lab.state.underlay}", self.command("down"))
+                lab.state.underlay = UNDERLAYS[underlay]
+                lab.names = Names(lab.state.prefix, lab.state.subnet, lab.state.underlay)
             lab.state.ports, lab.state.agents = (ovsdb_port, openflow_port, agent_port), agents
             lab.state.controller_state = "" if controller_state is None else str(controller_state.absolute())
             lab.build(hypervisors)
             if wanted is not None:
                 lab.set_machines(wanted)
+            now = lab.state.physical
+            lab.set_outside(
+                tuple(now.uplinks.values() if uplinks is None else uplinks),
+                tuple(now.hosts.values() if outside is None else outside),
+            )
 
     def down(self) -> None:
         """Remove everything a lab of this prefix ever made; nothing is left also when there was no lab."""
@@ -111,6 +128,11 @@ class Lab(Probing):
     def hypervisors(self) -> list[str]:
         """Names (and system-ids) of the hypervisors: hv1, hv2, …"""
         return list(self._look().state.hypervisors)
+
+    @property
+    def outside(self) -> dict[str, Outside]:
+        """The hosts on physical networks, by name."""
+        return dict(self._look().state.physical.hosts)
 
     @property
     def machines(self) -> dict[str, Machine]:
@@ -142,6 +164,8 @@ class Lab(Probing):
                 }
                 for one in hosts
             ],
+            "uplinks": [msgspec.to_builtins(one) for one in lab.state.physical.uplinks.values()],
+            "outside": [msgspec.to_builtins(one) for one in lab.state.physical.hosts.values()],
             "machines": [
                 {
                     **msgspec.to_builtins(one),
@@ -181,110 +205,44 @@ class Lab(Probing):
                 raise CommandFailed(f"vm {name}", f"it is plugged in on {machine.hypervisor}", "move or unplug it")
             lab.place([msgspec.structs.replace(machine, hypervisor=hypervisor or machine.hypervisor)])
 
-    def move(self, name: str, hypervisor: str) -> None:
-        """Live migration: the same interface, its addresses and connections, on another hypervisor."""
+    def move(
+        self, name: str, hypervisor: str, *, style: str = "live", overlap: float = 0.0, downtime: float = 0.0
+    ) -> None:
+        """Migration: the machine, its addresses and connections, on another hypervisor.
+
+        "live": the interface appears there before it vanishes here, and both are there `overlap` seconds more; the
+        machine sends by the new one as soon as that is a port.  "cold": it vanishes here, and appears there `downtime`
+        seconds later; the machine runs on all the while.
+        """
+        if style not in STYLES:
+            raise CommandFailed("lab", f"a {style} move", f"choose {' or '.join(STYLES)}")
+        if style == "live":
+            with self.migrating(name, hypervisor, overlap=overlap):
+                return
         with self._changing() as lab:
-            machine = lab.state.machine(name)
-            if name in lab.state.unplugged:
-                raise CommandFailed(f"vm {name}", "it is unplugged", "plug it in there")
+            machine = self._movable(lab, name)
             if machine.hypervisor != hypervisor:
-                lab.move(machine, hypervisor)
-                lab.state.machines[name] = msgspec.structs.replace(machine, hypervisor=hypervisor)
+                lab.move_cold(machine, hypervisor, downtime)
 
-    # ------------------------------------------------------------------ hypervisors
-
-    def ovs(self, hypervisor: str) -> Ovs:
-        """A hypervisor's Open vSwitch: `.vsctl(…)`, `.control(…)`, `.location.rundir`."""
-        return self._look().hypervisor(hypervisor).ovs
-
-    def ofctl(self, hypervisor: str, command: str, *args: str, bridge: str = attach.BRIDGE) -> str:
-        """Run `ovs-ofctl -O OpenFlow14 COMMAND BRIDGE ARGS` on a hypervisor's bridge."""
-        rundir = self.ovs(hypervisor).location.rundir
-        return run(["ovs-ofctl", "-O", "OpenFlow14", command, f"unix:{rundir}/{bridge}.mgmt", *args])
-
-    def tunnel_address(self, hypervisor: str) -> str:
-        """A hypervisor's address on the underlay."""
-        return self._look().hypervisor(hypervisor).tunnel_address
-
-    def on_hypervisor(self, hypervisor: str, argv: Sequence[str], timeout: float = 30.0) -> str:
-        """Run a command in a hypervisor's namespace, give its output; CommandFailed when it fails."""
-        return self._look().hypervisor(hypervisor).inside(lambda: run(argv, timeout=timeout))
-
-    def stop_switch(self, hypervisor: str) -> None:
-        """End ovs-vswitchd in order."""
+    @contextmanager
+    def migrating(self, name: str, hypervisor: str, *, overlap: float = 0.0) -> Iterator[None]:
+        """A live migration in two halves: meanwhile the vport is on both hypervisors, and the machine receives from
+        either but sends by the old one; afterwards it is on the new one alone.
+        """
         with self._changing() as lab:
-            lab.hypervisor(hypervisor).stop_switch()
-
-    def kill_switch(self, hypervisor: str) -> None:
-        """kill -9 ovs-vswitchd."""
-        with self._changing() as lab:
-            lab.hypervisor(hypervisor).stop_switch(signal.SIGKILL)
-
-    def start_switch(self, hypervisor: str) -> None:
-        """Start ovs-vswitchd again; it returns when it runs and the uplink has its addresses."""
-        with self._changing() as lab:
-            lab.hypervisor(hypervisor).start_switch()
-
-    def restart_switch(self, hypervisor: str) -> None:
-        """Stop and start ovs-vswitchd, as a package upgrade does."""
-        with self._changing() as lab:
-            one = lab.hypervisor(hypervisor)
-            one.stop_switch()
-            one.start_switch()
-
-    def start_agent(self, hypervisor: str) -> None:
-        """Start the hypervisor's agent."""
-        with self._changing() as lab:
-            lab.hypervisor(hypervisor).start_agent()
-
-    def stop_agent(self, hypervisor: str, *, kill: bool = False) -> None:
-        """Stop the hypervisor's agent, in order or by kill -9."""
-        with self._changing() as lab:
-            lab.hypervisor(hypervisor).stop_agent(signal.SIGKILL if kill else signal.SIGTERM)
-
-    def cut_management(self, hypervisor: str) -> None:
-        """Take the wire to the controller away without a word: connections become half open."""
-        lab = self._look()
-        port = lab.names.management_port(lab.hypervisor(hypervisor).state.number)
-        run(["ip", "link", "set", "dev", port, "nomaster"])
-
-    def mend_management(self, hypervisor: str) -> None:
-        """Put the wire to the controller back."""
-        lab = self._look()
-        port = lab.names.management_port(lab.hypervisor(hypervisor).state.number)
-        run(["ip", "link", "set", "dev", port, "master", lab.names.management])
-
-    def capture(self, hypervisor: str, expression: str = "", nic: str = "eth0") -> Capture:
-        """Start tcpdump on a hypervisor's interface; it returns when packets are really being seen."""
-        space = namespaces.of_name(self._look().hypervisor(hypervisor).namespace)
-        return Capture.start(space, nic, expression, self._record.captures())
-
-    # ------------------------------------------------------------------ inside machines
-
-    def namespace(self, name: str) -> str:
-        """The network namespace of a machine."""
-        lab = self._look()
-        return lab.names.machine(lab.state.machine(name).name)
-
-    def address(self, name: str) -> str:
-        """A machine's first address; a name that is no machine is taken as an address."""
-        machine = self._look().state.machines.get(name)
-        return name if machine is None else machine.ip
-
-    def exec(self, name: str, argv: Sequence[str], *, timeout: float = 30.0) -> "subprocess.CompletedProcess[str]":
-        """Run a command inside a machine and wait for it; its exit code is the caller's to judge."""
-        space = namespaces.of_name(self.namespace(name))
+            machine = self._movable(lab, name)
+            number = 0 if machine.hypervisor == hypervisor else lab.begin_move(machine, hypervisor)
         try:
-            return namespaces.inside(
-                space,
-                lambda: subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout),
-            )
-        except FileNotFoundError:
-            raise CommandFailed(f"vm {name}", f"{argv[0]} is not installed", "install it on this machine") from None
-        except subprocess.TimeoutExpired:
-            raise CommandFailed(
-                f"vm {name}", f"no end within {timeout:g} s: {' '.join(argv)}", "give it longer"
-            ) from None
+            yield
+        finally:
+            if number:
+                with self._changing() as lab:
+                    lab.finish_move(machine, hypervisor, number, overlap)
+
+    def _movable(self, lab: Assembly, name: str) -> Machine:
+        if name in lab.state.unplugged:
+            raise CommandFailed(f"vm {name}", "it is unplugged", "plug it in there")
+        return lab.state.machine(name)
 
     # ------------------------------------------------------------------ state
 
@@ -311,9 +269,9 @@ class Lab(Probing):
     def _begin(self) -> None:
         """Write a new record, after removing what a lab of this prefix left whose record is lost."""
         wipe(self.prefix, None)
-        with underlay.machine_wide_lock():
-            state = LabState(self.prefix, underlay.free_subnet(self.prefix))
-            underlay.make_management(Assembly(self._record, state).names)
+        with wires.machine_wide_lock():
+            state = LabState(self.prefix, wires.free_subnet(self.prefix))
+            wires.make_management(Assembly(self._record, state).names)
         self._record.save(state)
 
     def _need_root(self, verb: str) -> None:

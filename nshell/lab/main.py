@@ -18,6 +18,7 @@ from pathlib import Path
 from data.errors import CommandFailed, NshellError
 from nshell.lab.lab import PREFIX, Lab
 from nshell.lab.machines import read_machines
+from nshell.lab.outside import read_outside
 from nshell.places import state_directory
 
 
@@ -42,8 +43,17 @@ def up(lab: Lab, options: argparse.Namespace) -> int:
     """Bring the lab up, or make it as asked."""
     began = time.monotonic()
     machines = None if options.vms is None else read_machines(options.vms)
+    uplinks, outside = (None, None) if options.vms is None else read_outside(options.vms)
     controller = Path(state_directory(options.state or ""))
-    lab.up(options.hypervisors, machines, agents=not options.no_agents, controller_state=controller)
+    lab.up(
+        options.hypervisors,
+        machines,
+        uplinks=uplinks,
+        outside=outside,
+        underlay=options.underlay,
+        agents=not options.no_agents,
+        controller_state=controller,
+    )
     print(
         f"lab {lab.prefix}: {len(lab.hypervisors)} hypervisors, {len(lab.machines)} machines,"
         f" in {time.monotonic() - began:.1f} s"
@@ -77,10 +87,18 @@ def status(lab: Lab, options: argparse.Namespace) -> int:
         )
     print(f"\n{'Machine':<18}{'Hypervisor':<12}{'Address':<18}{'MAC':<19}{'State':<11}Vport")
     for one in found["machines"]:
-        print(
-            f"{one['name']:<18}{one['hypervisor']:<12}{one['address'][0]:<18}{one['mac']:<19}{one['state']:<11}"
-            f"{one['vport']}"
-        )
+        address = next(iter(one["address"]), "not static")
+        print(f"{one['name']:<18}{one['hypervisor']:<12}{address:<18}{one['mac']:<19}{one['state']:<11}{one['vport']}")
+    if found["uplinks"]:
+        print(f"\n{'Uplink':<12}{'VLANs':<18}Hypervisors")
+    for one in found["uplinks"]:
+        vlans = [*(["untagged"] if one["untagged"] else []), *map(str, one["vlans"])]
+        print(f"{one['name']:<12}{', '.join(vlans):<18}{', '.join(one['hypervisors'])}")
+    if found["outside"]:
+        print(f"\n{'Outside':<18}{'Uplink':<12}{'VLAN':<10}Address")
+    for one in found["outside"]:
+        addresses = ", ".join([*one["address"], *one["loopback"]])
+        print(f"{one['name']:<18}{one['uplink']:<12}{one['vlan'] or 'untagged':<10}{addresses}")
     return 0
 
 
@@ -121,7 +139,8 @@ def _parser() -> argparse.ArgumentParser:
 
     one = command("up")
     one.add_argument("--hypervisors", type=int, default=3, metavar="N", help="how many [3]")
-    one.add_argument("--vms", type=Path, metavar="FILE", help="the virtual machines (TOML)")
+    one.add_argument("--vms", type=Path, metavar="FILE", help="the virtual machines, and what is outside (TOML)")
+    one.add_argument("--underlay", choices=("ipv4", "ipv6"), help="what tunnels go over [ipv4]")
     one.add_argument(
         "--state", metavar="DIR", help="state directory of the controller that they trust [that of 'nshell']"
     )

@@ -9,6 +9,8 @@ import struct
 
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_ARP = 0x0806
+ETHERTYPE_IPV6 = 0x86DD
+BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
 def ethernet(destination: str, source: str, ethertype: int, payload: bytes) -> bytes:
@@ -25,6 +27,28 @@ def arp(operation: int, sender_mac: str, sender_ip: str, target_mac: str, target
         + _mac(target_mac)
         + _ip(target_ip)
     )
+
+
+def announcement(mac: str, address: str) -> bytes:
+    """A whole frame that says who holds an address: gratuitous ARP, or an unsolicited neighbour advertisement with
+    the override flag (RFC 5227 section 1.2.2, RFC 4861 section 7.2.6)."""
+    if ":" not in address:
+        return ethernet(BROADCAST, mac, ETHERTYPE_ARP, arp(1, mac, address, "00:00:00:00:00:00", address))
+    body = struct.pack("!BBHI", 136, 0, 0, 0x20000000) + _ip(address) + b"\2\1" + _mac(mac)
+    return ethernet(
+        "33:33:00:00:00:01", mac, ETHERTYPE_IPV6, ipv6(address, "ff02::1", 58, icmpv6(address, "ff02::1", body), 255)
+    )
+
+
+def icmpv6(source: str, destination: str, body: bytes) -> bytes:
+    """An ICMPv6 message, given without its checksum (RFC 4443 section 2.3)."""
+    pseudo = _ip(source) + _ip(destination) + struct.pack("!II", len(body), 58)
+    return body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:]
+
+
+def ipv6(source: str, destination: str, protocol: int, payload: bytes, hop_limit: int = 64) -> bytes:
+    """An IPv6 packet without extension headers (RFC 8200 section 3)."""
+    return struct.pack("!IHBB", 6 << 28, len(payload), protocol, hop_limit) + _ip(source) + _ip(destination) + payload
 
 
 def ipv4(source: str, destination: str, protocol: int, payload: bytes, ttl: int = 64) -> bytes:
@@ -67,7 +91,7 @@ def tcp(
 ) -> bytes:
     """A TCP segment without data; flags 0x02 is SYN, 0x10 ACK, 0x12 both."""
     head = struct.pack("!HHIIBBHHH", source_port, destination_port, sequence, acknowledged, 5 << 4, flags, 64240, 0, 0)
-    pseudo = _ip(source) + _ip(destination) + struct.pack("!BBH", 0, 6, len(head))
+    pseudo = _ip(source) + _ip(destination) + struct.pack("!II", len(head), 6)  # the sum is the same for IPv4's layout
     return head[:16] + struct.pack("!H", checksum(pseudo + head)) + head[18:]
 
 
@@ -85,7 +109,7 @@ def _mac(text: str) -> bytes:
 
 
 def _ip(text: str) -> bytes:
-    return socket.inet_aton(text)
+    return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
 
 
 def described(frame: bytes) -> dict[str, object]:

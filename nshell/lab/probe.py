@@ -17,10 +17,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-ETH_P_ALL = 3
-ETH_P_ARP = 0x0806
-PACKET_OUTGOING = 4  # sockaddr_ll packet type of what the machine itself sent
-FRAMES_MAX = 10_000  # frames that `watch` keeps
 GRACE = 0.5  # seconds that a ping stream waits for its last answers
 
 
@@ -35,10 +31,32 @@ def closed() -> bool:
     return bool(readable) and not os.read(sys.stdin.fileno(), 1)
 
 
+def family(address: str) -> int:
+    """The address family that an address is of."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def serving(kind: int, address: str, port: int) -> socket.socket:
+    """A bound socket: of one address, or of all, which both families reach."""
+    if address:
+        server = socket.socket(family(address), kind)
+    else:
+        server = socket.socket(socket.AF_INET6, kind)
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind((address or "::", port))
+    return server
+
+
+def plain(peer: tuple[Any, ...]) -> tuple[str, int]:
+    """A peer's address and port; one of IPv4 that came in by a socket of both families as what it is."""
+    return str(peer[0]).removeprefix("::ffff:"), int(peer[1])
+
+
 def tcp_connect(options: argparse.Namespace) -> None:
     """Connect, send a line, expect it back: connected, refused, timeout or unreachable; `echoed` says data passed."""
     began = time.monotonic()
-    with socket.socket() as link:
+    with socket.socket(family(options.address)) as link:
         link.settimeout(options.timeout)
         link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if options.source_port:
@@ -65,9 +83,7 @@ def tcp_connect(options: argparse.Namespace) -> None:
 
 def tcp_serve(options: argparse.Namespace) -> None:
     """Accept connections and echo what they send, until standard input is closed."""
-    server = socket.socket()
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.bind(("", options.port))
+    server = serving(socket.SOCK_STREAM, options.bind, options.port)
     server.listen(64)
     say({"ready": True})
     peers: list[list[object]] = []
@@ -80,7 +96,7 @@ def tcp_serve(options: argparse.Namespace) -> None:
         if server in readable:
             link, peer = server.accept()
             links.append(link)
-            peers.append(list(peer))
+            peers.append(list(plain(peer)))
         for one in [link for link in links if link in readable]:
             try:
                 data = one.recv(1 << 16)
@@ -121,8 +137,7 @@ def tcp_stream(options: argparse.Namespace) -> None:
 
 def udp_serve(options: argparse.Namespace) -> None:
     """Count datagrams and send each back, until standard input is closed."""
-    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    server.bind(("", options.port))
+    server = serving(socket.SOCK_DGRAM, options.bind, options.port)
     say({"ready": True})
     peers, received = set(), 0
     while True:
@@ -131,7 +146,7 @@ def udp_serve(options: argparse.Namespace) -> None:
             break
         data, peer = server.recvfrom(1 << 16)
         received += 1
-        peers.add(peer)
+        peers.add(plain(peer))
         if not options.silent:
             server.sendto(data, peer)
     say({"received": received, "peers": sorted(map(list, peers))})
@@ -139,7 +154,7 @@ def udp_serve(options: argparse.Namespace) -> None:
 
 def udp_send(options: argparse.Namespace) -> None:
     """Send datagrams and count what comes back from that address and port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+    with socket.socket(family(options.address), socket.SOCK_DGRAM) as link:
         if options.source_port:
             link.bind(("", options.source_port))
         answers = 0
@@ -162,7 +177,7 @@ def _answered(link: socket.socket, peer: tuple[str, int], timeout: float) -> int
             _, source = link.recvfrom(1 << 16)
         except OSError:
             return 0
-        if source == peer:
+        if source[:2] == peer:
             return 1
     return 0
 
@@ -172,7 +187,12 @@ def ping(options: argparse.Namespace) -> None:
 
     With a count it ends by itself, else when standard input is closed.
     """
-    link = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    six = ":" in options.address
+    if six:
+        link = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        link.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+    else:
+        link = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     link.setblocking(False)
     link.connect((options.address, 0))
     identifier = (time.time_ns() ^ id(link)) & 0xFFFF
@@ -192,7 +212,7 @@ def ping(options: argparse.Namespace) -> None:
         due = began + sent / options.rate
         if not stopping and now >= due:
             sent += 1
-            body = struct.pack("!BBHHHd", 8, 0, 0, identifier, sent & 0xFFFF, now)
+            body = struct.pack("!BBHHHd", 128 if six else 8, 0, 0, identifier, sent & 0xFFFF, now)
             total = sum(struct.unpack(f"!{len(body) // 2}H", body))
             while total >> 16:
                 total = (total & 0xFFFF) + (total >> 16)
@@ -204,21 +224,21 @@ def ping(options: argparse.Namespace) -> None:
         select.select([link], [], [], max(0.0, min((lasting if stopping else due) - now, 0.05)))
         while True:
             try:
-                packet = link.recv(2048)
+                packet, extra, _, _ = link.recvmsg(2048, 64)
             except BlockingIOError:
                 break
             except OSError as problem:
                 errors.add(str(problem))
                 break
-            start = (packet[0] & 15) * 4
-            if len(packet) < start + 16 or packet[start] != 0:
+            start = 0 if six else (packet[0] & 15) * 4  # a raw socket of IPv6 gives no header
+            if len(packet) < start + 16 or packet[start] != (129 if six else 0):
                 continue
             _, _, _, ident, sequence, stamp = struct.unpack("!BBHHHd", packet[start : start + 16])
             if ident != identifier or sequence in answered:
                 continue
             now = time.monotonic()
             answered.add(sequence)
-            ttls.add(packet[8])
+            ttls.add(struct.unpack("=i", extra[0][2])[0] if six else packet[8])
             times.append(now - stamp)
             gap, last = max(gap, now - last), now
     if len(answered) < sent:
@@ -237,99 +257,6 @@ def ping(options: argparse.Namespace) -> None:
     )
 
 
-def frames(options: argparse.Namespace) -> None:
-    """Send raw Ethernet frames, given as hexadecimal digits, whatever they claim."""
-    link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    link.bind((options.interface, 0))
-    for _ in range(options.count):
-        for text in options.frame:
-            link.send(bytes.fromhex(text))
-        if options.interval:
-            time.sleep(options.interval)
-    say({"sent": options.count * len(options.frame)})
-
-
-def arp(options: argparse.Namespace) -> None:
-    """Ask for an address on the wire; every MAC that answered within the time."""
-    link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ARP))
-    link.bind((options.interface, ETH_P_ARP))
-    mine = link.getsockname()[4]
-    source = socket.inet_aton(options.source)
-    target = socket.inet_aton(options.address)
-    head = struct.pack("!HHHBBH", ETH_P_ARP, 1, 0x0800, 6, 4, 1)
-    link.send(b"\xff" * 6 + mine + head + mine + source + bytes(6) + target)
-    answers = set()
-    deadline = time.monotonic() + options.timeout
-    while (left := deadline - time.monotonic()) > 0:
-        link.settimeout(left)
-        try:
-            frame = link.recv(2048)
-        except TimeoutError:
-            break
-        if len(frame) >= 42 and frame[20:22] == b"\0\2" and frame[28:32] == target:
-            answers.add(frame[22:28].hex(":"))
-            if not options.all:
-                break
-    say({"answers": sorted(answers)})
-
-
-def watch(options: argparse.Namespace) -> None:
-    """What arrives on the interface, frame by frame, until standard input is closed."""
-    link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-    link.bind((options.interface, ETH_P_ALL))
-    say({"ready": True})
-    seen: list[dict[str, object]] = []
-    count = 0
-    while True:
-        readable, _, _ = select.select([link, sys.stdin], [], [])
-        if link in readable:
-            frame, place = link.recvfrom(65535)
-            if place[2] != PACKET_OUTGOING:
-                count += 1
-                if len(seen) < FRAMES_MAX:
-                    seen.append(describe(frame))
-        elif sys.stdin in readable:
-            break
-    say({"count": count, "frames": seen})
-
-
-def describe(frame: bytes) -> dict[str, Any]:
-    """A frame's headers as plain data."""
-    ethertype = struct.unpack("!H", frame[12:14])[0]
-    what: dict[str, Any] = {
-        "destination_mac": frame[:6].hex(":"),
-        "source_mac": frame[6:12].hex(":"),
-        "ethertype": ethertype,
-        "length": len(frame),
-    }
-    if ethertype == ETH_P_ARP and len(frame) >= 42:
-        what.update(
-            kind="arp",
-            operation=struct.unpack("!H", frame[20:22])[0],
-            source=socket.inet_ntoa(frame[28:32]),
-            destination=socket.inet_ntoa(frame[38:42]),
-            sender_mac=frame[22:28].hex(":"),
-        )
-    elif ethertype == 0x0800 and len(frame) >= 34:
-        protocol, start = frame[23], 14 + (frame[14] & 15) * 4
-        what.update(
-            kind={1: "icmp", 6: "tcp", 17: "udp"}.get(protocol, str(protocol)),
-            ttl=frame[22],
-            dscp=frame[15] >> 2,
-            source=socket.inet_ntoa(frame[26:30]),
-            destination=socket.inet_ntoa(frame[30:34]),
-        )
-        if protocol in (6, 17) and len(frame) >= start + 4:
-            what["source_port"], what["destination_port"] = struct.unpack("!HH", frame[start : start + 4])
-        if protocol == 6 and len(frame) >= start + 14:
-            what["flags"] = frame[start + 13]
-        if protocol == 1 and len(frame) >= start + 2:
-            what["icmp_type"] = frame[start]
-    else:
-        what["kind"] = f"0x{ethertype:04x}"
-    return what
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="probe", description="send and receive real packets inside a virtual machine")
     commands = parser.add_subparsers(required=True)
@@ -344,7 +271,7 @@ def main() -> None:
         one.add_argument("--source-port", type=int, default=0)
         one.add_argument("--count", type=int, default=1)
         one.add_argument("--rate", type=float, default=100.0)
-        one.add_argument("--interface", default="eth0")
+        one.add_argument("--bind", default="", help="address to serve on [all]")
         return one
 
     command("tcp-connect", tcp_connect, "address", "port")
@@ -353,11 +280,6 @@ def main() -> None:
     command("udp-serve", udp_serve, "port").add_argument("--silent", action="store_true")
     command("udp-send", udp_send, "address", "port")
     command("ping", ping, "address")
-    command("frames", frames).add_argument("frame", nargs="+")
-    asking = command("arp", arp, "address")
-    asking.add_argument("--source", required=True)
-    asking.add_argument("--all", action="store_true")
-    command("watch", watch)
     options = parser.parse_args()
     options.work(options)
 

@@ -26,7 +26,7 @@ import msgspec
 from agent import namespaces
 from data.errors import CommandFailed
 
-TOOL = Path(__file__).with_name("probe.py")
+PROBE, WIRE, METER = (Path(__file__).with_name(name) for name in ("probe.py", "wire.py", "meter.py"))
 READY_TIMEOUT = 10.0  # seconds
 STOP_TIMEOUT = 10.0  # seconds
 
@@ -114,6 +114,10 @@ class Probing(abc.ABC):
     def address(self, name: str) -> str:
         """The address of a machine, or the address itself."""
 
+    @abc.abstractmethod
+    def address6(self, name: str) -> str:
+        """The first IPv6 address of a machine, or the address itself."""
+
     def ping(
         self, source: str, destination: str, *, count: int = 3, rate: float = 20.0, timeout: float = 1.0
     ) -> PingReport:
@@ -144,9 +148,9 @@ class Probing(abc.ABC):
         )
         return msgspec.convert(report, TcpReport)
 
-    def tcp_server(self, name: str, port: int) -> Running:
-        """Accept and echo; the result has `accepted`, `peers`, `bytes`."""
-        return self._start(name, "tcp-serve", str(port))
+    def tcp_server(self, name: str, port: int, *, bind: str = "") -> Running:
+        """Accept and echo, on one address or on all; the result has `accepted`, `peers`, `bytes`."""
+        return self._start(name, "tcp-serve", str(port), f"--bind={bind}")
 
     def tcp_stream(
         self, source: str, destination: str, port: int, *, rate: float = 100.0, timeout: float = 5.0
@@ -183,46 +187,70 @@ class Probing(abc.ABC):
         )
         return int(report["answers"])
 
-    def udp_server(self, name: str, port: int, *, silent: bool = False) -> Running:
-        """Count datagrams, and answer them unless `silent`; the result has `received`, `peers`."""
-        return self._start(name, "udp-serve", str(port), *(["--silent"] if silent else []))
+    def udp_server(self, name: str, port: int, *, silent: bool = False, bind: str = "") -> Running:
+        """Count datagrams, and answer them unless `silent`; the result has `received`, `peers`.
+
+        It answers from the address that routing chooses: name the one to `bind` to when the machine has several.
+        """
+        return self._start(name, "udp-serve", str(port), f"--bind={bind}", *(["--silent"] if silent else []))
 
     def send_frames(self, source: str, frames: Sequence[bytes], *, count: int = 1, interval: float = 0.0) -> int:
         """Put raw frames (packets.py) on the machine's wire `count` times; how many were sent."""
         report = self._probe(
-            source, "frames", *(frame.hex() for frame in frames), f"--count={count}", f"--interval={interval}"
+            source,
+            "frames",
+            *(frame.hex() for frame in frames),
+            f"--count={count}",
+            f"--interval={interval}",
+            tool=WIRE,
         )
         return int(report["sent"])
 
-    def arp(self, source: str, address: str, *, timeout: float = 1.0, every: bool = False) -> list[str]:
-        """Ask on the wire who has an address: the MAC that answered first, or of `every` answer in the time."""
+    def arp(
+        self, source: str, address: str, *, timeout: float = 1.0, every: bool = False, sender: str = ""
+    ) -> list[str]:
+        """Ask on the wire who has an address: the MAC that answered first, or of `every` answer in the time.
+
+        An IPv6 address is asked for by neighbour solicitation.  `sender` is the address to ask as, if not the first
+        of that family.
+        """
+        six = ":" in address
         report = self._probe(
             source,
-            "arp",
+            "nd" if six else "arp",
             address,
-            f"--source={self.address(source)}",
+            f"--source={sender or (self.address6(source) if six else self.address(source))}",
             f"--timeout={timeout}",
             *(["--all"] if every else []),
+            tool=WIRE,
         )
         return list(report["answers"])
 
-    def watch(self, name: str) -> Running:
-        """What a machine receives; the result has `count` and `frames` (kind, MACs, addresses, ports, ttl)."""
-        return self._start(name, "watch")
+    def watch(self, name: str, interface: str = "eth0") -> Running:
+        """What a machine receives; the result has `count` and `frames` (kind, MACs, addresses, ports, ttl, dscp)."""
+        return self._start(name, "watch", f"--interface={interface}", tool=WIRE)
 
-    def _probe(self, name: str, command: str, *args: str) -> dict[str, Any]:
-        process = self._popen(name, command, *args)
+    def measure(self, name: str, command: str, *args: str) -> dict[str, Any]:
+        """Run a command of meter.py that ends by itself; its result."""
+        return self._probe(name, command, *args, tool=METER)
+
+    def measuring(self, name: str, command: str, *args: str) -> Running:
+        """Start a command of meter.py that runs until it is stopped."""
+        return self._start(name, command, *args, tool=METER)
+
+    def _probe(self, name: str, command: str, *args: str, tool: Path = PROBE) -> dict[str, Any]:
+        process = self._popen(name, tool, command, *args)
         said, complaint = process.communicate()
         return _last_line(f"vm {name}: {command}", said, complaint)
 
-    def _start(self, name: str, command: str, *args: str) -> Running:
-        running = Running(f"vm {name}: {command}", self._popen(name, command, *args))
+    def _start(self, name: str, command: str, *args: str, tool: Path = PROBE) -> Running:
+        running = Running(f"vm {name}: {command}", self._popen(name, tool, command, *args))
         running.wait_ready()
         return running
 
-    def _popen(self, name: str, command: str, *args: str) -> "subprocess.Popen[str]":
+    def _popen(self, name: str, tool: Path, command: str, *args: str) -> "subprocess.Popen[str]":
         space = namespaces.of_name(self.namespace(name))
-        argv = [sys.executable, "-I", "-S", str(TOOL), command, *args]
+        argv = [sys.executable, "-I", "-S", str(tool), command, *args]
         return namespaces.inside(
             space,
             lambda: subprocess.Popen(

@@ -13,6 +13,7 @@ from agent.join import AGENT_PORT, OPENFLOW_PORT, OVSDB_PORT
 from data.errors import CommandFailed
 from nshell.lab.hypervisor import HypervisorState
 from nshell.lab.machines import Machine
+from nshell.lab.physical import DIRECTORY, PhysicalState
 
 STATE_FILE = "lab.json"
 LOCK_FILE = "lab.lock"
@@ -31,6 +32,9 @@ class LabState(msgspec.Struct):
     hypervisors: dict[str, HypervisorState] = {}
     machines: dict[str, Machine] = {}
     unplugged: set[str] = set()
+    legs: dict[str, int] = {}  # machine -> live moves since it was plugged in
+    physical: PhysicalState = msgspec.field(default_factory=PhysicalState)
+    underlay: int = 4  # version of the IP that tunnels go over
 
     def machine(self, name: str) -> Machine:
         """One machine; CommandFailed when there is none of that name."""
@@ -92,7 +96,7 @@ class Record:
     def remove(self) -> None:
         """Delete what the lab wrote, and the directory if nothing else is in it."""
         for entry in list(self.directory.iterdir()):
-            if entry.name == CAPTURES or (entry.name.startswith("hv") and entry.is_dir()):
+            if entry.name in (CAPTURES, DIRECTORY) or (entry.name.startswith("hv") and entry.is_dir()):
                 shutil.rmtree(entry, ignore_errors=True)
             elif entry.name.startswith((STATE_FILE, LOCK_FILE)):
                 entry.unlink(missing_ok=True)

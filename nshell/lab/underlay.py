@@ -8,30 +8,21 @@ import ipaddress
 import json
 import os
 import re
-import subprocess
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from agent import namespaces, offload
 from agent.host import run
 from data.errors import CommandFailed
+from nshell.lab.spaces import batch, set_kernel
 
 PREFIX = re.compile(r"[a-z][a-z0-9]{0,7}")  # 8 characters leave room for "-mgmt" and "-m240" in 15
 HYPERVISORS_MAX = 240  # host numbers 11 to 250 of the management /24
 UNDERLAY_MTU = 1500  # bytes
 LINK_LOCAL = ipaddress.IPv4Network("169.254.0.0/16")  # RFC 3927
 CLOUD_METADATA = 169  # 169.254.169.254 is taken on cloud machines
-
-QUIET = {
-    "net/ipv6/conf/all/disable_ipv6": "1",
-    "net/ipv6/conf/default/disable_ipv6": "1",
-    # a live migration does not show the guest a lost carrier; the lab's does, for the time of the move
-    "net/ipv4/conf/all/arp_evict_nocarrier": "0",
-    "net/ipv4/conf/default/arp_evict_nocarrier": "0",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +31,7 @@ class Names:
 
     prefix: str
     subnet: int  # X in 169.254.X.0/24
+    version: int = 4  # of the IP that tunnels go over
 
     @property
     def fabric(self) -> str:
@@ -60,9 +52,32 @@ class Names:
         """Namespace of a hypervisor."""
         return f"{self.prefix}-hv{number}"
 
+    def tunnel_address(self, number: int) -> str:
+        """A hypervisor's address on the underlay, in 172.31.0.0/24 or fd00:31::/64."""
+        return f"172.31.0.{number}" if self.version == 4 else f"fd00:31::{number:x}"
+
+    @property
+    def tunnel_length(self) -> int:
+        """Bits of the underlay's prefix."""
+        return 24 if self.version == 4 else 64
+
+    @property
+    def underlay_mtu(self) -> int:
+        """Bytes; a VXLAN tunnel over IPv6 takes 20 more, and machines shall have their 1450 all the same."""
+        return UNDERLAY_MTU if self.version == 4 else UNDERLAY_MTU + 20
+
     def machine(self, name: str) -> str:
         """Namespace of a virtual machine."""
         return f"{self.prefix}-vm-{name}"
+
+    @property
+    def physical(self) -> str:
+        """Namespace of the physical switch, outside the fabric."""
+        return f"{self.prefix}-phys"
+
+    def outside(self, name: str) -> str:
+        """Namespace of a host on the physical network."""
+        return f"{self.prefix}-out-{name}"
 
     def management_port(self, number: int) -> str:
         """A hypervisor's port of the management bridge, in the root namespace."""
@@ -73,14 +88,9 @@ class Names:
         return f"169.254.{self.subnet}.{10 + number}"
 
 
-def tunnel_address(number: int) -> str:
-    """A hypervisor's address on the underlay, in 172.31.0.0/24."""
-    return f"172.31.0.{number}"
-
-
 def existing(prefix: str) -> list[str]:
     """The namespaces of a lab that exist, whoever made them."""
-    mine = re.compile(rf"{prefix}-(fabric|hv\d+|vm-[a-z0-9-]+)")
+    mine = re.compile(rf"{prefix}-(fabric|phys|hv\d+|(vm|out)-[a-z0-9-]+)")
     try:
         return sorted(name for name in os.listdir(namespaces.NAMED) if mine.fullmatch(name))
     except FileNotFoundError:
@@ -94,44 +104,12 @@ def root_links(prefix: str) -> list[str]:
     return [one["ifname"] for one in links if mine.fullmatch(one["ifname"])]
 
 
-def batch(lines: Iterable[str], *, force: bool = False) -> None:
-    """Run many `ip` commands in one process; with `force` a failing line does not stop the others."""
-    text = "".join(line + "\n" for line in lines)
-    if not text:
-        return
-    argv = ["ip", *(["-force"] if force else []), "-batch", "-"]
-    done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60)
-    if done.returncode != 0 and not force:
-        raise CommandFailed(
-            "ip -batch", f"{done.stderr.strip()} (in: {text.strip()})", "nshell lab down, then up again"
-        )
-
-
-def ensure_namespaces(names: Sequence[str]) -> None:
-    """Namespaces with IPv6 off (no router solicitations, no multicast listener reports) and lo up."""
-    batch(f"netns add {name}" for name in names if not namespaces.of_name(name).exists())
-    for name in names:
-        namespaces.inside(namespaces.of_name(name), _quieten)
-
-
-def _quieten() -> None:
-    for setting, value in QUIET.items():
-        _sysctl(setting, value)
-    run(["ip", "link", "set", "dev", "lo", "up"])
-
-
-def _sysctl(setting: str, value: str) -> None:
-    file = Path("/proc/sys") / setting
-    if file.exists():  # not every kernel has every setting
-        file.write_text(value)
-
-
 def make_management(names: Names) -> None:
     """The bridge in the root namespace that hypervisors reach the controller through."""
     if names.management in root_links(names.prefix):
         return
     batch([f"link add name {names.management} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"])
-    _sysctl(f"net/ipv6/conf/{names.management}/disable_ipv6", "1")
+    set_kernel(f"net/ipv6/conf/{names.management}/disable_ipv6", "1")
     batch(
         [
             f"address replace {names.controller_address}/24 dev {names.management}",
@@ -149,7 +127,7 @@ def make_fabric(names: Names) -> None:
         batch(
             [
                 "link add name fabric type bridge stp_state 0 forward_delay 0 mcast_snooping 0",
-                f"link set dev fabric mtu {UNDERLAY_MTU} up",
+                f"link set dev fabric mtu {names.underlay_mtu} up",
             ]
         )
 
@@ -168,17 +146,17 @@ def wire_hypervisor(names: Names, number: int) -> None:
             f"link add name eth0 netns {space} type veth peer name f{number} netns {names.fabric}",
         ]
     )
-    _sysctl(f"net/ipv6/conf/{port}/disable_ipv6", "1")
+    set_kernel(f"net/ipv6/conf/{port}/disable_ipv6", "1")
     batch([f"link set dev {port} master {names.management} up"])
     namespaces.inside(
         namespaces.of_name(names.fabric),
-        lambda: batch([f"link set dev f{number} mtu {UNDERLAY_MTU} master fabric up"]),
+        lambda: batch([f"link set dev f{number} mtu {names.underlay_mtu} master fabric up"]),
     )
 
     def inside() -> None:
         batch(
             [
-                f"link set dev eth0 mtu {UNDERLAY_MTU} up",
+                f"link set dev eth0 mtu {names.underlay_mtu} up",
                 "link set dev mgmt0 up",
                 f"address replace {names.management_address(number)}/24 dev mgmt0",
             ]

@@ -7,12 +7,12 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nshell.lab import Lab, Machine
+from nshell.lab import Lab, Machine, Outside, Uplink
 from nshell.lab.probing import wait_until
 from tests.transcripts.shell import Shell
 
@@ -21,9 +21,6 @@ _COUNTERS = re.compile(r" (duration|n_packets|n_bytes|idle_age|hard_age)=[^ ]*")
 
 MACHINES = (("web-1", "hv1", 1, 11), ("web-2", "hv2", 1, 12), ("app-1", "hv1", 2, 11), ("app-2", "hv3", 2, 12))
 POLICY = """
-set dvrs hv1 tunnel-address 172.31.0.1
-set dvrs hv2 tunnel-address 172.31.0.2
-set dvrs hv3 tunnel-address 172.31.0.3
 set enterprise acme domain prod zone web subnet web1 prefix 10.1.1.0/24
 set enterprise acme domain prod zone app subnet app1 prefix 10.1.2.0/24
 """ + "".join(
@@ -41,27 +38,52 @@ def machine(name: str, hypervisor: str, net: int, host: int) -> Machine:
 
 
 class Network:
-    """Three hypervisors, four machines of one tenant, the daemon; everything is up when it is made."""
+    """Hypervisors hv1 ..., machines, the daemon; everything is up when it is made.
 
-    def __init__(self, folder: Path, prefix: str, *, agents: bool = True, state: Path | None = None) -> None:
+    By default three hypervisors and four machines of one tenant. `policy` is the set lines (those of the hypervisors
+    are added); the machines' vports are in it, and every one that it names and that is plugged in comes up. `uplinks`
+    are physical networks with the hosts `outside` on them; `underlay` is what tunnels go over, "ipv4" or "ipv6".
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        prefix: str,
+        *,
+        machines: Iterable[Machine] | None = None,
+        policy: str | Iterable[str] = POLICY,
+        hypervisors: int = 3,
+        uplinks: Iterable[Uplink] = (),
+        outside: Iterable[Outside] = (),
+        underlay: str = "ipv4",
+        agents: bool = True,
+        state: Path | None = None,
+    ) -> None:
         self.lab = Lab(prefix, folder / "lab")
         self.lab.down()
         self.shell = Shell(folder / "shell", state=state)
+        self._count = hypervisors
+        openflow, ovsdb, agent = self.shell.ports
+        self._trusted: dict[str, Any] = {"openflow_port": openflow, "ovsdb_port": ovsdb, "agent_port": agent}
+        self._trusted["controller_state"] = self.shell.state
+        placed = tuple(machine(*row) for row in MACHINES) if machines is None else tuple(machines)
+        text = policy if isinstance(policy, str) else "\n".join(policy)
         try:
-            self._build(agents)
+            self.lab.up(
+                hypervisors, placed, uplinks=uplinks, outside=outside, underlay=underlay, agents=False, **self._trusted
+            )
+            self._start(text, agents)
         except BaseException:
             self.close()
             raise
 
-    def _build(self, agents: bool) -> None:
-        openflow, ovsdb, agent = self.shell.ports
-        trusted = {"openflow_port": openflow, "ovsdb_port": ovsdb, "agent_port": agent}
-        trusted["controller_state"] = self.shell.state
-        self.lab.up(3, [machine(*row) for row in MACHINES], agents=False, **trusted)
+    def _start(self, policy: str, agents: bool) -> None:
         self.run(f"set controller listen-address {self.lab.controller_address}", "commit")
-        self.batch(POLICY + "commit\n")
+        addresses = {name: self.lab.tunnel_address(name) for name in self.lab.hypervisors}
+        dvrs = "".join(f"set dvrs {name} tunnel-address {address}\n" for name, address in addresses.items())
+        self.batch(f"{dvrs}{policy}\ncommit\n")
         if agents:  # only now is there something that admits them: a refused one would dial again after seconds
-            self.lab.up(3, agents=True, **trusted)
+            self.lab.up(self._count, agents=True, **self._trusted)
         self.ready()
         if agents:
             assert wait_until(self.neighbours_resolved, PATIENCE, 0.1)
@@ -81,20 +103,46 @@ class Network:
         assert done.returncode == code, f"gave {done.returncode}:\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
+    def commit(self, *lines: str) -> str:
+        """Commit these command lines (set, delete, rollback) and wait until every vport that is plugged in is up."""
+        said = self.batch("\n".join(["configure", *lines, "commit", ""]))
+        self.ready()
+        return said
+
+    def restart_controller(self, *, kill: bool = True) -> None:
+        """The daemon ends, by kill -9 or in order, and a new one is ready; what the state directory holds remains."""
+        if kill:
+            self.kill()
+        else:
+            self.shell.end()
+        self.run("show version")
+        self.ready()
+
     def rows(self, command: str) -> list[Mapping[str, Any]]:
         """The rows of a table, as data."""
         rows: list[Mapping[str, Any]] = json.loads(self.shell.run("--json", "-c", command).stdout)["rows"]
         return rows
 
-    def ready(self) -> None:
-        """Return when every hypervisor is ready and every vport that is plugged in is up."""
+    def ready(self, *others: str) -> None:
+        """Return when every hypervisor is ready and every vport that a machine is plugged in as is up, and `others`
+        (ENTERPRISE/DOMAIN/NAME, those behind uplinks), too. A machine without a vport in the policy is not waited for.
+        """
+        plugged = {one["vport"] for one in self.lab.status()["machines"] if one["state"] == "plugged"}
 
         def all_ready() -> bool:
-            return all(row["state"] == "ready" for row in self.rows("show dvrs")) and all(
-                row["state"] == "up" for row in self.rows("show vports") if row["name"] in self.lab.machines
+            states = self.vport_states()
+            return (
+                all(row["state"] == "ready" for row in self.rows("show dvrs"))
+                and all(state == "up" for name, state in states.items() if name in plugged)
+                and all(states.get(name) == "up" for name in others)
             )
 
         assert wait_until(all_ready, PATIENCE, 0.1), self.run("show dvrs", "show vports", "show system events")
+
+    def vport_states(self) -> dict[str, str]:
+        """What `show vports` says of each: "up", "unresolved" and so on, by ENTERPRISE/DOMAIN/NAME."""
+        rows = self.rows("show vports")
+        return {"/".join([*row["place"].split("/")[:2], row["name"]]): row["state"] for row in rows}
 
     def neighbours_resolved(self) -> bool:
         """Whether every hypervisor knows the MAC of every other's tunnel address, so that no first packet is lost."""
@@ -113,6 +161,24 @@ class Network:
 
     def all_flows(self) -> dict[str, frozenset[str]]:
         return {name: self.flows(name) for name in self.lab.hypervisors}
+
+    def stale_flows(self) -> dict[str, list[str]]:
+        """What hypervisors hold otherwise than a fresh compile says, by hypervisor: empty when all is right.
+
+        A new daemon compiles everything from the store, compares it with what it reads back from every switch and
+        makes that so: what is different afterwards was stale (too many) or missing (too few).
+        """
+        before = self.all_flows()
+        self.restart_controller()
+        after = self.all_flows()
+        wrong = {
+            name: [
+                *(f"stale: {flow}" for flow in sorted(before[name] - after[name])),
+                *(f"missing: {flow}" for flow in sorted(after[name] - before[name])),
+            ]
+            for name in before
+        }
+        return {name: lines for name, lines in wrong.items() if lines}
 
     def kill(self) -> None:
         """kill -9 the daemon."""

@@ -248,7 +248,7 @@ def test_an_attachment_that_fails_leaves_no_interface_and_no_port(lab: Lab) -> N
     def body(ovs: Ovs) -> None:
         space = attach.Workload("netns", f"{lab.prefix}-vm-vm1")
         with pytest.raises(CommandFailed):  # a gateway that no address reaches
-            attach.attach(ovs, space, "acme/prod/bad", attach.Interface("eth5", None, ("10.5.0.1/24",), "192.0.2.1"))
+            attach.attach(ovs, space, "acme/prod/bad", attach.Interface("eth5", None, ("10.5.0.1/24",), ("192.0.2.1",)))
         assert attach.host_end("acme/prod/bad") not in run(["ip", "-br", "link"])
         assert all(one.vport != "acme/prod/bad" for one in attach.attached(ovs))
 

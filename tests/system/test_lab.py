@@ -14,7 +14,7 @@ import pytest
 
 from agent import namespaces
 from data.errors import CommandFailed
-from nshell.lab import Lab, Machine, packets, processes, underlay
+from nshell.lab import Lab, Machine, packets, processes, spaces, underlay
 from nshell.lab.probing import wait_until
 
 PREFIX = "tlab"
@@ -282,7 +282,7 @@ def test_up_completes_and_down_removes_a_lab_whose_record_is_lost_or_that_was_ki
         lab.up(1, agents=False)
         switch = lab.on_hypervisor("hv1", ["cat", f"{tmp_path}/hv1/ovs-vswitchd.pid"])
         (tmp_path / "lab.json").unlink()
-        underlay.batch(["netns add tlab4-hv2"])
+        spaces.batch(["netns add tlab4-hv2"])
         lab.up(2, agents=False)
         assert processes.look(int(switch)) is None
         assert [one["switch"] for one in lab.status()["hypervisors"]] == ["runs", "runs"]

@@ -70,7 +70,9 @@ def test_a_missing_program_and_a_failing_one_are_told_apart() -> None:
         run(["false"])
 
 
-@pytest.mark.parametrize("argv", [[], ["fly"], ["join"], ["attach", "vm", "x", "y"], ["attach", "netns", "x"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["fly"], ["join"], ["attach", "vm", "x", "y"], ["attach", "netns", "x"], ["attach-uplink", "x"]]
+)
 def test_bad_words_end_with_exit_code_two(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(argv) == 2
     assert "usage" in capsys.readouterr().err
@@ -89,6 +91,8 @@ ASKING = (
     ["join", "--controller", "192.0.2.1", "--system-id", "hv1"],
     ["leave"],
     ["attach", "tap", "lo", "v"],
+    ["attach-uplink", "lo", "wan"],
+    ["detach-uplink", "wan"],
 )
 """Commands that need the switch's database."""
 SAID_BY_VSCTL = (

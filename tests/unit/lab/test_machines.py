@@ -29,6 +29,9 @@ def test_one_address_may_be_written_without_a_list(tmp_path: Path) -> None:
     [
         ("[[vm]\n", "not TOML"),
         ("vm = 3\n", "not a list"),
+        ("[[vms]]\n", "unknown table vms"),
+        (ONE.replace('"10.0.0.1/24"', '["10.0.0.1/24", "2001:db8::g/64"]'), "2001:db8::g"),
+        (ONE + 'gateway = ["10.0.0.254", "x"]\n', "'x'"),
         (ONE.replace("mac =", "mca ="), "unknown setting mca"),
         (ONE.replace('mac = "02:00:00:00:00:01"\n', ""), "mac"),
         (ONE.replace("02:00:00:00:00:01", "02:00:00:00:00:0G"), "not a MAC"),

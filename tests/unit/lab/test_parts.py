@@ -13,8 +13,8 @@ import pytest
 from data.errors import CommandFailed
 from nshell.lab import Lab, packets, processes
 from nshell.lab.main import main
-from nshell.lab.probe import describe
 from nshell.lab.underlay import Names
+from nshell.lab.wire import describe
 
 
 def test_what_is_made_by_hand_is_described_as_it_was_made() -> None:
