@@ -18,8 +18,8 @@ from itertools import islice
 from typing import TypeVar, cast
 
 from data.index import Inactive, Index, Names, reference_scope
-from data.path import Path, natural_key, vport_path
-from data.schema.nodes import NODES, Node, children_of, node_of
+from data.path import Path, natural_key, vport_paths
+from data.schema.nodes import NODES, Node, children_of, named_in_full, node_of, reference_name
 from data.schema.objects import Object
 
 T = TypeVar("T", bound=Object)
@@ -73,6 +73,11 @@ class Configuration(ABC):
     @abstractmethod
     def by_uuid(self, uuid: str) -> Path | None:
         """Where the object with this UUID is."""
+
+    @property
+    def unconfined(self) -> Configuration:
+        """The same with what is hidden from whoever asks: for what an object that is seen has from elsewhere."""
+        return self
 
     def settings(self, kind: type[T]) -> T:
         """A container such as Controller: as configured, or its defaults."""
@@ -134,7 +139,7 @@ class Configuration(ABC):
         scope = reference_scope(from_path, ref_kind)
         if scope is None:
             return None
-        direct = (*scope, ref_kind, name)
+        direct = named_in_full(ref_kind, name) or (*scope, ref_kind, name)
         if direct[::2] in NODES:
             return direct if self.get(direct) is not None else None
         return self.holder(ref_kind, "name", scope, name)
@@ -144,12 +149,15 @@ class Configuration(ABC):
         node = node_of(path)
         if not node.facts.reference_scope:
             return set()
-        return set(self.naming(node.keyword, node.scope(path, node.facts.reference_scope), path[-1]))
+        return set(self.naming(node.keyword, node.scope(path, node.facts.reference_scope), reference_name(path)))
 
     def vport_by_name(self, full_name: str) -> Path | None:
-        """The path of the vport `enterprise/domain/vport`."""
-        path = vport_path(full_name)
-        return path if path is not None and self.get(path) is not None else None
+        """The path of the vport `enterprise/domain/vport`, in a domain or an l2-domain."""
+        return next((path for path in vport_paths(full_name) if self.get(path) is not None), None)
+
+    def users_of(self, domain: Path) -> set[Path]:
+        """The domains that use this shared domain. The caller may change the set."""
+        return {path for path in self.referrers(domain) if len(path) == len(domain)}
 
 
 class Running(Configuration):

@@ -40,6 +40,10 @@ class Confined(Configuration):
     def revision(self) -> int:
         return self._base.revision
 
+    @property
+    def unconfined(self) -> Configuration:
+        return self._base.unconfined
+
     def get(self, path: Path) -> Object | None:
         if self._access.reads(path):
             return self._base.get(path)

@@ -10,10 +10,12 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from data.addresses import Ip, Prefix
+from data.addresses import prefix as as_prefix
 from data.path import NUMBER, Path, natural_key
 from data.schema.nodes import FACTS, node_of
 from data.schema.objects import Endpoint, Object
-from data.schema.types import NAME_LENGTH, ipv4_range
+from data.schema.types import NAME_LENGTH
 
 _DECIMAL = "0123456789"
 _LAST = "\U0010ffff"
@@ -100,41 +102,47 @@ class Names:
 class Prefixes:
     """The prefixes of one scope, so that those that overlap another are found without looking at all."""
 
-    __slots__ = ("_exact", "_starts")
+    __slots__ = ("_exact", "_masks", "_starts")
 
     def __init__(self) -> None:
-        self._starts: list[tuple[int, int, Path]] = []
-        self._exact: dict[tuple[int, int], list[Path]] = {}
+        self._starts: list[tuple[Ip, Ip, Path]] = []
+        self._exact: dict[Prefix, list[Path]] = {}
+        self._masks: Counter[tuple[int, int]] = Counter()  # IP version and mask, so that no others are looked up
 
     def copy(self) -> Prefixes:
         """The same prefixes, apart from these."""
         made = Prefixes()
         made._starts = list(self._starts)
-        made._exact = {place: list(paths) for place, paths in self._exact.items()}
+        made._exact = {network: list(paths) for network, paths in self._exact.items()}
+        made._masks = Counter(self._masks)
         return made
 
     def add(self, prefix: str, path: Path) -> None:
-        first, last = ipv4_range(prefix)
-        insort(self._starts, (first, last, path))
-        self._exact.setdefault((first, last), []).append(path)
+        network = as_prefix(prefix)
+        insort(self._starts, (network.first, network.last, path))
+        self._exact.setdefault(network, []).append(path)
+        self._masks[network.version, network.mask] += 1
 
     def remove(self, prefix: str, path: Path) -> None:
-        first, last = ipv4_range(prefix)
-        at = bisect_left(self._starts, (first, last, path))
+        network = as_prefix(prefix)
+        at = bisect_left(self._starts, (network.first, network.last, path))
         del self._starts[at]
-        holders = self._exact[first, last]
+        holders = self._exact[network]
         holders.remove(path)
         if not holders:
-            del self._exact[first, last]
+            del self._exact[network]
+        self._masks[network.version, network.mask] -= 1
+        if not self._masks[network.version, network.mask]:
+            del self._masks[network.version, network.mask]
 
     def overlapping(self, prefix: str) -> Iterator[Path]:
         """Every holder of a prefix that contains this one, equals it, or lies inside it."""
-        first, last = ipv4_range(prefix)
-        length = 32 - (last - first).bit_length()
-        for bits in range(length):
-            mask = 0xFFFFFFFF >> bits
-            yield from self._exact.get((first & ~mask, first | mask), ())
-        at = bisect_left(self._starts, (first, 0, ()))
+        network = as_prefix(prefix)
+        first, last = network.first, network.last
+        for version, mask in self._masks:
+            if version == network.version and mask < network.mask:
+                yield from self._exact.get(Prefix(version, network.network & mask, mask), ())
+        at = bisect_left(self._starts, (first, Ip(first.version, 0), ()))
         while at < len(self._starts) and self._starts[at][0] <= last:
             if self._starts[at][1] <= last:
                 yield self._starts[at][2]
@@ -151,6 +159,8 @@ def references_of(path: Path, item: Object) -> Iterator[Reference]:
         elif reference.target and value:
             for name in value if reference.leaf.many else (value,):
                 yield reference.target, name
+        elif reference.target and reference.leaf.facts.named_by_default:
+            yield reference.target, path[-1]
 
 
 def reference_scope(path: Path, kind: str) -> Path | None:
@@ -192,9 +202,9 @@ class Index:
     def add(self, path: Path, item: Object) -> None:
         node = node_of(path)
         self._uuids[item.uuid] = path
-        for unique in node.unique:
-            table = self._holders.setdefault((node.keyword, unique.field, path[: unique.scope_length]), {})
-            for value in _values(path, item, unique.field, unique.many, unique.named_by_default):
+        for unique in node.held:
+            table = self._holders.setdefault((node.keyword, unique.name, path[: unique.scope_length]), {})
+            for value in unique.values(path, item):
                 held = table.get(value)
                 if held is None:
                     table[value] = path
@@ -216,11 +226,11 @@ class Index:
         node = node_of(path)
         if self._uuids.get(item.uuid) == path:
             del self._uuids[item.uuid]
-        for unique in node.unique:
-            values = _values(path, item, unique.field, unique.many, unique.named_by_default)
+        for unique in node.held:
+            values = unique.values(path, item)
             if not values:
                 continue
-            key = (node.keyword, unique.field, path[: unique.scope_length])
+            key = (node.keyword, unique.name, path[: unique.scope_length])
             table = self._holders[key]
             for value in values:
                 held = table[value]
@@ -284,6 +294,9 @@ class Inactive:
     def __bool__(self) -> bool:
         return bool(self._paths)
 
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self._paths)
+
     def add(self, path: Path) -> None:
         self._paths.add(path)
         self._lengths[len(path)] += 1
@@ -314,14 +327,3 @@ class Inactive:
 
 _NONE: set[str] = set()
 _NOBODY: set[Path] = set()
-
-
-def _values(path: Path, item: Object, field: str, many: bool, named_by_default: bool) -> tuple[object, ...]:
-    if field == "name":
-        return (path[-1],)
-    value = getattr(item, field)
-    if many:
-        return tuple(dict.fromkeys(value))
-    if not value and named_by_default:
-        return (path[-1],)
-    return (value,) if value else ()

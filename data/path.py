@@ -42,12 +42,13 @@ def path_text(path: Path) -> str:
     return " ".join(path)
 
 
-def vport_path(full_name: str) -> Path | None:
-    """The path that a vport's full name (`acme/prod/web-1`) means, or None when it is not one."""
+def vport_paths(full_name: str) -> tuple[Path, ...]:
+    """The paths that a vport's full name (`acme/prod/web-1`) can mean, in a domain and in an l2-domain of this name, of
+    which an enterprise has one alone; none when it is not a full name."""
     parts = full_name.split("/")
     if len(parts) != 3 or not all(parts):
-        return None
-    return ("enterprise", parts[0], "domain", parts[1], "vport", parts[2])
+        return ()
+    return tuple(("enterprise", parts[0], keyword, parts[1], "vport", parts[2]) for keyword in ("domain", "l2-domain"))
 
 
 def vport_name(path: Path) -> str:

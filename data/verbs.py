@@ -12,12 +12,13 @@ from contextlib import contextmanager
 
 import msgspec
 
+from data.acting import inherited_from
 from data.edits import FollowingEdits
 from data.errors import CommandFailed, NothingThere, NotPermitted
 from data.path import Path, path_text
 from data.schema.accounts import ClassRule
 from data.schema.completion import text_of
-from data.schema.nodes import LeafNode, Node, node_of, parent_of
+from data.schema.nodes import LeafNode, Node, node_of, parent_of, reference_name
 from data.schema.objects import Endpoint, Object
 from data.schema.secret import HIDDEN
 from data.schema.verbs import Copy, Mark, Operation, Rename
@@ -69,7 +70,7 @@ class Verbs(FollowingEdits):
         if item is None and leaf is None and self._remove_torn(path):
             return
         if item is None:
-            raise self._nothing_there(path, "delete")
+            raise (self._inherited(path, "delete", leaf) if leaf else None) or self._nothing_there(path, "delete")
         if leaf is None:
             with self._with_all_below(path):
                 for below, _ in reversed(list(self._view.walk(path))):
@@ -78,7 +79,9 @@ class Verbs(FollowingEdits):
         where = path_text((*path, leaf.keyword))
         value = getattr(item, leaf.field)
         if not leaf.is_set(value):
-            raise NothingThere(where, f"nothing to delete: {leaf.keyword} is not set", "it is at its default")
+            raise self._inherited(path, "delete", leaf) or NothingThere(
+                where, f"nothing to delete: {leaf.keyword} is not set", "it is at its default"
+            )
         new = leaf.default
         if operation.values:
             held = value if isinstance(value, tuple) else (value,)
@@ -103,8 +106,6 @@ class Verbs(FollowingEdits):
         the rules of login classes that are about them alone: nobody sees more of them than before."""
         path, name = operation.path, operation.name
         new = self._new_place(path, name, "rename")
-        kind = node_of(path).keyword
-        referrers = sorted(self._view.referrers(path))
         rules = [where for where, rule in self._view.objects(ClassRule) if _is_about(rule, path)]
 
         def moved(where: Path) -> Path:
@@ -112,20 +113,27 @@ class Verbs(FollowingEdits):
 
         with self._with_all_below(path):
             objects = list(self._view.walk(path))
+            called = [below for below, _ in objects if below == path or node_of(below).facts.named_in_full]
+            naming = [(one, sorted(self._view.referrers(one))) for one in called if len(one) > 1]
             for below, _ in reversed(objects):
                 self._write(below, None)
             for below, item in objects:
                 self._write(moved(below), item)
-            for where in map(moved, referrers):
-                naming = self._view.get(where)
-                if naming is not None:
-                    values = _renamed(node_of(where), naming, kind, path[-1], name)
-                    self._write(where, msgspec.structs.replace(naming, **values), set(values))
+            for one, referrers in naming:
+                for where in map(moved, referrers):
+                    self._follow(where, one, moved(one))
             for where in map(moved, rules):
                 rule = self._view.get(where)
                 if isinstance(rule, ClassRule):
                     place = path_text(moved(tuple(rule.path.split())))
                     self._write(where, msgspec.structs.replace(rule, path=place), {"path"})
+
+    def _follow(self, where: Path, old: Path, new: Path) -> None:
+        """What stands at `where` names an object that is at another place from now on."""
+        item = self._view.get(where)
+        if item is not None:
+            values = _renamed(where, item, node_of(old).keyword, reference_name(old), reference_name(new))
+            self._write(where, msgspec.structs.replace(item, **values), set(values))
 
     def _copy(self, operation: Copy) -> None:
         """Objects with UUIDs of their own. Values that only one object may hold are copied like all others: what they
@@ -170,7 +178,22 @@ class Verbs(FollowingEdits):
         except NotPermitted as refused:
             raise NotPermitted(path_text(path), f"you may not {self._verb} all of it", refused.remedy) from None
 
+    def _inherited(self, path: Path, verb: str, leaf: LeafNode | None = None) -> NothingThere | None:
+        """The error for something that a domain has from its template alone."""
+        source = inherited_from(self._view, path)
+        given = None if source is None else self._view.get(source)
+        if source is None or given is None:
+            return None
+        if leaf is not None and not (hasattr(given, leaf.field) and leaf.is_set(getattr(given, leaf.field))):
+            return None
+        what = path if leaf is None else (*path, leaf.keyword)
+        cause = f"nothing to {verb}: it comes from {path_text(source[:2])}"
+        return NothingThere(path_text(what), cause, f"override it with set {path_text(what)} ..., or edit the template")
+
     def _nothing_there(self, path: Path, verb: str) -> NothingThere:
+        inherited = self._inherited(path, verb)
+        if inherited is not None:
+            return inherited
         cause = f"nothing to {verb}: it is not configured"
         return NothingThere(path_text(path), cause, self._what_is_near(path))
 
@@ -207,10 +230,10 @@ def _added(node: Node, item: Object, field: str, value: object) -> object:
     return ordered(node.fields[field], (*getattr(item, field), *value))
 
 
-def _renamed(node: Node, item: Object, kind: str, old: str, new: str) -> dict[str, object]:
+def _renamed(path: Path, item: Object, kind: str, old: str, new: str) -> dict[str, object]:
     """The leaves of an object that name (kind, old), with the new name."""
     values: dict[str, object] = {}
-    for reference in node.references:
+    for reference in node_of(path).references:
         leaf: LeafNode = reference.leaf
         value = getattr(item, leaf.field)
         if isinstance(value, Endpoint):
@@ -218,6 +241,6 @@ def _renamed(node: Node, item: Object, kind: str, old: str, new: str) -> dict[st
                 values[leaf.field] = Endpoint(kind, new)
         elif reference.target == kind and isinstance(value, tuple) and old in value:
             values[leaf.field] = ordered(leaf, (new if one == old else one for one in value))
-        elif reference.target == kind and value == old:
+        elif reference.target == kind and (value or (path[-1] if leaf.facts.named_by_default else "")) == old:
             values[leaf.field] = new
     return values

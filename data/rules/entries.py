@@ -1,4 +1,5 @@
-"""Policy entries: ports and ICMP types go with their protocols, and only what is allowed can be stateful."""
+"""Policy entries and redirects: ports and ICMP types go with their protocols, and only what is allowed can be
+stateful."""
 
 from __future__ import annotations
 
@@ -7,14 +8,16 @@ from collections.abc import Iterator
 from data.errors import Problem
 from data.path import Path, path_text
 from data.rules.registry import Check, problem, rule
-from data.schema.objects import Entry
+from data.schema.objects import Entry, Object
+from data.schema.services import Redirect
 
 PROTOCOLS_WITH_PORTS = ("tcp", "udp", "sctp")
+PROTOCOLS_WITH_TYPES = ("icmp", "icmpv6")
 
 
-@rule(Entry)
-def ports_need_a_protocol_with_ports(check: Check, path: Path, entry: Entry) -> Iterator[Problem]:
-    if entry.protocol in PROTOCOLS_WITH_PORTS:
+@rule(Entry, Redirect)
+def ports_need_a_protocol_with_ports(check: Check, path: Path, entry: Object) -> Iterator[Problem]:
+    if not isinstance(entry, Entry | Redirect) or entry.protocol in PROTOCOLS_WITH_PORTS:
         return
     for leaf, ports in (("source-port", entry.source_port), ("destination-port", entry.destination_port)):
         if ports:
@@ -24,11 +27,11 @@ def ports_need_a_protocol_with_ports(check: Check, path: Path, entry: Entry) -> 
 
 @rule(Entry)
 def icmp_needs_icmp(check: Check, path: Path, entry: Entry) -> Iterator[Problem]:
-    if entry.protocol == "icmp":
+    if entry.protocol in PROTOCOLS_WITH_TYPES:
         return
     for leaf, value in (("icmp-type", entry.icmp_type), ("icmp-code", entry.icmp_code)):
         if value is not None:
-            cause = f"{leaf} needs protocol icmp, and the protocol is {entry.protocol or 'any'}"
+            cause = f"{leaf} needs protocol icmp or icmpv6, and the protocol is {entry.protocol or 'any'}"
             yield problem(path, leaf, cause, f"set {path_text(path)} protocol icmp, or delete {leaf}")
 
 

@@ -4,54 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from data.addresses import Ip
+from data.addresses import address as as_ip
 from data.errors import Problem
-from data.path import Path
-from data.rules.registry import Check, gateway_of, problem, rule
-from data.schema.objects import Controller, Domain, Subnet, Vport
-from data.schema.types import ipv4_number, ipv4_range, ipv4_text
+from data.networks import Network, network, networks
+from data.path import Path, path_text
+from data.rules.registry import Check, problem, rule
+from data.schema.objects import Controller, Domain, L2Domain, Subnet, Vport
 
 
-def _subnet_of(check: Check, path: Path, vport: Vport) -> tuple[Path, Subnet] | None:
+def subnet_of(check: Check, path: Path, vport: Vport) -> tuple[Path, Subnet] | None:
+    """The subnet that the vport is in, where it exists and has a prefix."""
     where = check.view.resolve(path, "subnet", vport.subnet) if vport.subnet else None
     subnet = check.view.get(where) if where else None
-    return (where, subnet) if where and isinstance(subnet, Subnet) and subnet.prefix else None
+    return (where, subnet) if where and isinstance(subnet, Subnet) and networks(subnet) else None
 
 
 @rule(Vport)
 def address_problems(check: Check, path: Path, vport: Vport) -> Iterator[Problem]:
-    found = _subnet_of(check, path, vport)
+    """Each address lies in the prefix of its family, and is not one that the subnet keeps for itself."""
+    found = subnet_of(check, path, vport)
     if found is None:
         return
     where, subnet = found
-    first, last = ipv4_range(subnet.prefix)
-    for address in vport.address:
-        number = ipv4_number(address)
-        if not first <= number <= last:
-            cause = f"{address} is outside subnet {where[-1]} ({subnet.prefix})"
-        elif number in (first, last):
-            which = "network" if number == first else "broadcast"
-            cause = f"{address} is the {which} address of subnet {where[-1]} ({subnet.prefix})"
-        elif number == gateway_of(subnet):
-            cause = f"{address} is the gateway of subnet {where[-1]} ({subnet.prefix})"
-        else:
+    for text in vport.address:
+        ip = as_ip(text)
+        own = network(subnet, ip.version)
+        if own is None:
+            keyword = "prefix" if ip.version == 4 else "ipv6-prefix"
+            cause = f"{text} is an IPv{ip.version} address, and subnet {where[-1]} has no {keyword}"
+            yield problem(path, "address", cause, f"set {path_text((*where, keyword))}, or leave the address out")
             continue
-        yield problem(path, "address", cause, another_address(check, path, vport) or "choose another subnet")
+        cause = _wrong(own, ip, where[-1])
+        if cause:
+            yield problem(path, "address", cause, another_address(check, where, own))
 
 
-def another_address(check: Check, path: Path, vport: Vport) -> str:
-    """The advice which address to choose; "" while the vport has no subnet."""
-    found = _subnet_of(check, path, vport)
-    if found is None:
-        return ""
-    where, subnet = found
-    first, last = ipv4_range(subnet.prefix)
-    gateway = gateway_of(subnet)
-    low = first + 2 if gateway == first + 1 else first + 1
-    high = last - 2 if gateway == last - 1 else last - 1
-    except_gateway = f" except {ipv4_text(gateway)}" if low < gateway < high else ""
-    free = check.next_free(where, subnet)
+def _wrong(own: Network, ip: Ip, name: str) -> str:
+    shown = f"subnet {name} ({own.prefix})"
+    if not own.prefix.covers(ip):
+        return f"{ip} is outside {shown}"
+    if own.taken_for(ip):
+        return f"{ip} is the {own.taken_for(ip)} address of {shown}"
+    return f"{ip} is the gateway of {shown}" if ip == own.gateway else ""
+
+
+def another_address(check: Check, where: Path, own: Network) -> str:
+    """The advice which address of the subnet at `where` to choose."""
+    low, high = own.low, own.high
+    if own.gateway == low:
+        low = Ip(low.version, low.number + 1)
+    elif own.gateway == high:
+        high = Ip(high.version, high.number - 1)
+    except_gateway = f" except {own.gateway}" if low < own.gateway < high else ""
+    free = check.next_free(where, own)
     hint = f"next free: {free}" if free else "none is free"
-    return f"choose an address in {ipv4_text(low)}-{ipv4_text(high)}{except_gateway} ({hint}), or another subnet"
+    return f"choose an address in {low}-{high}{except_gateway} ({hint}), or another subnet"
 
 
 @rule(Vport)
@@ -65,7 +73,8 @@ def gateway_mac_is_no_vports(check: Check, path: Path, controller: Controller) -
     before = check.running.settings(Controller).anycast_gateway_mac
     if controller.anycast_gateway_mac == before:
         return
-    for domain, _ in check.view.objects(Domain):
+    domains = [domain for kind in (Domain, L2Domain) for domain, _ in check.view.objects(kind)]
+    for domain in domains:
         holder = check.view.holder("vport", "mac", domain, controller.anycast_gateway_mac)
         if holder is not None and check.edits.get(holder) is None:
             cause = f"{controller.anycast_gateway_mac} is that of vport {holder[1]}/{holder[3]}/{holder[5]}"

@@ -20,6 +20,9 @@ class Object(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=
     """A remark that stands before the object in texts."""
     inactive: bool = False
     """It and all below it is configured and has no effect."""
+    inherited: bool = False
+    """All of it, or what the domain does not say itself, comes from the domain's template. True only in what acts
+    (`data/acting.py`), so it is never stored, shown or read."""
 
 
 MARKS: dict[str, object] = {"annotation": None, "inactive": False}

@@ -13,9 +13,10 @@ from data.configuration import Configuration
 from data.errors import SyntaxProblem
 from data.index import reference_scope
 from data.path import Path, path_text, quoted
-from data.schema.nodes import FACTS, LeafNode, Node, children_of
-from data.schema.objects import ENDPOINT_KINDS, Endpoint
+from data.schema.nodes import FACTS, LeafNode, Node, children_of, may_be_below, reference_name
+from data.schema.objects import ENDPOINT_KINDS, Domain, Endpoint
 from data.schema.words import Reader
+from data.templates import domain_of, source_of, template_of
 
 COMPLETIONS_SHOWN = 50
 """Live values offered for one word."""
@@ -97,6 +98,14 @@ def _names(view: Configuration, above: Path, node: Node, partial: str, verb: str
     for name in names:
         item = view.get((*above, node.keyword, name))
         yield Completion(name, (item.description or "") if item else "", live=True)
+    domain = domain_of(above) if verb in ("set", "edit") else None
+    template = None if domain is None else template_of(view.get(domain))
+    source = None if template is None else source_of((*above, node.keyword, ""), template)
+    if source is not None and template is not None:
+        inherited = view.unconfined.search(source[:-2], node.keyword, partial, limit)
+        inherited = [name for name in inherited if name not in names]
+        names = [*names, *inherited]
+        yield from (Completion(name, f"from {path_text(template)}", live=True) for name in inherited)
     if node.key is not None and verb in ("set", "edit") and partial not in names:
         yield Completion("", f"a new {node.keyword}: {node.key.help}", node.key.hint)
 
@@ -152,6 +161,8 @@ def _values(
     if rest and not partial:
         yield Completion("]", "end of the list")
     for word, help in leaf.type.choices:
+        if leaf.endpoint and word != "any" and not nameable(reader.path, word):
+            continue
         if word.startswith("<"):
             if not partial or partial.isdecimal():
                 yield Completion("", help, word)
@@ -173,18 +184,52 @@ def reference_names(view: Configuration, path: Path, kind: str, partial: str, li
     scope = reference_scope(path, kind)
     if scope is None:
         return
+    if kind == Domain.declared.keyword:
+        yield from _shared_domains(view, path, partial, limit)
+        return
     always = [name for name in FACTS[kind].built_in if name.startswith(partial)]
     yield from (Completion(name, "built in", live=True) for name in always[:limit])
     found = len(always)
     if found >= limit:
         return
-    for where, name in _below(view, scope, kind, partial, limit):
-        yield Completion(name, "in " + path_text(where[len(scope) :]) if where != scope else "", live=True)
+    seen: set[str] = set()
+    for where, name, template in _own_and_inherited(view, scope, kind, partial, limit):
+        if name in seen:
+            continue
+        seen.add(name)
+        at = "in " + path_text(where) if where else ""
+        yield Completion(name, f"{at}   from {path_text(template)}".strip() if template else at, live=True)
         found += 1
         if found >= limit:
             return
     if not found:
         yield Completion("", f"no {kind} there yet", "<name>")
+
+
+def _own_and_inherited(
+    view: Configuration, scope: Path, kind: str, partial: str, limit: int
+) -> Iterator[tuple[Path, str, Path]]:
+    """Where below the scope a name is, the name, and the template that it comes from: () for what is there itself."""
+    for where, name in _below(view, scope, kind, partial, limit):
+        yield where[len(scope) :], name, ()
+    template = template_of(view.get(scope)) if scope else None
+    if template is not None:
+        for where, name in _below(view.unconfined, template, kind, partial, limit):
+            yield where[len(template) :], name, template
+
+
+def nameable(path: Path, kind: str) -> bool:
+    """Whether the object at `path` is at a place from where objects of the kind could be named."""
+    scope = reference_scope(path, kind)
+    return scope is not None and may_be_below(scope, kind)
+
+
+def _shared_domains(view: Configuration, path: Path, partial: str, limit: int) -> Iterator[Completion]:
+    others = (one for one in view.holders("domain", "shared", (), True) if one != path)
+    names = sorted(name for name in map(reference_name, others) if name.startswith(partial))
+    yield from (Completion(name, "shared", live=True) for name in names[:limit])
+    if not names:
+        yield Completion("", "a domain that is shared", "<enterprise/domain>")
 
 
 def _below(view: Configuration, above: Path, kind: str, partial: str, limit: int) -> Iterator[tuple[Path, str]]:

@@ -18,8 +18,10 @@ EVERYWHERE = "configuration"
 class Leaf:
     """Facts about one leaf, carried by `Annotated[...]`.
 
-    `unique` names the kind inside which no two objects may hold the same value (or EVERYWHERE), `disjoint`
-    the kind inside which no two prefixes may overlap, `reference` the kind whose name the value is,
+    `unique` names the kind inside which no two objects may hold the same value (or EVERYWHERE), `unique_with` fields
+    beside which the value may be held once inside a kind, `looked_up` the kind inside which holders of a value are
+    found although several may hold it, `disjoint` the kind inside which no two prefixes may overlap, `reference` the
+    kind whose name the value is,
     `named_by_default` says that the value is the object's own name while it is not set, and `default_text`
     describes a default that is computed.
     """
@@ -28,6 +30,8 @@ class Leaf:
     type: ValueType
     mandatory: bool = False
     unique: str = ""
+    unique_with: tuple[tuple[str, str], ...] = ()
+    looked_up: str = ""
     disjoint: str = ""
     reference: str = ""
     named_by_default: bool = False
@@ -41,7 +45,9 @@ class Kind:
     `key` is None for a container, which exists once and has no name. `unique_name` names the kind inside
     which the name must be unique when that is wider than the parent; `reference_scope` the kind inside which
     other objects may refer to it by name. `built_in` are names that are always there to refer to, and that nobody
-    can configure.
+    can configure. `stands_for` names another kind that this one is to what lies below it: a template and an l2-domain
+    are the domain of their policies. `named_in_full` says that whoever refers to it writes the names of all above it,
+    too: enterprise/domain.
     """
 
     keyword: str
@@ -51,3 +57,5 @@ class Kind:
     unique_name: str = ""
     reference_scope: str = ""
     built_in: tuple[str, ...] = ()
+    stands_for: str = ""
+    named_in_full: bool = False

@@ -15,7 +15,8 @@ import msgspec
 
 from data.path import Path, natural_key
 from data.schema.declaration import EVERYWHERE, Kind, Leaf
-from data.schema.objects import ENDPOINT, KINDS, Object
+from data.schema.endpoint import ENDPOINT
+from data.schema.objects import KINDS, Object
 from data.schema.types import FLAG, ValueType
 
 
@@ -52,12 +53,32 @@ class LeafNode:
 
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """A leaf whose value only one object may hold below the ancestor whose path has `scope_length` words."""
+    """A leaf whose holders are found by its value, below the ancestor whose path has `scope_length` words. `beside` is
+    the field that belongs to the value, "" for none: a VLAN is one only together with its uplink."""
 
     field: str
     scope_length: int
     many: bool
     named_by_default: bool
+    beside: str = ""
+
+    @property
+    def name(self) -> str:
+        """What `Configuration.holders` calls it: the field, or both as field+beside."""
+        return f"{self.field}+{self.beside}" if self.beside else self.field
+
+    def values(self, path: Path, item: Object) -> tuple[object, ...]:
+        """The values that the object at the path holds."""
+        if self.field == "name":
+            return (path[-1],)
+        value = getattr(item, self.field)
+        if self.many:
+            return tuple(dict.fromkeys(value))
+        if not value and self.named_by_default:
+            return (path[-1],)
+        if not value:
+            return ()
+        return ((value, getattr(item, self.beside)),) if self.beside else (value,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +106,9 @@ class Node:
     scopes: dict[str, int] = field(default_factory=dict)
     """Kind of each ancestor (and itself) → number of words of its path."""
     unique: tuple[Unique, ...] = ()
+    """Values that only one object may hold."""
+    held: tuple[Unique, ...] = ()
+    """All whose holders are looked up: those, and those that several may hold."""
     disjoint: tuple[Unique, ...] = ()
     references: tuple[Reference, ...] = ()
     mandatory: tuple[LeafNode, ...] = ()
@@ -128,14 +152,24 @@ def _grow(parent: Node | None, under: str) -> dict[str, Node]:
                 f"container {facts.keyword} below {under}: paths could not be read by every second word"
             )
         node = Node(facts.keyword, kind, facts, order, parent, _leaf_nodes(kind))
+        both = node.leaves.keys() & {one.declared.keyword for one in KINDS if facts.keyword in one.declared.under}
+        if both:
+            raise AssertionError(f"{both} below {facts.keyword}: a line could mean the leaf or the object")
         node.fields = {leaf.field: leaf for leaf in node.leaves.values()}
         above = parent.scopes if parent else {EVERYWHERE: 0}
         length = max(above.values()) + (2 if facts.key else 1)
         node.scopes = {**above, facts.keyword: length}
+        if facts.stands_for:
+            node.scopes[facts.stands_for] = length
         unique = [_unique(node, leaf.facts.unique, leaf) for leaf in node.leaves.values() if leaf.facts.unique]
         if facts.unique_name:
             unique.append(Unique("name", node.scopes[facts.unique_name], False, True))
+        for leaf in node.leaves.values():
+            for beside, scope in leaf.facts.unique_with:
+                unique.append(Unique(leaf.field, node.scopes[scope], False, False, beside))
         node.unique = tuple(unique)
+        looked_up = (leaf for leaf in node.leaves.values() if leaf.facts.looked_up)
+        node.held = (*unique, *(_unique(node, leaf.facts.looked_up, leaf) for leaf in looked_up))
         node.disjoint = tuple(
             _unique(node, leaf.facts.disjoint, leaf) for leaf in node.leaves.values() if leaf.facts.disjoint
         )
@@ -172,6 +206,28 @@ FACTS: dict[str, Kind] = {kind.declared.keyword: kind.declared for kind in KINDS
 def node_of(path: Path) -> Node:
     """The node of an object's path; KeyError when the schema has no such place."""
     return NODES[path[::2]]
+
+
+_NAMED_IN_FULL = {node.keyword: keywords for keywords, node in NODES.items() if node.facts.named_in_full}
+
+
+def reference_name(path: Path) -> str:
+    """What others call the object when they refer to it: its name, or the names of all above it, too."""
+    return "/".join(path[1::2]) if path[-2] in _NAMED_IN_FULL else path[-1]
+
+
+def named_in_full(kind: str, name: str) -> Path | None:
+    """The path that the full name of an object means; None for other kinds, and for what is no such name."""
+    keywords, names = _NAMED_IN_FULL.get(kind, ()), name.split("/")
+    if not keywords or len(keywords) != len(names):
+        return None
+    return tuple(word for pair in zip(keywords, names, strict=True) for word in pair)
+
+
+def may_be_below(path: Path, kind: str) -> bool:
+    """Whether the schema has a place for objects of the kind at the path or below."""
+    start = path[::2]
+    return any(node.keyword == kind and keywords[: len(start)] == start for keywords, node in NODES.items())
 
 
 def children_of(path: Path) -> dict[str, Node]:

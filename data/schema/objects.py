@@ -1,13 +1,17 @@
 """The whole configuration, declared once: one frozen Struct per kind, each leaf with its facts.
 
-    system, controller                         enterprise NAME
-    ssh, login-class, user, alias: see         ├── network-macro NAME
-    accounts.py; dvrs NAME                     └── domain NAME
-                                                   ├── zone NAME ── subnet NAME
-                                                   ├── policy-group NAME
-                                                   ├── vport NAME
-                                                   ├── ingress-policy NAME ── entry NUMBER
-                                                   └── egress-policy NAME ── entry NUMBER
+    system, controller, ssh, login-class, user,     enterprise NAME
+    alias: see accounts.py; dvrs NAME               ├── network-macro NAME
+    domain-template NAME                            ├── l2-domain NAME: policy-group, qos, vport,
+    └── zone, policy-group, qos, policies           │   ingress-policy, egress-policy, mirror
+                                                    └── domain NAME
+                                                        ├── zone NAME ── subnet NAME ── dhcp-option NUMBER
+                                                        ├── policy-group NAME, qos NAME
+                                                        ├── vport NAME
+                                                        ├── ingress-policy, egress-policy NAME ── entry NUMBER
+                                                        └── services.py: static-route, virtual-ip, floating-ip,
+                                                            source-nat, load-balancer, redirection-target,
+                                                            forwarding-policy, mirror
 
 A leaf's keyword is its field name with '-' for '_' (`from_` is `from`). A leaf that is not set holds its
 default; a mandatory leaf that is not set yet holds "" or (), which `rules/` refuses at commit, so committed
@@ -19,13 +23,32 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-import msgspec
-
 from data.schema.accounts import AccessDefaults, Alias, ClassRule, LoginClass, Ssh, User
 from data.schema.base import Object as Object
 from data.schema.declaration import EVERYWHERE, Kind, Leaf
+from data.schema.endpoint import ANY
+from data.schema.endpoint import ENDPOINT as ENDPOINT
+from data.schema.endpoint import ENDPOINT_KINDS as ENDPOINT_KINDS
+from data.schema.endpoint import Endpoint as Endpoint
+from data.schema.services import (
+    Backend,
+    DhcpOption,
+    FloatingIp,
+    ForwardingPolicy,
+    LoadBalancer,
+    Mirror,
+    Qos,
+    Redirect,
+    RedirectionTarget,
+    SourceNat,
+    StaticRoute,
+    VirtualIp,
+)
 from data.schema.types import (
     ADDRESS,
+    ADDRESS_4,
+    ADDRESS_6,
+    DOMAIN_NAME,
     FLAG,
     HOSTNAME,
     LISTEN_ADDRESS,
@@ -35,8 +58,8 @@ from data.schema.types import (
     PREFIX,
     PROTOCOL,
     SUBNET_PREFIX,
+    SUBNET_PREFIX_6,
     TEXT,
-    ValueType,
     choice,
     integer,
     numbered,
@@ -46,41 +69,13 @@ _PERMIT = choice(("allow", "let the packet through"), ("deny", "drop the packet"
 _PORT = integer(1, 65535, "a TCP port")
 _PRIORITY = integer(0, 65535, "lower is looked at first")
 _BYTE = integer(0, 255, "a number of one byte")
-
-
-class Endpoint(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One side of a policy entry: `any`, or the name of something that stands for a set of addresses."""
-
-    kind: str = "any"
-    name: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}" if self.name else self.kind
-
-
-ANY = Endpoint()
-ENDPOINT_KINDS: dict[str, str] = {
-    "any": "every address",
-    "vport": "the addresses of one vport",
-    "policy-group": "the vports of a policy group",
-    "zone": "the subnets of a zone",
-    "subnet": "the prefix of a subnet",
-    "network-macro": "an outside prefix of the enterprise",
-}
-"""The kinds an entry may name in `from` and `to`, with their help."""
-
-
-def _no_single_word(word: str) -> Endpoint:
-    raise AssertionError("an endpoint is two words and is parsed by words.py")
-
-
-ENDPOINT = ValueType(
-    "endpoint",
-    "any|<kind> <name>",
-    _no_single_word,
-    "any, or a kind and the name of an object of the domain",
-    choices=tuple(ENDPOINT_KINDS.items()),
-    json_type="object",
+_SECONDS = integer(60, 31536000, "seconds", units="seconds")
+_DOMAINS = ("domain", "domain-template", "l2-domain")
+_ROUTED = ("domain", "domain-template")
+_UNKNOWN_UNICAST = choice(
+    ("flood", "to every vport, as hubs do"),
+    ("bridge", "to bridge vports alone: behind them may be what nobody knows yet"),
+    ("drop", "nowhere"),
 )
 
 
@@ -121,7 +116,7 @@ class Dvrs(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         ),
     ] = None
     tunnel_address: Annotated[
-        str | None, Leaf("its address in the underlay", ADDRESS, mandatory=True, unique=EVERYWHERE)
+        str | None, Leaf("its IPv4 or IPv6 address in the underlay", ADDRESS, mandatory=True, unique=EVERYWHERE)
     ] = None
 
 
@@ -140,33 +135,77 @@ class NetworkMacro(Object, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
     prefix: Annotated[str, Leaf("the prefix", PREFIX, mandatory=True)] = ""
 
 
+_INGRESS_DEFAULT = Leaf(
+    "what happens to packets from a vport that no entry matches",
+    _PERMIT,
+    default_text="deny once an ingress-policy has an entry",
+)
+_EGRESS_DEFAULT = Leaf(
+    "what happens to packets to a vport that no entry matches",
+    _PERMIT,
+    default_text="deny once an egress-policy has an entry",
+)
+_DEFAULT_QOS = Leaf("qos of its vports that name none", NAME, reference="qos")
+
+
+class DomainTemplate(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What the domains made from it have, unless they say otherwise themselves."""
+
+    declared: ClassVar[Kind] = Kind(
+        "domain-template",
+        "what all domains made from it have: zones, subnets, policies, qos",
+        key=NAME,
+        reference_scope=EVERYWHERE,
+        stands_for="domain",
+    )
+    ingress_default: Annotated[str | None, _INGRESS_DEFAULT] = None
+    egress_default: Annotated[str | None, _EGRESS_DEFAULT] = None
+    default_qos: Annotated[str | None, _DEFAULT_QOS] = None
+
+
 class Domain(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     declared: ClassVar[Kind] = Kind(
-        "domain", "an L3 routing instance of the enterprise", under=("enterprise",), key=NAME
+        "domain",
+        "an L3 routing instance of the enterprise",
+        under=("enterprise",),
+        key=NAME,
+        reference_scope=EVERYWHERE,
+        named_in_full=True,
     )
-    ingress_default: Annotated[
-        str | None,
-        Leaf(
-            "what happens to packets from a vport that no entry matches",
-            _PERMIT,
-            default_text="deny once an ingress-policy has an entry",
-        ),
-    ] = None
-    egress_default: Annotated[
-        str | None,
-        Leaf(
-            "what happens to packets to a vport that no entry matches",
-            _PERMIT,
-            default_text="deny once an egress-policy has an entry",
-        ),
-    ] = None
+    template: Annotated[str | None, Leaf("template it is made from", NAME, reference="domain-template")] = None
+    ingress_default: Annotated[str | None, _INGRESS_DEFAULT] = None
+    egress_default: Annotated[str | None, _EGRESS_DEFAULT] = None
+    default_qos: Annotated[str | None, _DEFAULT_QOS] = None
+    shared: Annotated[
+        bool, Leaf("other enterprises may use it, without joining each other", FLAG, looked_up=EVERYWHERE)
+    ] = False
+    access_prefix: Annotated[
+        tuple[str, ...],
+        Leaf("of a shared domain: vports of its users are seen under addresses of these prefixes", PREFIX),
+    ] = ()
+    use: Annotated[
+        tuple[str, ...],
+        Leaf("shared domains that its vports reach, as enterprise/domain", DOMAIN_NAME, reference="domain"),
+    ] = ()
+
+
+class L2Domain(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """One broadcast domain without routing: its vports need no addresses, and it has no gateway."""
+
+    declared: ClassVar[Kind] = Kind(
+        "l2-domain", "one broadcast domain without routing", under=("enterprise",), key=NAME, stands_for="domain"
+    )
+    ingress_default: Annotated[str | None, _INGRESS_DEFAULT] = None
+    egress_default: Annotated[str | None, _EGRESS_DEFAULT] = None
+    default_qos: Annotated[str | None, _DEFAULT_QOS] = None
+    unknown_unicast: Annotated[str, Leaf("where frames to an unknown MAC address go", _UNKNOWN_UNICAST)] = "flood"
 
 
 class Zone(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     declared: ClassVar[Kind] = Kind(
         "zone",
         "a group of subnets that policy can name",
-        under=("domain",),
+        under=_ROUTED,
         key=NAME,
         reference_scope="domain",
     )
@@ -181,21 +220,46 @@ class Subnet(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         unique_name="domain",
         reference_scope="domain",
     )
-    prefix: Annotated[str, Leaf("the prefix", SUBNET_PREFIX, mandatory=True, disjoint="domain")] = ""
-    gateway: Annotated[str | None, Leaf("address of the gateway", ADDRESS, default_text="the first host address")] = (
-        None
-    )
+    prefix: Annotated[str | None, Leaf("the IPv4 prefix", SUBNET_PREFIX, disjoint="domain")] = None
+    gateway: Annotated[
+        str | None, Leaf("IPv4 address of the gateway", ADDRESS_4, default_text="the first host address")
+    ] = None
+    ipv6_prefix: Annotated[str | None, Leaf("the IPv6 prefix", SUBNET_PREFIX_6, disjoint="domain")] = None
+    ipv6_gateway: Annotated[
+        str | None, Leaf("IPv6 address of the gateway", ADDRESS_6, default_text="the first host address")
+    ] = None
+    ipv6_addressing: Annotated[
+        str,
+        Leaf(
+            "how vports learn their IPv6 addresses",
+            choice(
+                ("slaac", "router advertisements with the prefix (RFC 4862)"),
+                ("dhcpv6", "router advertisements, and the configured addresses by DHCPv6 (RFC 8415)"),
+                ("none", "no router advertisements"),
+            ),
+        ),
+    ] = "slaac"
+    dhcp: Annotated[bool, Leaf("answer DHCP requests of its vports", FLAG)] = False
+    dhcp_lease: Annotated[int, Leaf("how long a lease lasts", _SECONDS)] = 86400
+    dns_server: Annotated[tuple[str, ...], Leaf("DNS servers that its vports are told", ADDRESS)] = ()
+    dns_proxy: Annotated[
+        bool, Leaf("its gateway answers DNS queries for names of vports and forwards the others to dns-server", FLAG)
+    ] = False
+    domain_name: Annotated[str | None, Leaf("DNS domain that its vports are told", HOSTNAME)] = None
+    mtu: Annotated[int, Leaf("MTU that its vports are told", integer(1280, 9216, "bytes", units="bytes"))] = 1450
+    unknown_unicast: Annotated[str, Leaf("where frames to an unknown MAC address go", _UNKNOWN_UNICAST)] = "flood"
+    qos: Annotated[str | None, _DEFAULT_QOS] = None
 
 
 class PolicyGroup(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     declared: ClassVar[Kind] = Kind(
-        "policy-group", "a named set of vports", under=("domain",), key=NAME, reference_scope="domain"
+        "policy-group", "a named set of vports", under=_DOMAINS, key=NAME, reference_scope="domain"
     )
 
 
 class Vport(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     declared: ClassVar[Kind] = Kind(
-        "vport", "a virtual port, the unit of policy", under=("domain",), key=NAME, reference_scope="domain"
+        "vport", "a virtual port, the unit of policy", under=("domain", "l2-domain"), key=NAME, reference_scope="domain"
     )
     type: Annotated[
         str,
@@ -209,21 +273,48 @@ class Vport(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
             ),
         ),
     ] = "vm"
-    subnet: Annotated[str, Leaf("subnet it is in", NAME, mandatory=True, reference="subnet")] = ""
-    mac: Annotated[str, Leaf("its MAC address", MAC, mandatory=True, unique="domain")] = ""
-    address: Annotated[tuple[str, ...], Leaf("its IPv4 addresses", ADDRESS, mandatory=True, unique="domain")] = ()
+    subnet: Annotated[str, Leaf("subnet it is in; vports of an l2-domain have none", NAME, reference="subnet")] = ""
+    mac: Annotated[
+        str | None, Leaf("its MAC address; those behind a bridge vport are learned", MAC, unique="domain")
+    ] = None
+    address: Annotated[tuple[str, ...], Leaf("its IPv4 and IPv6 addresses", ADDRESS, unique="domain")] = ()
     policy_group: Annotated[tuple[str, ...], Leaf("policy groups it is in", NAME, reference="policy-group")] = ()
+    uplink: Annotated[
+        str | None,
+        Leaf("of a host or bridge vport: the physical port it is behind, wherever a hypervisor has one of this name",
+             NAME, unique_with=(("vlan", EVERYWHERE), ("subnet", "domain"))),
+    ] = None  # fmt: skip
+    vlan: Annotated[
+        int | None, Leaf("VLAN on the uplink", integer(1, 4094, "a VLAN (IEEE 802.1Q)"), default_text="untagged")
+    ] = None
+    mac_limit: Annotated[
+        int, Leaf("MAC addresses learned behind a bridge vport at most", integer(1, 4096, "addresses"))
+    ] = 64
+    anti_spoofing: Annotated[
+        str,
+        Leaf(
+            "what its packets are checked for",
+            choice(
+                ("full", "its MAC address and its own addresses"),
+                ("mac", "its MAC address alone: it is a router or a service"),
+                ("off", "nothing"),
+            ),
+        ),
+    ] = "full"
+    qos: Annotated[
+        str | None, Leaf("rate limits and marking", NAME, reference="qos", default_text="that of its subnet or domain")
+    ] = None
 
 
 class IngressPolicy(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     declared: ClassVar[Kind] = Kind(
-        "ingress-policy", "filters packets from vports into the network", under=("domain",), key=NAME
+        "ingress-policy", "filters packets from vports into the network", under=_DOMAINS, key=NAME
     )
     priority: Annotated[int, Leaf("order among the policies, lower is looked at first", _PRIORITY)] = 100
 
 
 class EgressPolicy(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    declared: ClassVar[Kind] = Kind("egress-policy", "filters packets to vports", under=("domain",), key=NAME)
+    declared: ClassVar[Kind] = Kind("egress-policy", "filters packets to vports", under=_DOMAINS, key=NAME)
     priority: Annotated[int, Leaf("order among the policies, lower is looked at first", _PRIORITY)] = 100
 
 
@@ -241,8 +332,8 @@ class Entry(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     destination_port: Annotated[
         tuple[str, ...], Leaf("destination ports (tcp, udp, sctp)", PORTS, default_text="any")
     ] = ()
-    icmp_type: Annotated[int | None, Leaf("ICMP type (RFC 792)", _BYTE, default_text="any")] = None
-    icmp_code: Annotated[int | None, Leaf("ICMP code (RFC 792)", _BYTE, default_text="any")] = None
+    icmp_type: Annotated[int | None, Leaf("ICMP type (RFC 792, RFC 4443)", _BYTE, default_text="any")] = None
+    icmp_code: Annotated[int | None, Leaf("ICMP code (RFC 792, RFC 4443)", _BYTE, default_text="any")] = None
     dscp: Annotated[
         int | None,
         Leaf(
@@ -266,15 +357,29 @@ KINDS: tuple[type[Object], ...] = (
     Alias,
     Controller,
     Dvrs,
+    DomainTemplate,
     Enterprise,
     NetworkMacro,
     Domain,
+    L2Domain,
     Zone,
     Subnet,
+    DhcpOption,
+    Qos,
     PolicyGroup,
     Vport,
     IngressPolicy,
     EgressPolicy,
     Entry,
+    RedirectionTarget,
+    ForwardingPolicy,
+    Redirect,
+    StaticRoute,
+    VirtualIp,
+    FloatingIp,
+    SourceNat,
+    LoadBalancer,
+    Backend,
+    Mirror,
 )
 """Every kind of object, in the order in which texts show them."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from data.schema.declaration import EVERYWHERE
+from data.schema.endpoint import ENDPOINT, ENDPOINT_KINDS
 from data.schema.nodes import TOP, LeafNode, Node
-from data.schema.objects import ENDPOINT, ENDPOINT_KINDS
 from data.schema.types import ValueType
 
 _INTRODUCTION = """\
@@ -77,6 +77,9 @@ def _demands(leaf: LeafNode) -> str:
     for scope, said in ((leaf.facts.unique, "unique"), (leaf.facts.disjoint, "no overlap")):
         if scope:
             demands.append(f"{said} in the {scope}" if scope != EVERYWHERE else said)
+    for beside, scope in leaf.facts.unique_with:
+        inside = "" if scope == EVERYWHERE else f" in the {scope}"
+        demands.append(f"unique with its {beside}{inside}")
     if leaf.facts.reference:
         demands.append(f"names a {leaf.facts.reference}")
     return ", ".join(demands)

@@ -10,11 +10,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from data.addresses import BITS, Ip, address, prefix
 from data.path import natural_key
 
 NAME_LENGTH = 63
@@ -100,66 +100,91 @@ def parse_hostname(word: str) -> str:
     )
 
 
-def ipv4_number(address: str) -> int:
-    """The address as an integer; raises OSError for anything but four decimal numbers."""
-    return int.from_bytes(socket.inet_pton(socket.AF_INET, address), "big")
-
-
-def ipv4_text(number: int) -> str:
-    return socket.inet_ntop(socket.AF_INET, number.to_bytes(4, "big"))
-
-
-def ipv4_range(prefix: str) -> tuple[int, int]:
-    """First (network) and last (broadcast) address of a canonical prefix, as integers."""
-    address, _, length = prefix.partition("/")
-    first = ipv4_number(address)
-    return first, first | (0xFFFFFFFF >> int(length))
-
-
-def _ipv4(word: str) -> int:
+def _ip(word: str) -> Ip:
+    """The address that a person wrote, of either family."""
     try:
-        return ipv4_number(word)
+        return address(word)
     except (OSError, ValueError):
         raise BadValue(
-            f"'{word}' is not an IPv4 address", "use four numbers from 0 to 255, for example 10.1.1.11"
+            f"'{word}' is not an IPv4 or IPv6 address", "write for example 10.1.1.11 or 2001:db8::11"
         ) from None
 
 
+_UNICAST_EXAMPLE = {4: "10.1.1.11", 6: "2001:db8::11"}
+
+
+def _is_group_or_special(ip: Ip) -> bool:
+    if ip.version == 4:
+        return ip.number >> 28 in (0xE, 0xF) or ip.number >> 24 in (0, 127)
+    return ip.number >> 120 == 0xFF or ip.number <= 1 or ip.number >> 32 == 0xFFFF
+
+
 def parse_address(word: str) -> str:
-    number = _ipv4(word)
-    if number >> 28 == 0xE or number >> 28 == 0xF or number >> 24 == 127 or number >> 24 == 0:
-        raise BadValue(f"{word} is not the address of one host", "use a unicast address, for example 10.1.1.11")
-    return sys.intern(word)
+    ip = _ip(word)
+    if _is_group_or_special(ip):
+        example = _UNICAST_EXAMPLE[ip.version]
+        raise BadValue(f"{word} is not the address of one host", f"use a unicast address, for example {example}")
+    if ip.version == 6 and ip.number >> 118 == 0x3FA:  # fe80::/10 (RFC 4291 section 2.5.6)
+        raise BadValue(f"{word} is link-local; every vport has such an address by itself", "use a wider address")
+    return sys.intern(str(ip))
+
+
+def _of_family(version: int) -> Callable[[str], str]:
+    def parse(word: str) -> str:
+        text = parse_address(word)
+        if address(text).version != version:
+            raise BadValue(f"{word} is not an IPv{version} address", f"for example {_UNICAST_EXAMPLE[version]}")
+        return text
+
+    return parse
 
 
 def parse_listen_address(word: str) -> str:
-    number = _ipv4(word)
-    if number >> 28 in (0xE, 0xF):
-        raise BadValue(f"{word} is not an address to listen on", "use an address of this machine, or 0.0.0.0 for all")
-    return word
+    ip = _ip(word)
+    if (ip.number >> 28 in (0xE, 0xF)) if ip.version == 4 else ip.number >> 120 == 0xFF:
+        raise BadValue(f"{word} is not an address to listen on", "use an address of this machine, 0.0.0.0 or ::")
+    return str(ip)
 
 
 def parse_prefix(word: str) -> str:
-    address, slash, length = word.partition("/")
-    if not slash or not length.isdecimal() or len(length) > 2 or int(length) > 32:
-        raise BadValue(f"'{word}' is not an IPv4 prefix", "write address and length, for example 10.1.1.0/24")
-    number = _ipv4(address)
-    bits = int(length)
-    network = number & (0xFFFFFFFF << (32 - bits)) & 0xFFFFFFFF
-    if network != number:
-        raise BadValue(f"{word} has bits set behind the prefix length", f"did you mean {ipv4_text(network)}/{bits}?")
-    return f"{address}/{bits}"
+    text, slash, length = word.partition("/")
+    wrong = BadValue(
+        f"'{word}' is not an IPv4 or IPv6 prefix", "write address and length, for example 10.1.1.0/24 or 2001:db8::/64"
+    )
+    if not slash or not length.isascii() or not length.isdecimal() or len(length) > 3:
+        raise wrong
+    ip = _ip(text)
+    if int(length) > BITS[ip.version]:
+        raise wrong
+    network = prefix(f"{ip}/{int(length)}")
+    if network.network != ip.number:
+        raise BadValue(f"{word} has bits set behind the prefix length", f"did you mean {network}?")
+    return str(network)
 
 
-def parse_subnet_prefix(word: str) -> str:
-    prefix = parse_prefix(word)
-    bits = int(prefix.partition("/")[2])
-    if not 1 <= bits <= 30:
-        raise BadValue(f"{prefix} leaves no room for a gateway and a vport", "use a prefix length from 1 to 30")
-    first, _ = ipv4_range(prefix)
-    if first >> 24 in (0, 127) or first >> 28 in (0xE, 0xF):
-        raise BadValue(f"{prefix} is not unicast address space", "use a unicast prefix, for example 10.1.1.0/24")
-    return prefix
+def _subnet_prefix(version: int, longest: int, example: str) -> Callable[[str], str]:
+    def parse(word: str) -> str:
+        text = parse_prefix(word)
+        network = prefix(text)
+        if network.version != version:
+            raise BadValue(f"{text} is not an IPv{version} prefix", f"for example {example}")
+        if not 1 <= network.length <= longest:
+            raise BadValue(
+                f"{text} leaves no room for a gateway and a vport", f"use a prefix length from 1 to {longest}"
+            )
+        if _is_group_or_special(network.first):
+            raise BadValue(f"{text} is not unicast address space", f"use a unicast prefix, for example {example}")
+        return text
+
+    return parse
+
+
+def parse_domain_name(word: str) -> str:
+    """The full name of a domain: enterprise/domain."""
+    parts = word.split("/")
+    if len(parts) != 2:
+        raise BadValue(f"'{word}' is not the full name of a domain", "write enterprise/domain")
+    return sys.intern("/".join(parse_name(part) for part in parts))
 
 
 def parse_mac(word: str) -> str:
@@ -195,7 +220,7 @@ def parse_ports(word: str) -> str:
     return str(low) if low == high else f"{low}-{high}"
 
 
-PROTOCOL_NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "sctp": 132}
+PROTOCOL_NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "sctp": 132}
 """IANA protocol numbers of the protocols that policy knows by name."""
 _PROTOCOL_NAMES = {str(number): name for name, number in PROTOCOL_NUMBERS.items()}
 
@@ -271,7 +296,11 @@ def _port_order(value: object) -> object:
 
 
 def _address_order(value: object) -> object:
-    return ipv4_number(str(value))
+    return address(str(value))
+
+
+def _prefix_order(value: object) -> object:
+    return prefix(str(value))
 
 
 def _parse_flag(word: str) -> bool:
@@ -283,13 +312,24 @@ TEXT = ValueType(
     "text", "<text>", parse_text, f"text of at most {TEXT_LENGTH} characters, in quotes when it has spaces"
 )
 HOSTNAME = ValueType("host-name", "<host-name>", parse_hostname, "a host name (RFC 1123)")
-ADDRESS = ValueType("address", "<a.b.c.d>", parse_address, "the IPv4 address of one host", order=_address_order)
+ADDRESS = ValueType("address", "<address>", parse_address, "the IPv4 or IPv6 address of one host", order=_address_order)
+ADDRESS_4 = ValueType("ipv4-address", "<a.b.c.d>", _of_family(4), "the IPv4 address of one host", order=_address_order)
+ADDRESS_6 = ValueType("ipv6-address", "<x:x::x>", _of_family(6), "the IPv6 address of one host", order=_address_order)
 LISTEN_ADDRESS = ValueType(
-    "listen-address", "<a.b.c.d>", parse_listen_address, "an IPv4 address of this machine, or 0.0.0.0 for all"
+    "listen-address",
+    "<address>",
+    parse_listen_address,
+    "an address of this machine; 0.0.0.0 is all IPv4 ones, :: all IPv6 ones",
 )
-PREFIX = ValueType("prefix", "<a.b.c.d/len>", parse_prefix, "an IPv4 prefix")
+PREFIX = ValueType("prefix", "<address/len>", parse_prefix, "an IPv4 or IPv6 prefix", order=_prefix_order)
 SUBNET_PREFIX = ValueType(
-    "subnet-prefix", "<a.b.c.d/len>", parse_subnet_prefix, "an IPv4 prefix with a length from 1 to 30"
+    "subnet-prefix", "<a.b.c.d/len>", _subnet_prefix(4, 30, "10.1.1.0/24"), "an IPv4 prefix, length 1 to 30"
+)
+SUBNET_PREFIX_6 = ValueType(
+    "ipv6-subnet-prefix", "<x:x::/len>", _subnet_prefix(6, 126, "2001:db8:0:1::/64"), "an IPv6 prefix, length 1 to 126"
+)
+DOMAIN_NAME = ValueType(
+    "domain-name", "<enterprise/domain>", parse_domain_name, "a domain by its full name, enterprise/domain"
 )
 MAC = ValueType("mac", "<xx:xx:xx:xx:xx:xx>", parse_mac, "a unicast MAC address")
 PORTS = ValueType("ports", "<port|port-port>", parse_ports, "a port or a range of ports, 1-65535", order=_port_order)
@@ -302,6 +342,7 @@ PROTOCOL = ValueType(
         ("tcp", "TCP"),
         ("udp", "UDP"),
         ("icmp", "ICMP for IPv4"),
+        ("icmpv6", "ICMP for IPv6"),
         ("sctp", "SCTP"),
         ("<0-255>", "any other, by its number"),
     ),

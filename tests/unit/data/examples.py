@@ -14,6 +14,7 @@ from data.schema.nodes import TOP, LeafNode, Node
 from data.schema.objects import Object
 from data.schema.secret import hashed
 from data.schema.tokens import split
+from data.schema.types import ValueType
 
 ACME = """\
 set dvrs hv1 tunnel-address 172.31.0.1
@@ -68,6 +69,10 @@ _text = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs
 annotations = _text.filter(lambda text: "*/" not in text)
 _number = st.integers(0, 255)
 _address = st.builds("10.{}.{}.{}".format, _number, _number, _number)
+_address_6 = st.builds("2001:db8:{:x}::{:x}".format, _number, st.integers(1, 0xFFFF))
+_prefix = st.builds("10.{}.0.0/{}".format, _number, st.integers(16, 32)) | st.builds(
+    "2001:db8:{:x}::/{}".format, _number, st.integers(48, 128)
+)
 _ports = st.tuples(st.integers(1, 65535), st.integers(1, 65535)).map(lambda pair: f"{min(pair)}-{max(pair)}")
 _HASHES = [hashed(f"correct horse {number}") for number in range(3)]
 _BLOBS = [b"\0\0\0\x0bssh-ed25519" + bytes([number] * 36) for number in range(3)]
@@ -78,13 +83,17 @@ _words = {
     "name": _names,
     "text": _text,
     "host-name": st.sampled_from(["nsh1", "a.b-c.example"]),
-    "address": _address,
-    "listen-address": _address,
-    "prefix": st.builds("10.{}.0.0/{}".format, _number, st.integers(16, 32)),
+    "address": _address | _address_6,
+    "ipv4-address": _address,
+    "ipv6-address": _address_6,
+    "listen-address": _address | st.sampled_from(["::", "0.0.0.0", "2001:db8::1"]),
+    "prefix": _prefix,
     "subnet-prefix": st.builds("10.{}.0.0/{}".format, _number, st.integers(16, 30)),
+    "ipv6-subnet-prefix": st.builds("2001:db8:{:x}::/{}".format, _number, st.integers(48, 126)),
+    "domain-name": st.builds("{}/{}".format, _names, _names),
     "mac": st.builds("02:00:00:00:{:02x}:{:02x}".format, _number, _number),
     "ports": _ports | st.integers(1, 65535).map(str),
-    "protocol": st.sampled_from(["tcp", "udp", "icmp", "sctp", "6", "47", "0"]),
+    "protocol": st.sampled_from(["tcp", "udp", "icmp", "icmpv6", "sctp", "6", "47", "0"]),
 }
 
 
@@ -103,17 +112,21 @@ def _value(leaf: LeafNode) -> st.SearchStrategy[list[str]]:
     return _words[leaf.type.name].map(lambda word: [word])
 
 
+def _key(key: ValueType) -> st.SearchStrategy[str]:
+    return st.integers(1, 254).map(str) if key.name == "number" else _words[key.name]
+
+
+_KINDS = 5  # children of an object that one example draws: all of them, at every level, would be thousands
+
+
 @st.composite
 def _lines(draw: st.DrawFn, nodes: dict[str, Node], above: tuple[str, ...], most: int) -> list[list[str]]:
     """Words of set commands for objects of these nodes and everything below them."""
     lines: list[list[str]] = []
-    for keyword, node in nodes.items():
+    some = draw(st.lists(st.sampled_from(list(nodes)), max_size=_KINDS, unique=True)) if nodes else []
+    for keyword, node in ((keyword, nodes[keyword]) for keyword in some):
         for _ in range(draw(st.integers(0, most))):
-            name = (
-                []
-                if node.key is None
-                else [draw(_names if node.key.name == "name" else _number.map(lambda n: str(n + 1)))]
-            )
+            name = [] if node.key is None else [draw(_key(node.key))]
             path = (*above, keyword, *name)
             words = list(path)
             for leaf in draw(st.lists(st.sampled_from(list(node.leaves.values())), max_size=4, unique=True)):

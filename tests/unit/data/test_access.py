@@ -6,9 +6,12 @@ import pytest
 from msgspec.structs import replace
 
 from data.access import Access, Rule, access_of
+from data.candidate import Candidate
 from data.confined import Confined, seen
 from data.errors import NotPermitted
 from data.path import Path
+from data.rules import check
+from data.schema.completion import complete
 from data.schema.objects import Controller, Vport
 from tests.unit.shell.pretend import LINES, running
 
@@ -161,3 +164,47 @@ def test_edits_made_with_more_rights_are_refused_also_what_goes_off_with_the_obj
     part.refuse_edits({PROD: replace(above, description="x")}, configuration)
     with pytest.raises(NotPermitted, match="you may not deactivate all of it"):
         part.refuse_edits({PROD: replace(above, inactive=True)}, configuration)
+
+
+SERVICES = """
+set domain-template office zone z subnet s prefix 10.0.0.0/24
+set enterprise ops domain dns shared access-prefix 198.18.0.0/16
+set enterprise ops domain hidden zone z subnet s prefix 10.98.0.0/24
+set enterprise acme domain own shared
+set enterprise acme domain dev use ops/dns
+"""
+
+
+def test_a_tenant_reaches_all_of_its_services_and_no_template(configuration) -> None:
+    tina = access(configuration, "acme-admin")
+    for path in (
+        (*ACME, "l2-domain", "wire", "vport", "a"),
+        (*PROD, "virtual-ip", "10.1.1.100"),
+        (*PROD, "static-route", "0.0.0.0/0"),
+        (*PROD, "load-balancer", "www", "backend", "web-1"),
+        (*PROD, "forwarding-policy", "chain", "redirect", "10"),
+        (*PROD, "mirror", "tap"),
+    ):
+        assert tina.reads(path) and tina.writes(path), path
+    for path in (("domain-template", "office"), ("enterprise", "ops", "domain", "dns")):
+        assert not tina.reads(path) and not tina.sees(path) and not tina.writes(path), path
+
+
+def test_a_tenant_is_offered_its_own_shared_domains_alone(configuration) -> None:
+    state = running(LINES + CLASSES + SERVICES)
+    mine = Confined(state, access(configuration, "acme-admin"))
+    use = ["enterprise", "acme", "domain", "prod", "use"]
+    assert [one.word for one in complete(use, "", mine) if one.live] == ["acme/own"]
+    assert [one.word for one in complete(use, "", state) if one.live] == ["acme/own", "ops/dns"]
+    assert mine.users_of(("enterprise", "ops", "domain", "dns")) == {(*ACME, "domain", "dev")}
+    assert not any(one.live for one in complete([*use[:4], "template"], "", mine))
+
+
+@pytest.mark.parametrize("leaf", ["use ops/dns", "template office"])
+def test_an_error_about_what_is_outside_tells_a_tenant_no_names(leaf: str) -> None:
+    before = running(LINES + SERVICES)
+    keyword, name = leaf.split()
+    candidate = Candidate(before, "tina")
+    candidate.set(["enterprise", "acme", "domain", "prod", keyword, f"{name}x"])
+    text = str(check(candidate.view, candidate.merge(), before)[0])
+    assert f"{name}x" in text and name not in text.replace(f"{name}x", "")

@@ -1,7 +1,11 @@
-"""What is deactivated is configured and has no effect: the acting configuration and its edits."""
+"""What is deactivated is configured and has no effect, what is inherited has effect and is not configured: what acts,
+and its edits, compared with a computation from nothing."""
 
 from __future__ import annotations
 
+from uuid import UUID, uuid5
+
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +15,8 @@ from data.configuration import Configuration, Overlay, Running
 from data.path import Path
 from data.rules import check
 from data.schema.nodes import children_of, node_of, parent_of
-from data.schema.objects import KINDS, Object
+from data.schema.objects import KINDS, Domain, Object
+from data.templates import DECIDES
 from tests.unit.data.examples import PROD, WEB_1, any_configuration, any_lines, apply, edited, objects, running
 
 lenient = settings(
@@ -20,12 +25,46 @@ lenient = settings(
 
 
 def acts(view: Configuration) -> dict[Path, Object]:
-    """The same from nothing: every object that no inactive one covers."""
+    """The same from nothing: every object that no inactive one covers, and in each domain those of its template."""
     found: dict[Path, Object] = {}
     for path, item in view.walk():
         if not item.inactive and (not parent_of(path) or parent_of(path) in found):
             found[path] = item
+    for domain, item in list(found.items()):
+        template = ("domain-template", item.template) if isinstance(item, Domain) else ()
+        for path in [path for path in found if template and path[:2] == template]:
+            here, given = (*domain, *path[2:]), found[path]
+            if here not in found:
+                name = str(uuid5(UUID(item.uuid), given.uuid))
+                found[here] = msgspec.structs.replace(given, uuid=name, inherited=True, annotation=None)
+                continue
+            leaves = (
+                {"ingress_default", "egress_default", "default_qos"} if here == domain else set(node_of(path).fields)
+            )
+            own = found[here]
+            fresh = node_of(path).kind(uuid="")
+            leaves = {field for field in leaves if getattr(own, field) == getattr(fresh, field)}
+            for field, others in DECIDES.get(path[-2], {}).items() if here != domain else ():
+                if getattr(own, field) != getattr(fresh, field):
+                    leaves -= set(others)
+            values = {field: getattr(given, field) for field in leaves}
+            found[here] = msgspec.structs.replace(own, **values, **({} if here == domain else {"inherited": True}))
     return found
+
+
+def made_from_templates(candidate: Candidate, draw: st.DataObject) -> None:
+    """Let some domains be made from templates that there are, and some from none, and have objects of these."""
+    view = candidate.view
+    names = view.children((), "domain-template")
+    for path, _ in list(view.objects(Domain)):
+        name = draw.draw(st.none() | st.sampled_from(names)) if names else None
+        if name is not None:
+            candidate.set([*path, "template", name])
+            below = [one for one, _ in view.walk(("domain-template", name))][1:]
+            for one in draw.draw(st.lists(st.sampled_from(below), max_size=3)) if below else ():
+                candidate.set([*path, *one[2:], "description", "own"])
+        elif draw.draw(st.booleans()) and getattr(view.get(path), "template", None):
+            candidate.delete([*path, "template"])
 
 
 def turn(candidate: Candidate, draw: st.DataObject, most: int = 6) -> None:
@@ -43,8 +82,10 @@ def test_acting_edits_make_what_a_computation_from_nothing_makes(
 ) -> None:
     first = Candidate(state, "ops")
     turn(first, draw)
+    made_from_templates(first, draw)
     state.apply(first.edits(), 2)
-    former = Running(acts(state), 2)
+    acting, former = Acting(state), Running(acts(state), 2)
+    assert objects(acting) == objects(former)
     candidate = Candidate(state, "ops")
     apply(candidate, commands)
     paths = [path for path, _ in state.walk()]
@@ -52,27 +93,34 @@ def test_acting_edits_make_what_a_computation_from_nothing_makes(
         if candidate.view.get(path) is not None:
             candidate.delete(list(path))
     turn(candidate, draw)
+    made_from_templates(candidate, draw)
     edits = candidate.edits()
-    found = acting_edits(state, edits)
+    found = acting_edits(acting, edits)
     wanted = acts(candidate.view)
     assert objects(Overlay(former, found)) == wanted
-    assert objects(Overlay(Acting(state), found)) == wanted
+    assert objects(Overlay(acting, found)) == wanted
     assert all(former.get(path) != item for path, item in found.items()) or found is edits
-    state.apply(edits, 3)
-    assert objects(Acting(state)) == wanted
-    state.apply(dict.fromkeys(objects(state)), 4)
-    assert not state.inactive
+    if draw.draw(st.booleans()):
+        acting.apply(edits, found, 3)
+    else:
+        acting.become(acting.successor(edits, found, 3))
+    assert objects(acting) == wanted and objects(state) == objects(Running(objects(state)))
+    assert acting.edits == Acting(state).edits
+    gone = dict.fromkeys(objects(state))
+    acting.apply(gone, acting_edits(acting, gone), 4)
+    assert not state.inactive and not acting.edits
 
 
 @lenient
 @given(any_configuration(), st.data())
 def test_the_acting_configuration_answers_as_one_of_the_acting_objects(state: Running, draw: st.DataObject) -> None:
     candidate = Candidate(state, "ops")
+    made_from_templates(candidate, draw)
     turn(candidate, draw)
     state.apply(candidate.edits(), 2)
     acting, plain = Acting(state), Running(acts(state), 2)
     assert acting.revision == 2
-    for path, item in [((), None), *state.walk()]:
+    for path, item in [((), None), *state.walk(), *plain.walk()]:
         if item is not None:
             assert acting.get(path) == plain.get(path)
             assert acting.by_uuid(item.uuid) == plain.by_uuid(item.uuid)
@@ -101,7 +149,7 @@ def test_the_acting_configuration_answers_as_one_of_the_acting_objects(state: Ru
 def test_while_everything_acts_the_edits_are_taken_as_they_are() -> None:
     state = running()
     edits = edited(state, "set enterprise other").edits()
-    assert acting_edits(state, edits) is edits
+    assert acting_edits(Acting(state), edits) is edits
 
 
 def test_a_successor_knows_what_is_inactive_apart_from_the_one_before() -> None:
@@ -116,8 +164,8 @@ def test_a_successor_knows_what_is_inactive_apart_from_the_one_before() -> None:
 
 def problems(state: Running, *lines: str) -> list[str]:
     edits = edited(state, *lines).edits()
-    found = acting_edits(state, edits)
     acting = Acting(state)
+    found = acting_edits(acting, edits)
     return [str(one) for one in check(Overlay(acting, found), found, acting, Overlay(state, edits))]
 
 

@@ -64,15 +64,15 @@ def test_values_offer_their_choices_or_the_type() -> None:
     assert list(offered(f"{vport} type", "c")) == ["container"]
     assert list(offered(f"{vport} mac")) == ["<xx:xx:xx:xx:xx:xx>"]
     assert list(offered("enterprise acme domain prod zone web subnet s prefix")) == ["<a.b.c.d/len>"]
-    assert list(offered(f"{vport} address")) == ["<a.b.c.d>", "["]
-    assert list(offered(f"{vport} address [ 10.1.1.7")) == ["]", "<a.b.c.d>"]
+    assert list(offered(f"{vport} address")) == ["<address>", "["]
+    assert list(offered(f"{vport} address [ 10.1.1.7")) == ["]", "<address>"]
     assert "<0-255>" in offered("enterprise acme domain prod ingress-policy base entry 10 protocol")
 
 
 def test_a_complete_line_offers_enter_and_mandatory_leaves_are_marked() -> None:
-    found = offered("enterprise acme domain prod vport new")
+    found = offered("enterprise acme domain prod load-balancer new")
     assert ENTER in found
-    assert found["mac"].hint == "<xx:xx:xx:xx:xx:xx> (needed)"
+    assert found["address"].hint == "<address> (needed)"
     assert ENTER not in offered("controller")
     given = offered("enterprise acme domain prod vport new mac 02:00:00:00:00:01")
     assert "mac" not in given and "address" in given
@@ -92,7 +92,14 @@ def test_delete_offers_only_what_is_there() -> None:
 def test_edit_offers_places_only_and_starts_where_one_is() -> None:
     assert "mac" not in offered("enterprise acme domain prod vport web-1", verb="edit")
     found = complete([], "", running(), verb="edit", at=PROD)
-    assert [one.word for one in found][:3] == ["zone", "policy-group", "vport"]
+    assert [one.word for one in found][:4] == ["zone", "qos", "policy-group", "vport"]
+
+
+def test_endpoints_are_offered_where_such_objects_can_be() -> None:
+    entry = "ingress-policy p entry 10 from"
+    assert list(offered(f"enterprise acme l2-domain wire {entry}")) == ["any", "vport", "policy-group", "network-macro"]
+    assert list(offered(f"domain-template office {entry}")) == ["any", "policy-group", "zone", "subnet"]
+    assert "network-macro" in offered(f"enterprise acme domain prod {entry}")
 
 
 def test_a_secret_is_not_hashed_to_know_what_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,12 +43,12 @@ def assert_same_answers(view: Configuration, truth: Configuration) -> None:
         assert view.get(path) == item
         assert view.referrers(path) == truth.referrers(path)
         assert view.by_uuid(item.uuid) == truth.by_uuid(item.uuid) == path
-        for unique in node.unique:
+        for unique in node.held:
             scope = path[: unique.scope_length]
-            values = [path[-1]] if unique.field == "name" else getattr(item, unique.field)
-            for value in values if isinstance(values, (tuple, list)) else (values,):
-                found = view.holders(node.keyword, unique.field, scope, value)
-                assert sorted(found) == sorted(truth.holders(node.keyword, unique.field, scope, value))
+            for value in unique.values(path, item):
+                found = view.holders(node.keyword, unique.name, scope, value)
+                assert path in found
+                assert sorted(found) == sorted(truth.holders(node.keyword, unique.name, scope, value))
         for disjoint in node.disjoint:
             prefix = getattr(item, disjoint.field)
             if prefix:
@@ -58,7 +58,7 @@ def assert_same_answers(view: Configuration, truth: Configuration) -> None:
         for reference in node.references:
             value = getattr(item, reference.leaf.field)
             for name in value if isinstance(value, tuple) else (value,):
-                if reference.target:
+                if reference.target and name:
                     assert view.resolve(path, reference.target, name) == truth.resolve(path, reference.target, name)
 
 
@@ -133,7 +133,12 @@ def test_a_container_that_is_not_configured_answers_with_its_defaults() -> None:
 
 def test_scopes_of_the_schema_are_those_that_the_rules_speak_of() -> None:
     vport = node_of(WEB_1)
-    assert {one.field: one.scope_length for one in vport.unique} == {"mac": 4, "address": 4}
+    assert {one.name: one.scope_length for one in vport.unique} == {
+        "mac": 4,
+        "address": 4,
+        "uplink+vlan": 0,
+        "uplink+subnet": 4,
+    }
     assert node_of(("dvrs", "hv1")).scope(("dvrs", "hv1"), EVERYWHERE) == ()
     assert node_of((*PROD, "zone", "z", "subnet", "s")).kind is Subnet
 

@@ -49,7 +49,7 @@ def test_two_wrong_addresses_are_offered_two_different_free_ones() -> None:
     [
         ((f"set {HERE} vport x",), f"{HERE} vport x mac", "mac is missing"),
         (("set dvrs hv9",), "dvrs hv9 tunnel-address", "tunnel-address is missing"),
-        ((f"set {HERE} zone z subnet s",), f"{HERE} zone z subnet s prefix", "prefix is missing"),
+        ((f"set {HERE} zone z subnet s",), f"{HERE} zone z subnet s prefix", "neither prefix nor ipv6-prefix is set"),
         (
             (f"set {HERE} ingress-policy base entry 20",),
             f"{HERE} ingress-policy base entry 20 action",
@@ -158,7 +158,7 @@ def test_two_wrong_addresses_are_offered_two_different_free_ones() -> None:
         (
             (f"set {HERE} ingress-policy base entry 20 action allow protocol tcp icmp-type 8",),
             f"{HERE} ingress-policy base entry 20 icmp-type",
-            "icmp-type needs protocol icmp, and the protocol is tcp",
+            "icmp-type needs protocol icmp or icmpv6, and the protocol is tcp",
         ),
         (
             (f"set {HERE} ingress-policy base entry 10 action deny",),

@@ -1,0 +1,24 @@
+"""Mirrors: the copies go to one place, which is not copied itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from data.errors import Problem
+from data.path import Path, path_text
+from data.rules.registry import Check, problem, rule
+from data.schema.services import Mirror
+
+
+@rule(Mirror)
+def copies_go_to_one_place(check: Check, path: Path, mirror: Mirror) -> Iterator[Problem]:
+    here = path_text(path)
+    if mirror.to and mirror.collector:
+        cause = "the copies go to a vport (to) or to a collector, and both are set"
+        yield problem(path, "collector", cause, "delete collector, or delete to")
+    elif not mirror.to and not mirror.collector:
+        cause = "the copies go nowhere"
+        yield problem(path, "to", cause, f"set {here} to <vport>, or set {here} collector <address>")
+    if mirror.to and mirror.to in mirror.vport:
+        cause = f"vport {mirror.to} would get copies of its copies"
+        yield problem(path, "to", cause, f"choose another vport, or delete {here} vport {mirror.to}")
