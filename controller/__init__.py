@@ -10,7 +10,9 @@ to change all of them or none. How it hangs together:
        OVSDB         ovsdb/        admission, identity                               openflow/
        OpenFlow      openflow/         │                                                │
        agents        agents.py     topology.py ─────── upkeep.py ── reconcile.py ───────┘
-                                   who, what, where    moves, drift, returns
+       packets       punted.py     who, what, where    moves, drift, returns
+                       edge/  ── packets/                  │
+                       answers, learns, probes ──observed──┘
                                network.py: what is committed and compiled now, and the turn to change it
 
 Every change of a switch goes through a Channel under the one turn of `network.py`; a switch that is not known to be

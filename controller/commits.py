@@ -104,7 +104,7 @@ class Commits:
         network = self._network
         async with network.turn:
             configured = network.configured
-            change = await change_of(configured, edits)
+            change = await change_of(network.acting, edits)
             await check(network.running, change)
             made = await draft(network.running, change.acting, network.state, network.topology)
             return await describe(made, edits, configured, configured.revision + 1, network.topology)
@@ -197,7 +197,7 @@ class Commits:
                 raise CommandFailed("commit", "it was confirmed meanwhile", "")
             if again is not None and network.configured.revision != base:
                 edits = again()
-            change = await change_of(network.configured, edits)
+            change = await change_of(network.acting, edits)
             await check(network.running, change)
             made = await draft(network.running, change.acting, network.state, network.topology)
             number = network.configured.revision + 1
@@ -224,7 +224,7 @@ class Commits:
             try:
                 for participant in self._participants:
                     await participant.prepare(change.acting)
-                successor = await network.successor(edits, number)
+                successor = await network.successor(change, number)
                 receipts = await apply(
                     items, lambda: backward(made), decide,
                     journal=write_journal, strict=strict, report=report, stranded=self._stranded,
@@ -235,7 +235,7 @@ class Commits:
                 await self._failed(number, author, journal, failure)
                 raise
             moves = list(told(made))
-            network.commit(made, edits, number, successor)
+            network.commit(made, change, number, successor)
             for receipt in receipts:
                 if receipt.state is Kept.PENDING:
                     self._pending.setdefault(receipt.dvrs, set()).add(number)

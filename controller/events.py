@@ -31,6 +31,7 @@ class Kind(StrEnum):
     CONFIRM = "confirm"
     RECONCILE = "reconcile"
     DRIFT = "drift"  # somebody else changed a flow
+    HEALTH = "health"  # one that serves others answers its probes no more, or again
     POLICY = "policy"  # a packet met an entry with `log`
     FAULT = "fault"  # the controller could not do what it should
 

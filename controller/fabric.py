@@ -3,6 +3,7 @@
     sessions ──> Fabric ── commits.py      check, plan, apply, revert; confirmed commits
                    │   ├── upkeep.py       workloads that move, reconcile, drift
                    │   ├── hypervisors.py  contact: admission, set-up, identity
+                   │   ├── edge/           what is answered to, learned from and probed of workloads
                    │   ├── listeners.py    where hypervisors dial in
                    │   ├── trust/          whom they are let in as
                    │   └── network.py      what is committed and compiled now
@@ -16,12 +17,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from controller.agents import AgentServer
 from controller.commits import Commits, Outcome, Participant
+from controller.compile import Observed
+from controller.compile.access import access_address, used_path
+from controller.compile.sharing import Share, sharing
+from controller.edge import Edge
+from controller.edge.claims import Held
+from controller.edge.dhcp import LeaseRecord
+from controller.edge.health import Target
+from controller.edge.learning import Entry
 from controller.events import Events, Kind
 from controller.hypervisors import Hypervisors
 from controller.listeners import Listeners
@@ -39,11 +48,13 @@ from controller.topology import Interface, Topology
 from controller.transaction import silent
 from controller.trust.office import Trust
 from controller.upkeep import Upkeep
-from data.configuration import Configuration, Edits, Running
+from data.acting import acting_edits
+from data.addresses import Ip
+from data.configuration import Configuration, Edits, Overlay, Running
 from data.difference import Changes
 from data.errors import CommandFailed
 from data.path import Path
-from data.schema.objects import Controller, Object
+from data.schema.objects import Controller, Object, Vport
 from data.store import AuditRow, HistoryEntry, Store
 
 __all__ = ["Fabric", "Outcome", "Participant", "Plan"]
@@ -72,10 +83,11 @@ class Fabric:
         """
         running = await self.submit(self.store.load)
         numbers = Numbers(await self.submit(self.store.numbers))
-        interfaces = await self.submit(self._remembered.load)
-        self._network = network = Network(running, numbers, interfaces, self.events, self._clock)
+        interfaces, observed = await self.submit(self._remembered.load)
+        self._network = network = Network(running, numbers, interfaces, self.events, self._clock, observed)
         self._upkeep = Upkeep(network, self._remember, self._returned)
-        self._hypervisors = Hypervisors(network, self._upkeep)
+        self._edge = Edge(network, self._upkeep, self._clock)
+        self._hypervisors = Hypervisors(network, self._upkeep, self._edge.punted)
         self._trust = Trust(self.store, self.submit, self.events, self._clock)
         await self._trust.start()
         self._listeners = Listeners(self._hypervisors, network, self._trust)
@@ -87,6 +99,7 @@ class Fabric:
         neighbours.all()
         await self._listeners.open(running.settings(Controller))
         self._upkeep.start()
+        self._edge.start()
         gc.collect()
         gc.freeze()  # the configuration is not looked at again by every collection
 
@@ -126,6 +139,10 @@ class Fabric:
         """The part of it that is not deactivated, what the network does. Ask anew after each commit."""
         return self.network.running
 
+    def acting_after(self, edits: Edits) -> Configuration:
+        """What would act after these edits of what is configured. Costs them, and what they come to."""
+        return Overlay(self.acting, acting_edits(self.network.acting, edits)) if edits else self.acting
+
     @property
     def numbers(self) -> Numbers:
         return self.network.numbers
@@ -134,6 +151,37 @@ class Fabric:
     def agents(self) -> AgentServer:
         """The hypervisors' agents that are connected, for diagnostics."""
         return self._listeners.agents
+
+    @property
+    def edge(self) -> Edge:
+        """The services at the edge: leases, what was learned, health."""
+        return self._edge
+
+    def health(self) -> list[Target]:
+        """Everything that is probed, and what is known of it."""
+        return list(self._edge.health.targets.values())
+
+    def dhcp_leases(self) -> Iterator[LeaseRecord]:
+        """What vports heard of DHCP since the controller started."""
+        return self._edge.dhcp.leases()
+
+    def held(self, path: Path) -> Held:
+        """Who has a virtual IP now."""
+        return self._edge.claims.held(path)
+
+    def sharing(self, path: Path) -> list[Share]:
+        """Who shares the flows of a static route, a redirection target or a load balancer now."""
+        return sharing(self.network.state, path)
+
+    def learned(self) -> dict[Path, Mapping[str, Entry]]:
+        """What is behind bridge vports: vport -> MAC address -> its addresses, and when it was heard of."""
+        found = ((self.acting.by_uuid(uuid), entries) for uuid, entries in self._edge.learning.everything())
+        return {path: entries for path, entries in found if path is not None and entries}
+
+    def forget_learned(self, path: Path) -> int:
+        """Forgets what is behind a bridge vport, to learn it anew; how many MAC addresses it was."""
+        vport = self.acting.get(path)
+        return 0 if vport is None else self._edge.learning.clear(vport.uuid)
 
     @property
     def trust(self) -> Trust:
@@ -170,11 +218,15 @@ class Fabric:
         except OpenFlowError:
             return None
 
+    def access_address(self, shared: str, vport: Vport, ip: Ip) -> Ip | None:
+        """By which address the shared domain of this full name knows an address of a user's vport."""
+        return access_address(self.acting, self.numbers, used_path(shared), vport, ip)
+
     def explain(self, cookie: int) -> Path | None:
         """The object that a flow with this cookie belongs to; None for the fabric itself and for foreign flows."""
         parts = split_cookie(cookie)
         uuid = None if parts is None else self.network.objects.get(parts[2])
-        return None if uuid is None else self.running.by_uuid(uuid)
+        return None if uuid is None else self.acting.by_uuid(uuid) or self.running.by_uuid(uuid)
 
     async def history(self, limit: int) -> list[HistoryEntry]:
         """Revisions and failed commits with their receipts, the newest first."""
@@ -257,9 +309,9 @@ class Fabric:
 
     # What the parts tell ------------------------------------------------------------------------------------
 
-    async def _remember(self, changed: Mapping[tuple[str, str], Interface | None]) -> None:
+    async def _remember(self, changed: Mapping[tuple[str, str], Interface | None], observed: Observed) -> None:
         try:
-            await self.submit(self._remembered.note, changed)
+            await self.submit(self._remembered.note, changed, observed)
         except OSError as problem:
             self.events.add(Kind.FAULT, f"interfaces are not remembered over a restart: {problem}")
 

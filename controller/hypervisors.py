@@ -28,7 +28,7 @@ from controller.ovsdb.connection import Hypervisor as Database
 from controller.ovsdb.errors import OvsdbError
 from controller.ovsdb.model import BRIDGE, Change
 from controller.ovsdb.setup import ensure, setup_for
-from controller.policylog import PolicyLog
+from controller.punted import Punted
 from controller.topology import Standing
 from controller.trust.door import Credential
 from controller.upkeep import Upkeep
@@ -52,10 +52,10 @@ def datapath_id(dvrs: Dvrs) -> int:
 class Hypervisors:
     """Every connection of every hypervisor. A participant of commits: admits and releases hypervisors."""
 
-    def __init__(self, network: Network, upkeep: Upkeep) -> None:
+    def __init__(self, network: Network, upkeep: Upkeep, punted: Punted) -> None:
         self._network = network
         self._upkeep = upkeep
-        self._log = PolicyLog(network)
+        self._punted = punted
         self._databases: dict[str, Database] = {}  # system-id -> the connection that has it
         self._admitted: dict[str, Database] = {}  # hypervisor -> its OVSDB connection
         self._names: dict[int, str] = {}  # datapath id -> hypervisor that OVSDB vouched for
@@ -177,6 +177,9 @@ class Hypervisors:
     def _report(self, name: str, database: Database) -> None:
         topology = self._network.topology
         topology.note(name, vxlan_port=database.tunnel_port)
+        for port, why in database.misplaced().items():
+            text = f"{name}: mirrors do not reach collectors by {port}: {why}"
+            self._network.events.once(Kind.FAULT, f"{name} {port}", why, text)
         topology.report(name, database.attached())
         self._upkeep.settle()
 
@@ -237,7 +240,7 @@ class Hypervisors:
         channel.connected(switch)
         topology.note(name, openflow_peer=switch.peer)
         self._stand(name, "reading its flows back")
-        switch.on_packet_in = lambda cookie, table, port, frame: self._log.packet(name, cookie, frame)
+        switch.on_packet_in = lambda packet: self._punted.packet(name, packet)
         # The database has a version only where the distribution's start script writes it there.
         try:
             topology.note(name, ovs_version=await switch.software())

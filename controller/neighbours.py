@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from controller.compile import State
+from controller.compile.change import rehosted
 from controller.network import Network
 from controller.planning import Draft
 from data.path import Path
@@ -23,7 +24,7 @@ class Neighbours:
     def __init__(self, network: Network, tell: Callable[[str, Iterable[str]], None]) -> None:
         self._network = network
         self._tell = tell
-        network.on_change = self.follow
+        network.on_change.append(self.follow)
 
     def all(self) -> None:
         """Tells every hypervisor's neighbours."""
@@ -36,8 +37,8 @@ class Neighbours:
             self.all()
             return
         concerned: set[str] = set()
-        for domain in set(_domains(made)):
-            before, after = made.old.hosts_of(domain).keys(), made.new.hosts_of(domain).keys()
+        for domain in _domains(made):
+            before, after = set(made.old.hosts_of(domain)), set(made.new.hosts_of(domain))
             if before != after:
                 concerned |= before | after
         self._say(concerned)
@@ -62,20 +63,19 @@ class Neighbours:
             self._tell(system_id, addresses)
 
 
-def _domains(made: Draft) -> Iterable[Path]:
+def _domains(made: Draft) -> set[Path]:
+    paths = {path for path, item in made.edits.items() if isinstance(item, Vport) or path[-2:-1] == ("vport",)}
     for uuid in made.moved:
         for view in (made.old.view, made.new.view):
             path = view.by_uuid(uuid)
             if path is not None:
-                yield path[:4]
-    for path, item in made.edits.items():
-        if isinstance(item, Vport) or path[-2:-1] == ("vport",):
-            yield path[:4]
+                paths.add(path)
+    return rehosted(made.old, made.new, made.edits, paths)
 
 
 def _sharing(state: State, name: str) -> set[str]:
     found: set[str] = set()
-    for domain in state.hosts:
+    for domain in state.domains_with_hosts():
         hosts = state.hosts_of(domain)
         if name in hosts:
             found.update(hosts)

@@ -17,6 +17,8 @@ __all__ = ["POOLS", "Numbers"]
 POOLS: dict[str, tuple[int, int]] = {
     "object": (1, 0xFFFFFFFF),  # cookies, metadata of a domain, conjunction ids
     "vni": (5000, 0xFFFFFF),  # RFC 7348 section 5: 24 bits; the small ones are left to the operator's own VXLANs
+    "trunk": (1, 0x2FFE),  # vports behind an uplink by VLAN: their slots, see pipeline.TRUNK_SLOTS
+    "access": (1, 0xFFFFFFFF),  # one pool per shared domain: the vports of its users, see compile/shared.py
     "identity": (1, 0xFFFFFFFF),  # one pool per domain: "identity/<uuid of the domain>"
 }
 
@@ -42,8 +44,8 @@ class Numbers:
         child._base = self
         return child
 
-    def get(self, pool: str, key: str) -> int:
-        """The number of `key`, allocating the next free one of the pool when it has none.
+    def get(self, pool: str, key: str, limit: int | None = None) -> int:
+        """The number of `key`, allocating the next free one of the pool when it has none; `limit` makes it smaller.
 
         Raises CommandFailed when the pool is used up.
         """
@@ -51,10 +53,14 @@ class Numbers:
         if found is not None:
             return found
         low, high = POOLS[pool.partition("/")[0]]
+        high = high if limit is None else min(high, limit)
         number = max(low, self._following(pool))
+        if number > high and limit is not None:  # a small pool, whose keys come and go
+            taken = self.keys(pool)
+            number = next((free for free in range(low, high + 1) if free not in taken), number)
         if number > high:
             raise CommandFailed(pool, f"all numbers up to {high} are taken", "remove objects that are no longer used")
-        self._next[pool] = number + 1
+        self._next[pool] = max(number + 1, self._next.get(pool, 0))
         self.put(pool, key, number)
         return number
 
@@ -96,7 +102,11 @@ class Numbers:
     def keys(self, pool: str) -> dict[int, str]:
         """number -> key of one pool, for explaining cookies."""
         found = {} if self._base is None else self._base.keys(pool)
-        found.update({number: key for (of, key), number in self._held.items() if of == pool and number is not None})
+        own = [(key, number) for (of, key), number in self._held.items() if of == pool]
+        freed = {key for key, number in own if number is None}
+        if freed:
+            found = {number: key for number, key in found.items() if key not in freed}
+        found.update({number: key for key, number in own if number is not None})
         return found
 
     def _following(self, pool: str) -> int:

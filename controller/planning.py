@@ -1,6 +1,6 @@
 """The check and plan phases: from edits to the flow-mods of every hypervisor, without any I/O.
 
-    edits ──change_of──> what of them acts        data.acting
+    edits ──change_of──> what acts then           data.acting
       │──check──> problems, or none              data.rules
       └──draft──> new State, numbers, flow-mods  controller.compile, topology   O(edits)
             └──describe──> Plan                  what `commit check` prints
@@ -15,31 +15,36 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from controller.channel import Channel
-from controller.compile import Dirty, Location, Placement, State, changed, compile_change
-from controller.openflow.packed import is_delete, table_of
+from controller.compile import Dirty, Location, Observed, Placement, State, changed, compile_change
+from controller.openflow.messages import METERS, is_delete, table_of
+from controller.ovsdb.model import UPLINK
 from controller.pace import spread
 from controller.pipeline import TABLE_NAMES
 from controller.reach import reach
 from controller.topology import TUNNEL_PORT, Standing, Topology
+from controller.touched import Touched, touched
 from controller.transaction import Rank, Work
-from data.acting import acting_edits
-from data.configuration import Configuration, Edits, Overlay, Running
+from data.acting import Acting, acting_edits, all_act
+from data.configuration import Configuration, Edits, Overlay
 from data.errors import CheckFailed
-from data.path import Path, path_text, vport_name, vport_path
+from data.path import Path, path_text, vport_name
 from data.rules import check as problems
 from data.schema.objects import Dvrs, Object, Vport
 from data.steps import Steps
+from data.templates import outside_templates
 
 __all__ = ["Change", "Draft", "DvrsPlan", "Plan", "backward", "change_of", "check", "describe", "draft", "dvrs_of",
-           "located", "moves", "ranks", "relocation", "told", "vport_of", "work"]  # fmt: skip
+           "located", "moves", "ranks", "relocation", "told", "vports_of", "work"]  # fmt: skip
 
 _LINES = 50  # vports of one change that are told one by one
+_DOMAINS = 4  # that turn the same way and are told one by one; a template turns all that are made from it
 _MANY = 200  # edits; checking one costs about 30 µs
 T = TypeVar("T")
+_TABLES = {**TABLE_NAMES, METERS: "meters"}
 _TOGETHER = 256  # flow-mods counted between two looks at the clock, about 100 µs
 
 
@@ -54,13 +59,18 @@ class DvrsPlan:
     removed: int
     by_table: Mapping[str, tuple[int, int]]
 
+    async def only(self, messages: Sequence[bytes]) -> DvrsPlan:
+        """The same with some of its messages."""
+        added, by_table = await _told_by_table(messages)
+        return replace(self, messages=tuple(messages), added=added, removed=len(messages) - added, by_table=by_table)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a commit would do: the revision it would make, one line per object, and each hypervisor it changes.
 
     `objects` are the new ones by their number, which their flows have in the cookie;
-    `reach` says who reaches whom now (`reach.py`).
+    `reach` says who reaches whom now (`reach.py`), `touched` what edits of templates come to (`touched.py`).
     """
 
     revision: int
@@ -68,6 +78,7 @@ class Plan:
     dvrs: tuple[DvrsPlan, ...]
     objects: Mapping[int, Path]
     reach: tuple[str, ...] = ()
+    touched: tuple[Touched, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +91,14 @@ class Draft:
     dirty: Dirty
     moved: Mapping[str, Location | None]  # vport UUID -> where it is from now on
     messages: Mapping[str, Sequence[bytes]]  # hypervisor -> flow-mods, in order
+    observed: Observed = Observed()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """What is to be committed: the edits of what is configured, and what they come to in what acts.
 
-    `everything` is the configuration as it would be, with what is deactivated; None when nothing is.
+    `everything` is the configured as it would be; None when nothing of it is deactivated or inherited.
     """
 
     edits: Edits
@@ -94,12 +106,13 @@ class Change:
     everything: Configuration | None = None
 
 
-async def change_of(configured: Running, edits: Edits) -> Change:
-    """Tells apart what is configured and what acts. O(edits), and what lies below an object turned on or off."""
-    if not configured.inactive and not any(item is not None and item.inactive for item in edits.values()):
+async def change_of(acting: Acting, edits: Edits) -> Change:
+    """Tells apart what is configured and what acts. Costs as `acting_edits`, in a thread: one edit of a template may
+    come to 100,000."""
+    if all_act(acting, edits):
         return Change(edits, edits)
-    acting = await asyncio.to_thread(acting_edits, configured, edits)
-    return Change(edits, acting, await asyncio.to_thread(Overlay, configured, edits))
+    found = await asyncio.to_thread(acting_edits, acting, edits)
+    return Change(edits, found, await asyncio.to_thread(Overlay, acting.configured, edits))
 
 
 async def check(running: Configuration, change: Change) -> None:
@@ -115,7 +128,8 @@ async def draft(running: Configuration, edits: Edits, state: State, topology: To
     view = await _aside(len(edits), lambda: Overlay(running, edits))
     moved = await _aside(len(edits), lambda: moves(view, running, edits, topology, state.placement))
     known = tunnels(running, edits, topology)
-    new, dirty = await spread(changed(state, view=view, edits=edits, vports=moved, hypervisors=known))
+    compiled = outside_templates(edits)
+    new, dirty = await spread(changed(state, view=view, edits=compiled, vports=moved, hypervisors=known))
     return Draft(edits, state, new, dirty, moved, await spread(compile_change(state, new, dirty)))
 
 
@@ -126,11 +140,16 @@ async def _aside(size: int, work: Callable[[], T]) -> T:
 
 
 async def relocation(
-    state: State, moved: Mapping[str, Location | None], tunnel_ports: Mapping[str, int | None]
+    state: State,
+    moved: Mapping[str, Location | None],
+    tunnel_ports: Mapping[str, int | None],
+    observed: Observed | None = None,
 ) -> Draft:
-    """The same for a change of the topology alone: vports that are somewhere else now, other tunnel ports."""
-    new, dirty = await spread(changed(state, vports=moved, hypervisors=tunnel_ports))
-    return Draft({}, state, new, dirty, moved, await spread(compile_change(state, new, dirty)))
+    """The same for a change of the topology alone: vports that are somewhere else now, other tunnel ports, and what
+    else was observed."""
+    new, dirty = await spread(changed(state, vports=moved, hypervisors=tunnel_ports, observed=observed))
+    messages = await spread(compile_change(state, new, dirty))
+    return Draft({}, state, new, dirty, moved, messages, observed or Observed())
 
 
 async def backward(made: Draft) -> Mapping[str, Sequence[bytes]]:
@@ -143,10 +162,10 @@ def moves(
 ) -> dict[str, Location | None]:
     """The vports that are resolved elsewhere, or not any more, once the edits are in force."""
     leaving = frozenset(path[1] for path, item in edits.items() if item is None and path[0] == "dvrs")
-    touched: dict[str, Path | None] = {}
+    touched: dict[str, tuple[Path, Vport] | None] = {}
     for path, item in edits.items():
         if isinstance(item, Vport):
-            touched[item.uuid] = path
+            touched[item.uuid] = path, item
             before = running.get(path)
             if before is not None and before.uuid != item.uuid:
                 touched.setdefault(before.uuid, None)
@@ -156,29 +175,35 @@ def moves(
                 touched.setdefault(gone.uuid, None)
     for name in leaving:
         for claim in topology.claims_of(name):
-            named = vport_of(view, claim.iface_id)
-            if named is not None:
-                touched[named[0]] = named[1]
+            for named in vports_of(view, claim.iface_id):
+                touched[named[1].uuid] = named
     moved: dict[str, Location | None] = {}
     for uuid, place in touched.items():
-        now = None if place is None else located(topology, uuid, place, leaving)
+        now = None if place is None else located(topology, *place, leaving)
         if now != placement.location(uuid):
             moved[uuid] = now
     return moved
 
 
-def vport_of(view: Configuration, iface_id: str) -> tuple[str, Path] | None:
-    """UUID and path of the vport that an iface-id names by UUID or by full name."""
-    path = view.by_uuid(iface_id) or vport_path(iface_id)
-    vport = None if path is None else view.get(path)
-    if path is None or not isinstance(vport, Vport):
-        return None
-    return vport.uuid, path
+def vports_of(view: Configuration, claim: str) -> Iterator[tuple[Path, Vport]]:
+    """The vports that an interface claims: one by its UUID or full name, or all that are behind an uplink."""
+    paths: Iterable[Path | None]
+    if claim.startswith(UPLINK):
+        paths = view.holders("vport", "uplink", (), claim.removeprefix(UPLINK))
+    else:
+        paths = (view.by_uuid(claim) or view.vport_by_name(claim),)
+    for path in paths:
+        vport = None if path is None else view.get(path)
+        if path is not None and isinstance(vport, Vport):
+            yield path, vport
 
 
-def located(topology: Topology, uuid: str, path: Path, without: frozenset[str] = frozenset()) -> Location | None:
+def located(topology: Topology, path: Path, vport: Vport, without: frozenset[str] = frozenset()) -> Location | None:
     """Where the interfaces say that the vport is, those of the hypervisors `without` left out."""
-    claim = topology.claim(uuid, vport_name(path), without)
+    if vport.uplink is not None:
+        claim = topology.uplink(vport.uplink, without)
+    else:
+        claim = topology.claim(vport.uuid, vport_name(path), without)
     return None if claim is None else Location(claim.dvrs, claim.ofport)
 
 
@@ -239,6 +264,16 @@ async def _count(messages: Sequence[bytes]) -> tuple[int, int]:
     return len(messages) - removed, removed
 
 
+async def _told_by_table(messages: Sequence[bytes]) -> tuple[int, dict[str, tuple[int, int]]]:
+    """How many add, and for each table how many add and remove."""
+    counts = await spread(_by_table(messages))
+    by_table = {
+        _TABLES.get(table, str(table)): (counts[table, False], counts[table, True])
+        for table in sorted({table for table, _ in counts})
+    }
+    return sum(added for added, _ in by_table.values()), by_table
+
+
 def _by_table(messages: Sequence[bytes]) -> Steps[Counter[tuple[int, bool]]]:
     counts: Counter[tuple[int, bool]] = Counter()
     for start in range(0, len(messages), _TOGETHER):
@@ -253,22 +288,19 @@ async def describe(made: Draft, edits: Edits, configured: Configuration, revisio
     plans: list[DvrsPlan] = []
     for name in sorted(made.messages):
         messages = made.messages[name]
-        counts = await spread(_by_table(messages))
+        added, by_table = await _told_by_table(messages)
         known = topology.hypervisors.get(name)
-        by_table = {
-            TABLE_NAMES.get(table, str(table)): (counts[table, False], counts[table, True])
-            for table in sorted({table for table, _ in counts})
-        }
-        added = sum(added for added, _ in by_table.values())
         state = Standing.AWAY if known is None else known.state
         plans.append(DvrsPlan(name, state, tuple(messages), added, len(messages) - added, by_table))
     lines = (*summary(configured, edits), *_turned(made))
     reached = await asyncio.to_thread(reach, made.old, made.new, made.edits)
-    return Plan(revision, lines, tuple(plans), dict(_numbered(made)), reached)
+    concerned = await asyncio.to_thread(touched, made.old, made.new, edits, made.edits)
+    return Plan(revision, lines, tuple(plans), dict(_numbered(made)), reached, concerned)
 
 
 def _turned(made: Draft) -> Iterator[str]:
     """Directions whose default is another now, which an edit of an entry can do: the first one makes it deny."""
+    turned: dict[str, list[str]] = {}
     for domain in dict.fromkeys(path[:4] for path in made.edits if len(path) > 4 or path[2:3] == ("domain",)):
         before, after = made.old.policies.get(domain), made.new.policies.get(domain)
         if before is None or after is None:
@@ -276,7 +308,12 @@ def _turned(made: Draft) -> Iterator[str]:
         for side, allowed in after.defaults.items():
             if allowed != before.defaults[side]:
                 verdict = "allows" if allowed else "denies"
-                yield f"domain {domain[3]}: {side} now {verdict} what no entry matches"
+                turned.setdefault(f"{side} now {verdict} what no entry matches", []).append(domain[3])
+    for what, names in turned.items():
+        if len(names) <= _DOMAINS:
+            yield from (f"domain {name}: {what}" for name in names)
+        else:
+            yield f"{len(names)} domains: {what}"
 
 
 def _numbered(made: Draft) -> Iterator[tuple[int, Path]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from controller.compile import State
-from controller.compile.addresses import ipv4
+from controller.compile.addresses import address
 from controller.compile.policy import DIRECTIONS, Direction, DomainPolicy, Rule, Terms, vport_terms
 from data.configuration import Edits
 from data.path import Path
@@ -54,6 +54,7 @@ class _Class(NamedTuple):
 class _Work:
     left: int
     lines: list[tuple[str, str]] = field(default_factory=list)  # who, and what changes for them
+    named: bool = False  # say the domain of each line: a template changes many
 
 
 def reach(old: State, new: State, edits: Edits) -> tuple[str, ...]:
@@ -62,7 +63,7 @@ def reach(old: State, new: State, edits: Edits) -> tuple[str, ...]:
     for path in edits:
         if len(path) == 8 and path[6] == "entry":
             domains.setdefault(path[:4], []).append(path)
-    work = _Work(BUDGET)
+    work = _Work(BUDGET, named=len(domains) > 1)
     for domain, entries in domains.items():
         before, after = old.policies.get(domain), new.policies.get(domain)
         if before is None or after is None:
@@ -105,7 +106,8 @@ def _domain(
                 if was != now:
                     what = "denied -> allowed" if now else "allowed -> denied"
                     changed.setdefault((what, source), []).append(target)
-        work.lines += _told(changed, classes, label)
+        whose = f"{before.domain[1]}/{before.domain[3]}: " if work.named else ""
+        work.lines += [(whose + who, what) for who, what in _told(changed, classes, label)]
 
 
 def _classes(
@@ -130,13 +132,16 @@ def _classes(
 
 def _terms(policy: DomainPolicy, state: State, path: Path, vport: Vport) -> Terms:
     """What rules can name of a vport; of several addresses the first."""
-    return policy.of_address(vport_terms(state.view, path, vport), ipv4(vport.address[0]))
+    terms = vport_terms(state.view, path, vport)
+    return policy.of_address(terms, address(vport.address[0])) if vport.address else terms & policy.used
 
 
 def _packets(rules: Sequence[Rule]) -> Iterator[tuple[Packet, str]]:
     """The packets that the rules name: one for each port or range, and how a person calls it."""
     for rule in rules:
         entry = rule.entry
+        if not isinstance(entry, Entry):
+            continue  # a redirect leads a packet another way and decides nothing
         source = int(entry.source_port[0].partition("-")[0]) if entry.source_port else None
         for port in entry.destination_port or (None,):
             packet = Packet(
@@ -148,7 +153,11 @@ def _packets(rules: Sequence[Rule]) -> Iterator[tuple[Packet, str]]:
 
 def _matching(policy: DomainPolicy, side: Direction, packet: Packet) -> list[Rule]:
     """The rules of a direction that this packet could match, in the order in which they are looked at."""
-    rules = [rule for rule in policy.rules.values() if rule.direction == side and _transport(rule.entry, packet)]
+    rules = [
+        rule
+        for rule in policy.rules.values()
+        if rule.direction == side and isinstance(rule.entry, Entry) and _transport(rule.entry, packet)
+    ]
     return sorted(rules, key=lambda rule: -policy.priorities[rule.path])
 
 
@@ -181,7 +190,7 @@ def _allowed(rules: Sequence[Rule], default: bool, source: Terms, target: Terms)
     """The verdict of the first rule that matches."""
     for rule in rules:
         if (rule.source is None or rule.source in source) and (rule.target is None or rule.target in target):
-            return rule.entry.action == "allow"
+            return isinstance(rule.entry, Entry) and rule.entry.action == "allow"
     return default
 
 

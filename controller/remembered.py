@@ -1,30 +1,39 @@
-"""Where workloads were, kept over a restart of the controller.
+"""Where workloads were and what was observed of them, kept over a restart of the controller.
 
 The first hypervisor that dials in after a restart is reconciled before the others have reported their interfaces.
-Without this memory its flows towards their workloads would be taken for too many and removed. It is a file of JSON
-lines, one per interface that came, moved or went, rewritten when it is read and when it has become long: facts that
+Without this memory its flows towards their workloads would be taken for too many and removed, and so would be those
+towards what was learned behind uplinks, or is alive. It is a file of JSON lines, one per fact that came, changed or
+went, rewritten when it is read and when it has become long: facts that
 OVSDB reports again anyway, so it need not survive a power cut, only the process.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
+from controller.compile import Learned, Observed
 from controller.topology import Interface
 
 __all__ = ["FILE", "Remembered"]
 
 FILE = "interfaces.jsonl"
+_LONG = 400  # bytes; a line of n times that, of many learned addresses, counts as n more
 HISTORY = 10_000  # lines of the past, about 100 bytes each, that are kept besides twice what is true now
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
-    dvrs: str
-    name: str
+    """An interface (`dvrs` is set), or one observed fact: which, about whom, and what; nothing when it is gone."""
+
+    dvrs: str = ""
+    name: str = ""
+    learned: dict[str, tuple[str, ...]] | None = None
+    holder: str | None = None
+    alive: bool | None = None
+    about: str = ""
     iface_id: str = ""
     ofport: int = 0  # 0: the interface is gone
     since: float = 0.0
@@ -38,46 +47,75 @@ class Remembered:
         self._path = directory / FILE
         self._left = HISTORY  # lines to go until it is rewritten
 
-    def load(self) -> list[Interface]:
-        """The interfaces as the last process knew them, and a file without history from here on."""
-        known: dict[tuple[str, str], Interface] = {}
+    def load(self) -> tuple[list[Interface], Observed]:
+        """The interfaces and facts as the last process knew them, and a file without history from here on."""
+        known: dict[tuple[str, str], _Line] = {}
         decode = msgspec.json.Decoder(_Line).decode
         try:
             lines = self._path.read_bytes().splitlines()
         except FileNotFoundError:
-            return []
+            return [], Observed()
         for text in lines:
             try:
                 line = decode(text)
             except msgspec.DecodeError:
                 continue  # the last line of a process that was killed while it wrote
-            if line.ofport:
-                known[line.dvrs, line.name] = Interface(
-                    line.dvrs, line.name, line.iface_id, line.ofport, line.since, line.order
-                )
+            key = (line.dvrs, line.name) if line.dvrs else ("", f"{line.name} {line.about}")
+            if line.ofport or line.learned is not None or line.holder is not None or line.alive is not None:
+                known[key] = line
             else:
-                known.pop((line.dvrs, line.name), None)
-        self._left = len(known) + HISTORY
+                known.pop(key, None)
+        kept = [msgspec.json.encode(line) + b"\n" for line in known.values()]
+        self._left = _weight(kept) + HISTORY
         if len(lines) > len(known):
             fresh = self._path.with_suffix(".new")
-            fresh.write_bytes(b"".join(_encoded(interface) for interface in known.values()))
+            fresh.write_bytes(b"".join(kept))
             os.replace(fresh, self._path)
-        return list(known.values())
+        return _read(known.values())
 
-    def note(self, changed: Mapping[tuple[str, str], Interface | None]) -> None:
-        """Adds interfaces by (hypervisor, name): as they are now, or None for one that is gone."""
-        text = b"".join(
-            msgspec.json.encode(_Line(dvrs, name)) + b"\n" if interface is None else _encoded(interface)
-            for (dvrs, name), interface in changed.items()
-        )
-        if text:
+    def note(self, changed: Mapping[tuple[str, str], Interface | None], observed: Observed) -> None:
+        """Adds interfaces by (hypervisor, name), and facts: as they are now, or None for what is gone."""
+        lines = [
+            _Line(dvrs, name) if interface is None else _line(interface) for (dvrs, name), interface in changed.items()
+        ]
+        lines += [
+            _Line(name="learned", about=about, learned=None if learned is None else dict(learned))
+            for about, learned in observed.learned.items()
+        ]
+        lines += [_Line(name="holder", about=about, holder=holder) for about, holder in observed.holders.items()]
+        lines += [_Line(name="health", about=about, alive=alive) for about, alive in observed.health.items()]
+        if lines:
+            written = [msgspec.json.encode(line) + b"\n" for line in lines]
             with self._path.open("ab") as file:
-                file.write(text)
-            self._left -= len(changed)
+                file.write(b"".join(written))
+            self._left -= _weight(written)
             if self._left < 0:
                 self.load()
 
 
-def _encoded(interface: Interface) -> bytes:
-    line = _Line(interface.dvrs, interface.name, interface.iface_id, interface.ofport, interface.since, interface.order)
-    return msgspec.json.encode(line) + b"\n"
+def _weight(lines: list[bytes]) -> int:
+    return sum(1 + len(line) // _LONG for line in lines)
+
+
+def _line(interface: Interface) -> _Line:
+    return _Line(
+        interface.dvrs, interface.name, iface_id=interface.iface_id, ofport=interface.ofport, since=interface.since,
+        order=interface.order,
+    )  # fmt: skip
+
+
+def _read(lines: Iterable[_Line]) -> tuple[list[Interface], Observed]:
+    interfaces: list[Interface] = []
+    learned: dict[str, Learned] = {}
+    holders: dict[str, str] = {}
+    health: dict[str, bool] = {}
+    for line in lines:
+        if line.dvrs:
+            interfaces.append(Interface(line.dvrs, line.name, line.iface_id, line.ofport, line.since, line.order))
+        elif line.learned is not None:
+            learned[line.about] = line.learned
+        elif line.holder is not None:
+            holders[line.about] = line.holder
+        elif line.alive is not None:
+            health[line.about] = line.alive
+    return interfaces, Observed(learned, holders, health)

@@ -11,6 +11,9 @@ have moved (`touched`) and where each one is now (`claim`), and recompiles exact
                      |
              Attachment (vport -> hypervisor, port)
 
+An uplink is a claim, too, of all vports that are behind it; several hypervisors may have an uplink of one name, and the
+first of them carries the traffic until it is gone: only one way may lead to a physical segment.
+
 What an away hypervisor reported last stays: other hypervisors go on sending to its workloads until it is back and says
 otherwise, or until its configuration is deleted.
 """
@@ -23,6 +26,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from controller.events import Events, Kind
+from controller.ovsdb.model import UPLINK
 
 __all__ = ["TUNNEL_PORT", "Attachment", "Hypervisor", "Interface", "Standing", "Topology"]
 
@@ -184,7 +188,7 @@ class Topology:
         self._order += 1
         self._place(Interface(dvrs, name, iface_id, ofport, self._clock(), self._order))
         rivals = [claim for claim in self._claims[iface_id] if (claim.dvrs, claim.name) != (dvrs, name)]
-        if rivals:
+        if rivals and not iface_id.startswith(UPLINK):
             others = ", ".join(f"{claim.name} on {claim.dvrs}" for claim in rivals)
             self._events.add(
                 Kind.IDENTITY, f"{iface_id} is claimed by {others} and now by {name} on {dvrs}: the latest counts"
@@ -221,9 +225,14 @@ class Topology:
         claims = [claim for claim in claims if claim.dvrs not in without] if without else claims
         return max(claims, key=lambda claim: claim.order, default=None)
 
-    def attachment(self, uuid: str, full_name: str) -> Attachment | None:
-        """Where the vport is resolved, for people."""
-        claim = self.claim(uuid, full_name)
+    def uplink(self, name: str, without: Collection[str] = ()) -> Interface | None:
+        """The interface that is the uplink of this name now: the first of those that say so."""
+        claims = [claim for claim in self._claims.get(UPLINK + name, ()) if claim.dvrs not in without]
+        return min(claims, key=lambda claim: claim.order, default=None)
+
+    def attachment(self, uuid: str, full_name: str, uplink: str | None) -> Attachment | None:
+        """Where the vport is resolved, for people; one behind an uplink is where that is."""
+        claim = self.claim(uuid, full_name) if uplink is None else self.uplink(uplink)
         if claim is None:
             return None
         return Attachment(uuid, claim.dvrs, claim.ofport, claim.name, claim.since)

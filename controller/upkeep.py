@@ -15,10 +15,12 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
 from controller.channel import Channel
+from controller.compile import Observed
 from controller.events import Kind
 from controller.network import Network
 from controller.openflow.errors import OpenFlowError, RequestRefused, SwitchGone
-from controller.planning import Draft, located, relocation, told, vport_of, work
+from controller.pipeline import SERVICE_ZONE, TRUNK_SLOTS
+from controller.planning import Draft, located, relocation, told, vports_of, work
 from controller.reconcile import Reconciled, reconcile, repair
 from controller.topology import Interface, Standing
 from controller.transaction import Rank, Work
@@ -39,22 +41,23 @@ class Upkeep:
     def __init__(
         self,
         network: Network,
-        remember: Callable[[Mapping[tuple[str, str], Interface | None]], Awaitable[None]],
+        remember: Callable[[Mapping[tuple[str, str], Interface | None], Observed], Awaitable[None]],
         returned: Callable[[str, Reconciled], Awaitable[None]],
     ) -> None:
         self._network = network
         self._remember = remember
         self._returned = returned
         self._tasks: set[asyncio.Task[None]] = set()
-        self._audit_task: asyncio.Task[None] | None = None
+        self._lasting: set[asyncio.Task[None]] = set()  # those that end with the controller alone
         self._settling = False
+        self._observed = Observed()
         self._suspects: dict[str, set[int] | None] = {}  # hypervisor -> tables, None: all
         self._repairing: set[str] = set()
         self._programming: set[str] = set()
 
     def start(self) -> None:
         """Begins the periodic comparison."""
-        self._audit_task = self.spawn(self._audit(), "audit of flows")
+        self.spawn(self._audit(), "audit of flows", lasting=True)
 
     async def stop(self) -> None:
         """Ends all tasks."""
@@ -64,8 +67,8 @@ class Upkeep:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def idle(self) -> None:
-        """Returns when nothing is under way any more but the periodic comparison."""
-        while tasks := [task for task in self._tasks if task is not self._audit_task]:
+        """Returns when nothing is under way any more but what lasts: the periodic comparison, services at the edge."""
+        while tasks := [task for task in self._tasks if task not in self._lasting]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def settle(self) -> None:
@@ -73,6 +76,14 @@ class Upkeep:
         if not self._settling:
             self._settling = True
             self.spawn(self._settle(), "settle")
+
+    def observe(self, facts: Observed) -> None:
+        """Facts about workloads are others now: recompiles what depends on them, together with what else changed."""
+        known = self._observed
+        self._observed = Observed(
+            {**known.learned, **facts.learned}, {**known.holders, **facts.holders}, {**known.health, **facts.health}
+        )
+        self.settle()
 
     def program(self, dvrs: str) -> None:
         """Reconciles a hypervisor whose connection is new or whose flows are in doubt."""
@@ -100,15 +111,18 @@ class Upkeep:
             self._repairing.add(dvrs)
             self.spawn(self._repair(dvrs), f"drift on {dvrs}")
 
-    def spawn(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
-        """Runs work that nobody waits for; what it raises is told as an event."""
+    def spawn(self, work: Coroutine[object, object, None], name: str, *, lasting: bool = False) -> asyncio.Task[None]:
+        """Runs work that nobody waits for, `lasting` until `stop`; what it raises is told as an event."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
+        if lasting:
+            self._lasting.add(task)
         task.add_done_callback(self._ended)
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._lasting.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._network.events.add(Kind.FAULT, f"{task.get_name()}: {task.exception()!r}")
 
@@ -122,23 +136,22 @@ class Upkeep:
             changed = network.topology.take_changed()
             touched = network.topology.take_touched()
             released = network.topology.take_released()
-            if changed:
-                await self._remember(changed)
+            seen, self._observed = self._observed, Observed()
+            if changed or seen:
+                await self._remember(changed, seen)
             moved = {}
             for iface_id in touched:
-                named = vport_of(network.running, iface_id)
-                if named is None:
-                    continue
-                now = located(network.topology, *named)
-                if now != network.state.placement.location(named[0]):
-                    moved[named[0]] = now
+                for path, vport in vports_of(network.running, iface_id):
+                    now = located(network.topology, path, vport)
+                    if now != network.state.placement.location(vport.uuid):
+                        moved[vport.uuid] = now
             tunnels = {
                 name: known.vxlan_port
                 for name, known in network.topology.hypervisors.items()
                 if network.state.placement.tunnel_ports.get(name) != known.vxlan_port
             }
-            if moved or tunnels:
-                made = await relocation(network.state, moved, tunnels)
+            if moved or tunnels or seen:
+                made = await relocation(network.state, moved, tunnels, seen)
                 await self.carry(made)
                 self._tell(made, (time.perf_counter() - started) * 1000)
             for dvrs, port in released:
@@ -172,11 +185,12 @@ class Upkeep:
             self._network.events.add(Kind.VPORT, f"{text}, {milliseconds:.0f} ms")
 
     async def _forget_connections(self, dvrs: str, port: int) -> None:
-        """Empties the conntrack zone of a port that is free again, before another workload gets it."""
+        """Empties the conntrack zones of a port that is free again, before another workload gets it."""
         channel = self._network.channels.get(dvrs)
-        if channel is not None and 0 < port < 0xFFFF:
+        if channel is not None and 0 < port < TRUNK_SLOTS:
             try:
                 await channel.forget_connections(port)
+                await channel.forget_connections(port | SERVICE_ZONE)
             except OpenFlowError as problem:
                 self._network.events.add(Kind.FAULT, f"{dvrs} keeps the connections of port {port}: {problem}")
 

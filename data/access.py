@@ -17,6 +17,8 @@ from data.configuration import Configuration, Edits
 from data.errors import NotPermitted
 from data.path import Path, path_text
 from data.schema.accounts import BUILT_IN, ClassRule, LoginClass
+from data.schema.base import Object
+from data.schema.nodes import node_of
 
 SESSION = "session"
 """The permission of commands about the own session: everybody has it."""
@@ -124,12 +126,30 @@ class Access:
         for path, item in edits.items():
             self.refuse_write(path, "delete" if item is None else "set")
             former = running.get(path)
+            if item is not None:
+                self.refuse_provider_leaves(path, item, running)
             if item is None or former is None or item.inactive == former.inactive:
                 continue
             verb = "deactivate" if item.inactive else "activate"
             self.refuse_write(path, verb)
             if not all(self.writes(below) for below, _ in running.walk(path)):  # it is turned on or off with it
                 raise NotPermitted(path_text(path), f"you may not {verb} all of it", self.remedy)
+
+    def refuse_provider_leaves(self, path: Path, item: Object, running: Configuration) -> None:
+        """Raises NotPermitted when a leaf that reaches beyond the tenant is changed by who is confined to it."""
+        if not self.confined:
+            return
+        known = running.by_uuid(item.uuid)  # by its UUID: a rename gives nothing a value
+        former = None if known is None else running.get(known)
+        for leaf in node_of(path).leaves.values():
+            value = getattr(item, leaf.field)
+            if not leaf.facts.provider or value == getattr(former, leaf.field, leaf.default):
+                continue
+            raise NotPermitted(
+                path_text((*path, leaf.keyword)),
+                f"class {self.login_class} does not let {self.user} set this: it reaches beyond the enterprise",
+                "ask whoever runs the network to set it",
+            )
 
     @property
     def remedy(self) -> str:

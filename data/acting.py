@@ -184,11 +184,14 @@ def acting_edits(acting: Acting, edits: Edits) -> Edits:
 
 def all_act(acting: Acting, edits: Edits) -> bool:
     """Whether what acts is what is configured, before these edits and after them. Costs the edits at most."""
-    return not acting.edits and not any(_makes_differ(path, item) for path, item in edits.items())
-
-
-def _makes_differ(path: Path, item: Object | None) -> bool:
-    return in_template(path) or (item is not None and (item.inactive or template_of(item) is not None))
+    if acting.edits:
+        return False
+    for path, item in edits.items():  # 100,000 in 10 ms
+        if path[0] == TEMPLATE:
+            return False
+        if item is not None and (item.inactive or (type(item) is Domain and item.template)):
+            return False
+    return True
 
 
 def _touched(effects: tuple[_Effect, _Effect], edits: Edits) -> Iterator[Path]:

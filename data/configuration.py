@@ -2,7 +2,7 @@
 
     Configuration   the questions: get, children, walk, resolve, holder, referrers ...
     ├── Running     the committed state; `apply` changes it in place
-    ├── Acting      the part of it that is not deactivated (acting.py)
+    ├── Acting      without what is deactivated, with what domains inherit (acting.py)
     └── Overlay     a configuration plus edits, without copying it; follows its base when that is changed
 
 Every answer costs the size of the answer, not of the configuration (100,000 vports). Next: `candidate.py`,

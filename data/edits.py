@@ -28,6 +28,9 @@ Guard = Callable[[Path, str], None]
 Confine = Callable[[Path], bool]
 """Whether a path belongs to what `load override`, `load replace` and a rollback are about."""
 
+Limit = Callable[[Path, Object, Configuration], None]
+"""Raises NotPermitted when an object, compared with what runs, says what its writer may not say."""
+
 _STEP = 64  # edits copied between two looks at the clock, about 300 µs
 
 
@@ -39,6 +42,7 @@ class FollowingEdits:
         self.user = user
         self.guard: Guard | None = None
         self.confine: Confine | None = None
+        self.limit: Limit | None = None
         self._running = running
         self._edits: dict[Path, Edit] = dict(rows or {})
         self._view = Overlay(running, {path: edit.new for path, edit in self._edits.items()})
@@ -83,7 +87,7 @@ class FollowingEdits:
         copy._former_uuids = dict(self._former_uuids)
         copy._history = self._history.copy()
         copy._copied = True
-        copy.guard, copy.confine = self.guard, self.confine
+        copy.guard, copy.confine, copy.limit = self.guard, self.confine, self.limit
         yield from copy._take(rows)
         return copy
 
@@ -245,6 +249,8 @@ class FollowingEdits:
         self._permit(path)
         if new is not None:
             self._permit_switch(path, new)
+            if self.limit is not None:
+                self.limit(path, new, self._running)
         if new is not None and len(path) == 1 and new == node_of(path).kind(uuid=new.uuid):
             new = None
         now = self._running.get(path)

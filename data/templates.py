@@ -89,7 +89,7 @@ def named_in_templates(kind: str) -> bool:
 
 def outside_templates(edits: Edits) -> Edits:
     """What is to be compiled of the edits of what acts: a template itself is nowhere, only what is made from it."""
-    if not any(in_template(path) for path in edits):
+    if not any(path[0] == TEMPLATE for path in edits):
         return edits
     return {path: item for path, item in edits.items() if not in_template(path)}
 

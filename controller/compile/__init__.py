@@ -5,8 +5,9 @@
     State, State, Dirty                  --compile_change-> flow-mods per hypervisor
 
 Read `state.py` for what is known, `fragments.py` for how the flows of a hypervisor are cut into pieces and who holds
-them, then one file per feature: `port.py` (entry, anti-spoofing), `responder.py` (ARP, gateway), `policy.py`,
-`identity.py` and `acl.py` (security policy), `reach.py` (routing and switching), `segment.py` (VNI, flooding).
+them, `core.py` for the pieces of the network itself, then one file per subject: `port.py` (entry, anti-spoofing),
+`responder.py` (ARP, ND, gateway), `policy.py`, `identity.py` and `acl.py` (security policy), `reach.py` (routing and
+switching), `segment.py` (VNI, flooding). The edge services are listed in `features.py`.
 The tables and registers they meet in are `controller/pipeline.py`.
 """
 
@@ -14,7 +15,18 @@ from __future__ import annotations
 
 from controller.compile.change import Dirty, changed
 from controller.compile.compiler import compile_all, compile_change
-from controller.compile.placement import Location, Placement
+from controller.compile.placement import Learned, Location, Observed, Placement
 from controller.compile.state import State, start
 
-__all__ = ["Dirty", "Location", "Placement", "State", "changed", "compile_all", "compile_change", "start"]
+__all__ = [
+    "Dirty",
+    "Learned",
+    "Location",
+    "Observed",
+    "Placement",
+    "State",
+    "changed",
+    "compile_all",
+    "compile_change",
+    "start",
+]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from controller.compile.addresses import FAMILIES
 from controller.compile.policy import DomainPolicy, Rule
 from controller.compile.skeleton import look_up
 from controller.openflow import actions, match, wire
@@ -22,13 +23,20 @@ from controller.openflow.packed import Template, flow
 from controller.openflow.wire import Field
 from controller.pipeline import Feature, Owner, Priority, Register, Table, Verdict, cookie
 from data.schema.objects import Entry
+from data.schema.services import Redirect
+from data.schema.types import PROTOCOL_NUMBERS
 
 __all__ = ["default", "port_pieces", "protocol_number", "rule", "track"]
 
-_IPV4 = match.eth_type(wire.ETH_IPV4)
-_PROTOCOLS = {"icmp": wire.IP_ICMP, "tcp": wire.IP_TCP, "udp": wire.IP_UDP, "sctp": wire.IP_SCTP}
+_PROTOCOLS = PROTOCOL_NUMBERS
 _PORT_NAMES = {wire.IP_TCP: "tcp", wire.IP_UDP: "udp", wire.IP_SCTP: "sctp"}
-_MIRRORED_ICMP = {8: 0, 13: 14, 15: 16, 17: 18}  # RFC 792: request -> reply
+_ICMP = {wire.IP_ICMP: ("icmpv4", 4), wire.IP_ICMPV6: ("icmpv6", 6)}  # protocol -> its fields, IP version
+_MIRRORED_ICMP = {
+    wire.IP_ICMP: {8: 0, 13: 14, 15: 16, 17: 18},  # RFC 792: request -> reply
+    wire.IP_ICMPV6: {128: 129, 139: 140},  # RFC 4443, RFC 4620
+}
+_NOT_LATER = match.ip_frag(0, 2)  # later fragments have no ICMP header: Open vSwitch shows type and code 0
+_LATER = {"src": match.ip_frag(3, 3), "dst": match.ip_frag(2, 2)}  # said in two ways: two clauses need two flows
 _LOG_BYTES = 128  # of a logged packet that reach the controller: enough for the 5-tuple
 
 _ACL = {"ingress": Table.INGRESS_ACL, "egress": Table.EGRESS_ACL}
@@ -43,16 +51,20 @@ def _clause_template(table: Table, register: Register) -> Template:
         table=table,
         priority=Field("priority"),
         cookie=Field("cookie"),
-        match=[_IPV4, match.metadata(Field("domain")), match.reg(register, Field("identity"))],
+        match=[match.metadata(Field("domain")), match.reg(register, Field("identity"))],
         actions=[actions.conjunction(Field("number"), Field("clause"), Field("clauses"))],
         fields=("priority", "cookie", "domain", "identity", "number", "clause", "clauses"),
     )
 
 
 _CLAUSE = {
-    (side, register): _clause_template(table, register).pack
-    for side, table in _ACL.items()
-    for register in (Register.RULE_FROM, Register.RULE_TO)
+    (table, register): _clause_template(table, register).pack
+    for table, registers in (
+        (Table.INGRESS_ACL, (Register.RULE_FROM, Register.RULE_TO)),
+        (Table.EGRESS_ACL, (Register.RULE_FROM, Register.RULE_TO)),
+        (Table.FORWARD, (Register.SOURCE, Register.DESTINATION)),
+    )
+    for register in registers
 }
 
 
@@ -60,11 +72,12 @@ def track(owner: int, domain: int, policy: DomainPolicy) -> Iterator[bytes]:
     """Whether the packets of a domain are looked at on their way in and out, and with the connection tracker or not."""
     for side in policy.directions:
         table, state, verdict, zone = _LOOK_UP[side]
-        matches = [_IPV4, match.metadata(domain)]
-        if policy.tracked:
-            yield flow(table, Priority.NORMAL, owner, matches, [actions.ct(zone_reg=zone, table=state)])
-        else:
-            yield flow(table, Priority.NORMAL, owner, matches, look_up(_ACL[side], reply=False), verdict)
+        for version in policy.families:
+            matches = [FAMILIES[version].is_ip, match.metadata(domain)]
+            if policy.tracked:
+                yield flow(table, Priority.NORMAL, owner, matches, [actions.ct(zone_reg=zone, table=state)])
+            else:
+                yield flow(table, Priority.NORMAL, owner, matches, look_up(_ACL[side], reply=False), verdict)
 
 
 def default(policy: DomainPolicy, number: int, domain: int) -> Iterator[bytes]:
@@ -81,31 +94,54 @@ def default(policy: DomainPolicy, number: int, domain: int) -> Iterator[bytes]:
             _ACL[side],
             Priority.DEFAULT,
             cookie(Owner.DOMAIN, feature, number),
-            [_IPV4, match.metadata(domain)],
+            [match.metadata(domain)],
             [actions.set_reg(Register.VERDICT, verdict)],
         )
 
 
 def rule(policy: DomainPolicy, item: Rule, number: int, domain: int) -> Iterator[bytes]:
     """All flows of one entry; `number` is its object number, also its conjunction id."""
-    table = _ACL[item.direction]
     priority = policy.priorities[item.path]
     owner = cookie(Owner.ENTRY, Feature.RULE, number)
+    if isinstance(item.entry, Redirect):
+        ends = (Register.SOURCE, Register.DESTINATION)
+        aside = [actions.set_reg(Register.TARGET, number)] if item.entry.redirects else []
+        return _flows(policy, item, Table.FORWARD, ends, priority, owner, number, domain, [([], aside, Table.MARK)])
+    ends = (Register.RULE_FROM, Register.RULE_TO)
+    decisions: list[Decision] = [(extra, acts, None) for extra, acts in _verdict(item.entry)]
+    return _flows(policy, item, _ACL[item.direction], ends, priority, owner, number, domain, decisions)
+
+
+Decision = tuple[list[Match], list[Action], Table | None]
+"""Further matches, what is done, and the table to go on in."""
+
+
+def _flows(
+    policy: DomainPolicy,
+    item: Rule,
+    table: Table,
+    registers: tuple[Register, Register],
+    priority: int,
+    owner: int,
+    number: int,
+    domain: int,
+    decide: Sequence[Decision],
+) -> Iterator[bytes]:
     ends = [
-        (Register.RULE_FROM, policy.identities(item.source), item.source),
-        (Register.RULE_TO, policy.identities(item.target), item.target),
+        (registers[0], policy.identities(item.source), item.source),
+        (registers[1], policy.identities(item.target), item.target),
     ]
     named = [(register, identities) for register, identities, term in ends if term is not None]
-    if any(not identities for _, identities in named):
+    transports = list(transport_clauses(item.entry, policy.tracked, policy.families))
+    if any(not identities for _, identities in named) or any(not alternatives for alternatives in transports):
         return  # a group without members, say: nothing can match
-    transports = [clause for clause in transport_clauses(item.entry, policy.tracked) if clause]
     clauses = len(named) + len(transports)
-    base = [_IPV4, match.metadata(domain)]
+    base = [match.metadata(domain)]
     if clauses >= 2:
         nth = 0
         for register, identities in named:
             nth += 1
-            pack = _CLAUSE[item.direction, register]
+            pack = _CLAUSE[table, register]
             for identity in identities:
                 yield pack(priority, owner, domain, identity, number, nth, clauses)
         for alternatives in transports:
@@ -122,8 +158,8 @@ def rule(policy: DomainPolicy, item: Rule, number: int, domain: int) -> Iterator
     else:
         ways = [[]]
     for way in ways:
-        for extra, acts in _verdict(item.entry):
-            yield flow(table, priority, owner, [*base, *way, *extra], acts)
+        for extra, acts, following in decide:
+            yield flow(table, priority, owner, [*base, *way, *extra], acts, following)
 
 
 def _verdict(entry: Entry) -> Iterator[tuple[list[Match], list[Action]]]:
@@ -141,49 +177,94 @@ def _verdict(entry: Entry) -> Iterator[tuple[list[Match], list[Action]]]:
     yield [match.ct_state(established, established)], [decide]
 
 
-def transport_clauses(entry: Entry, tracked: bool) -> Iterator[list[list[Match]]]:
+def transport_clauses(entry: Entry | Redirect, tracked: bool, families: Sequence[int]) -> Iterator[list[list[Match]]]:
     """The entry's protocol part as one or two clauses (a list of alternatives each), none when it says nothing.
 
-    Where connections are tracked each alternative exists twice: as the rule reads, and mirrored for replies.
+    A clause without alternatives cannot match: ICMP in a domain without IPv4. Where connections are tracked each
+    alternative exists twice: as the rule reads, and mirrored for replies. Packet-based forwarding sees no replies.
     """
+    tracked = tracked and isinstance(entry, Entry)
     number = protocol_number(entry.protocol)
-    fixed: list[Match] = []
-    if number is not None:
-        fixed.append(match.ip_proto(number))
+    if number is None and entry.dscp is None:
+        return
+    fixed: list[list[Match]] = []
+    for version in families:
+        if number in _ICMP and _ICMP[number][1] != version:
+            continue
+        protocol = [] if number is None else [match.ip_proto(number)]
+        fixed.append([FAMILIES[version].is_ip, *protocol])
     if entry.source_port or entry.destination_port:
         assert number is not None
         name = _PORT_NAMES[number]
-        if entry.source_port:
-            yield list(_ported(fixed, name, "src", "dst", entry.source_port, tracked, entry.dscp))
-        if entry.destination_port:
-            yield list(_ported(fixed, name, "dst", "src", entry.destination_port, tracked, entry.dscp))
+        for ports, own, mirrored in ((entry.source_port, "src", "dst"), (entry.destination_port, "dst", "src")):
+            if ports:
+                yield [
+                    alternative
+                    for base in fixed
+                    for part in (
+                        _ported(base, name, own, mirrored, ports, tracked, entry),
+                        _later(base, tracked, entry, _LATER[own]),
+                    )
+                    for alternative in part
+                ]
         return
-    if entry.icmp_type is not None:
-        onward = [*fixed, match.icmpv4_type(entry.icmp_type), *_dscp(entry.dscp)]
+    yield [alternative for base in fixed for alternative in _plain(base, entry, number, tracked)]
+
+
+def _plain(base: list[Match], entry: Entry | Redirect, number: int | None, tracked: bool) -> Iterator[list[Match]]:
+    """Without ports: protocol, ICMP type and code, DSCP."""
+    icmp = isinstance(entry, Entry) and (entry.icmp_type is not None or entry.icmp_code is not None)
+    onward, back = [*base, *_dscp(entry.dscp)], list(base)
+    mirrored = _mirrored(entry)
+    if icmp:
+        assert isinstance(entry, Entry) and number is not None
+        name = _ICMP[number][0]
+        onward.append(_NOT_LATER)
         if entry.icmp_code is not None:
-            onward.append(match.icmpv4_code(entry.icmp_code))
-        if not tracked:
-            yield [onward]
-            return
-        alternatives = [[*onward, match.reg(Register.REPLY, 0)]]
-        if entry.icmp_type in _MIRRORED_ICMP:
-            back = match.icmpv4_type(_MIRRORED_ICMP[entry.icmp_type])
-            alternatives.append([*fixed, back, match.reg(Register.REPLY, 1)])
-        yield alternatives
+            onward.append(match.field(f"{name}_code", entry.icmp_code))
+        if entry.icmp_type is not None:
+            onward.append(match.field(f"{name}_type", entry.icmp_type))
+            reply = _MIRRORED_ICMP[number].get(entry.icmp_type)
+            mirrored = mirrored and reply is not None
+            if reply is not None:
+                back += [match.field(f"{name}_type", reply), _NOT_LATER]
+    if icmp:
+        yield from _later(base, tracked, entry, _LATER["dst"])
+    if not tracked or not (icmp or entry.dscp is not None):
+        yield onward
         return
-    if entry.dscp is not None and tracked:
-        yield [
-            [*fixed, *_dscp(entry.dscp), match.reg(Register.REPLY, 0)],
-            [*fixed, match.reg(Register.REPLY, 1)],
-        ]
-    elif entry.dscp is not None:
-        yield [[*fixed, *_dscp(entry.dscp)]]
-    elif fixed:
-        yield [fixed]
+    yield [*onward, match.reg(Register.REPLY, 0)]
+    if mirrored:
+        yield [*back, match.reg(Register.REPLY, 1)]
+
+
+def _later(base: list[Match], tracked: bool, entry: Entry | Redirect, is_later: Match) -> Iterator[list[Match]]:
+    """Later fragments show no ports and no ICMP type. What allows packets by these allows them too, for without the
+    first fragment, about which the rules decide, nobody can put them together; what denies leaves them alone."""
+    if isinstance(entry, Entry) and entry.action == "deny":
+        return
+    if not tracked:
+        yield [*base, is_later, *_dscp(entry.dscp)]
+        return
+    yield [*base, is_later, *_dscp(entry.dscp), match.reg(Register.REPLY, 0)]
+    if _mirrored(entry):
+        yield [*base, is_later, match.reg(Register.REPLY, 1)]
+
+
+def _mirrored(entry: Entry | Redirect) -> bool:
+    """Whether an entry decides about replies. They do not tell their opener's DSCP and ICMP code: one that asks for
+    these does so only when it is stateful, any other would refuse the replies of connections that it did not match."""
+    return isinstance(entry, Entry) and (entry.stateful or (entry.dscp is None and entry.icmp_code is None))
 
 
 def _ported(
-    fixed: list[Match], name: str, own: str, mirrored: str, ranges: Sequence[str], tracked: bool, dscp: int | None
+    fixed: list[Match],
+    name: str,
+    own: str,
+    mirrored: str,
+    ranges: Sequence[str],
+    tracked: bool,
+    entry: Entry | Redirect,
 ) -> Iterator[list[Match]]:
     for text in ranges:
         for value, mask in port_pieces(text):
@@ -193,12 +274,13 @@ def _ported(
             else:
                 onward = [*fixed, match.field(f"{name}_{own}", value, narrow)]
                 back = [*fixed, match.field(f"{name}_{mirrored}", value, narrow)]
-            onward += _dscp(dscp)
+            onward += _dscp(entry.dscp)
             if not tracked:
                 yield onward
                 continue
             yield [*onward, match.reg(Register.REPLY, 0)]
-            yield [*back, match.reg(Register.REPLY, 1)]
+            if _mirrored(entry):
+                yield [*back, match.reg(Register.REPLY, 1)]
 
 
 def _dscp(value: int | None) -> list[Match]:

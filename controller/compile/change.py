@@ -8,29 +8,40 @@ random changes with a compilation from nothing.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from controller.compile.fragments import (
+from controller.compile.access import give_access
+from controller.compile.catalogue import FEATURES
+from controller.compile.core import (
+    DOMAIN,
+    FLOOD,
+    IDENTITY,
+    PREFIXES,
+    REACH,
+    RULE,
+    SKELETON,
+    SUBNET_KINDS,
     VPORT_KINDS,
-    Fragment,
-    Kind,
     domain_fragments,
     everything_of,
     fragments_of,
     segment_fragments,
 )
-from controller.compile.placement import Location
-from controller.compile.policy import DomainPolicy, Terms, build, free_places, regrouped, sets_of
-from controller.compile.state import Hosts, Members, State, number_objects
+from controller.compile.features import Delta
+from controller.compile.fragments import Fragment
+from controller.compile.placement import Location, Observed
+from controller.compile.policy import DomainPolicy, Rule, Terms, build, free_places, regrouped, rules_of, sets_of
+from controller.compile.state import BRIDGE, Hosts, Members, State, number_objects
 from data.configuration import Configuration
 from data.path import Path
-from data.schema.objects import Domain, Dvrs, Object, Subnet, Vport
+from data.schema.objects import Domain, Dvrs, L2Domain, Object, Subnet, Vport
 from data.steps import Steps
 
-__all__ = ["Dirty", "changed"]
+__all__ = ["Dirty", "changed", "rehosted"]
 
-_POLICY_KINDS = ("ingress-policy", "egress-policy", "entry")
+_POLICY_KINDS = ("ingress-policy", "egress-policy", "entry", "forwarding-policy", "redirect")
+_DOMAINS = ("domain", "l2-domain")
 
 
 @dataclass(slots=True)
@@ -63,34 +74,45 @@ def changed(
     edits: Mapping[Path, Object | None] | None = None,
     vports: Mapping[str, Location | None] | None = None,
     hypervisors: Mapping[str, int | None] | None = None,
+    observed: Observed | None = None,
 ) -> Steps[tuple[State, Dirty]]:
     """The state after configuration `edits` (with `view` the configuration after them), vports appearing, moving or
-    vanishing (by UUID), and hypervisors becoming known (name -> OpenFlow port of the tunnel) or forgotten (None).
+    vanishing (by UUID), hypervisors becoming known (name -> OpenFlow port of the tunnel) or forgotten (None), and other
+    facts being observed.
 
     With edits the new state allocates in a fork of the numbers: persist `new.numbers.new` when the plan is committed.
     """
-    edits, vports, hypervisors = edits or {}, vports or {}, hypervisors or {}
+    edits, vports, hypervisors, observed = edits or {}, vports or {}, hypervisors or {}, observed or Observed()
     new = replace(
         old,
         view=old.view if view is None else view,
         numbers=old.numbers.fork() if edits else old.numbers,
-        placement=old.placement.with_vports(vports).with_hypervisors(hypervisors),
+        placement=old.placement.with_vports(vports).with_hypervisors(hypervisors).with_observed(observed),
     )
-    for body in edits.values():
+    for path, body in edits.items():
+        before = old.view.get(path)
+        if isinstance(before, Vport) and before.vlan is not None and new.view.by_uuid(before.uuid) is None:
+            new.numbers.free("trunk", before.uuid)
         if body is not None:
             number_objects(new.numbers, body)
             yield
+    give_access(new.view, edits, new.numbers, old.view)
+    new = _used(old, new, edits)
     dirty = Dirty()
     touched: set[Path] = set()
     for path in _touched_vports(old, new, edits, vports, hypervisors):
-        touched.add(path)
+        if path[-2] == "vport":
+            touched.add(path)
         yield
     new = yield from _move(old, new, touched, dirty)
+    new = _bridged(old, new, touched)
     new = yield from _policies(old, new, edits, touched, dirty)
     for path, body in edits.items():
         before = old.view.get(path)
         if isinstance(body, Subnet) or isinstance(before, Subnet):
-            dirty.everywhere(Fragment(kind, path) for kind in (Kind.GATEWAY, Kind.SEGMENT, Kind.FLOOD))
+            dirty.everywhere(Fragment(kind, path) for kind in SUBNET_KINDS)
+        if isinstance(body, L2Domain) or isinstance(before, L2Domain):
+            dirty.everywhere(Fragment(kind, path) for kind in SUBNET_KINDS)
         if isinstance(body, Dvrs) or isinstance(before, Dvrs):
             _hypervisor(old, new, path[1], dirty)
         yield
@@ -102,7 +124,43 @@ def changed(
     for name in hypervisors:
         _hypervisor(old, new, name, dirty)
         yield
+    others = {path[1] for path in edits if path[0] == "dvrs"}.union(hypervisors)
+    delta = Delta(old, new, edits, frozenset(touched), frozenset(others), observed)
+    for feature in FEATURES:
+        for fragment in feature.touched(delta):
+            dirty.everywhere([fragment])
+            yield
     return new, dirty
+
+
+def _used(old: State, new: State, edits: Mapping[Path, Object | None]) -> State:
+    """Who uses which shared domain after the edits."""
+    users: dict[Path, frozenset[Path] | None] = {}
+    for path, body in edits.items():
+        before = old.view.get(path)
+        if not isinstance(body, Domain) and not isinstance(before, Domain):
+            continue
+        was, now = set(old.shared(path)), set(new.shared(path))
+        for used in was ^ now:
+            known = users[used] if used in users else old.users.get(used)
+            known = (known or frozenset()) ^ {path}
+            users[used] = known or None
+    return replace(new, users=old.users.changed(users)) if users else new
+
+
+def _bridged(old: State, new: State, touched: Iterable[Path]) -> State:
+    """Which subnets have which bridge vports."""
+    bridges: dict[Path, frozenset[Path] | None] = {}
+    for path in touched:
+        before, after = ((place := state.place(path)) and place.vport.type == BRIDGE and place.subnet
+                         for state in (old, new))  # fmt: skip
+        if before == after:
+            continue
+        for subnet in (before, after):
+            if subnet:
+                known = bridges[subnet] if subnet in bridges else old.bridges.get(subnet)
+                bridges[subnet] = (known or frozenset()) ^ {path} or None
+    return replace(new, bridges=old.bridges.changed(bridges)) if bridges else new
 
 
 def _same_object(before: Object | None, body: Object | None) -> bool:
@@ -157,20 +215,20 @@ def _move(old: State, new: State, touched: Iterable[Path], dirty: Dirty) -> Step
 
     def count(domain: Path, dvrs: str, by: int) -> None:
         if domain not in counts:
-            counts[domain] = dict(old.hosts_of(domain))
+            counts[domain] = dict(old.own_hosts(domain))
         counts[domain][dvrs] = counts[domain].get(dvrs, 0) + by
 
     for path in touched:
         before, after = old.place(path), new.place(path)
         dirty.everywhere(Fragment(kind, path) for kind in VPORT_KINDS)
         yield
-        if before is not None and after is not None and before[1:] == after[1:]:
+        if before is not None and after is not None and before[1:] == after[1:] and old.slot(path) == new.slot(path):
             continue
         if before is not None:
             del editable(before.subnet, before.location.dvrs)[path]
             count(path[:4], before.location.dvrs, -1)
         if after is not None:
-            editable(after.subnet, after.location.dvrs)[path] = after.location.port
+            editable(after.subnet, after.location.dvrs)[path] = new.slot(path)
             count(path[:4], after.location.dvrs, 1)
 
     member_changes: dict[Path, Members | None] = {}
@@ -181,7 +239,7 @@ def _move(old: State, new: State, touched: Iterable[Path], dirty: Dirty) -> Step
         host_changes[domain] = {name: number for name, number in numbers.items() if number} or None
     moved = replace(new, members=old.members.changed(member_changes), hosts=old.hosts.changed(host_changes))
     for subnet in member_changes:
-        dirty.everywhere([Fragment(Kind.FLOOD, subnet)])
+        dirty.everywhere([Fragment(FLOOD, subnet)])
         crossed = old.members_of(subnet).keys() ^ moved.members_of(subnet).keys()
         if crossed:
             for state in (old, moved):
@@ -203,10 +261,10 @@ def _policies(
     policies: dict[Path, DomainPolicy | None] = {}
     for domain in rebuilt | renewed | members.keys():
         before = old.policies.get(domain)
-        if not isinstance(new.view.get(domain), Domain):
+        if not isinstance(new.view.get(domain), Domain | L2Domain):
             policies[domain] = None
             if before is not None:
-                free_places(before, new.numbers)
+                free_places(before, new.numbers, _elsewhere(new, before))
             continue
         if before is None:
             policies[domain] = build(new.view, domain, new.numbers, None)
@@ -227,8 +285,8 @@ def _policies(
             if state.policies.get(domain) is not None:
                 dirty.everywhere(everything_of(state, domain))
                 yield
-    for domain in {path[:4] for path in touched}:
-        crossed = old.hosts_of(domain).keys() ^ result.hosts_of(domain).keys()
+    for domain in rehosted(old, result, edits, touched):
+        crossed = set(old.hosts_of(domain)) ^ set(result.hosts_of(domain))
         if crossed:
             for state in (old, result):
                 if state.policies.get(domain) is not None:
@@ -237,15 +295,31 @@ def _policies(
     return result
 
 
+def _elsewhere(new: State, before: DomainPolicy) -> Sequence[Rule]:
+    """The rules of a domain that is gone from its place because it was renamed: their priorities are its own."""
+    where = new.view.by_uuid(before.uuid)
+    return [] if where is None else rules_of(new.view, where)
+
+
+def rehosted(old: State, new: State, edits: Mapping[Path, Object | None], touched: Iterable[Path]) -> set[Path]:
+    """The domains that other hypervisors may have to know: those of the vports, and the shared ones these use."""
+    found = {path[:4] for path in touched}
+    found |= {path for path in edits if path[-2:-1] == ("domain",) and len(path) == 4}
+    for domain in tuple(found):
+        for state in (old, new):
+            found.update(state.shared(domain))
+    return found
+
+
 def _domains_of_policy_edits(old: State, new: State, edits: Mapping[Path, Object | None]) -> set[Path]:
     found: set[Path] = set()
     for path in edits:
         keyword = path[-2] if len(path) > 1 else ""
-        if keyword in _POLICY_KINDS or keyword in ("domain", "subnet"):
+        if path[0] == "enterprise" and (keyword in _POLICY_KINDS or keyword in (*_DOMAINS, "subnet")):
             found.add(path[:4])
         elif keyword == "network-macro":
             for view in (old.view, new.view):
-                found.update(referrer[:4] for referrer in view.referrers(path))
+                found.update(referrer[:4] for referrer in view.referrers(path) if len(referrer) > 4)
     return found
 
 
@@ -274,7 +348,7 @@ def _recount(
         if was != is_now:
             change.subtract(was)
             change.update(is_now)
-            dirty.everywhere([Fragment(Kind.IDENTITY, path)])
+            dirty.everywhere([Fragment(IDENTITY, path)])
         yield
     moves = {terms: by for terms, by in change.items() if by}
     return after.with_sets(new.view, moves, new.numbers) if moves else after
@@ -284,36 +358,41 @@ def _mark_policy(before: DomainPolicy, after: DomainPolicy, dirty: Dirty) -> Non
     if before.rules is not after.rules:  # they are one while only members come and go, which must not cost the rules
         _mark_rules(before, after, dirty)
     if before.prefixes != after.prefixes:
-        dirty.everywhere([Fragment(Kind.PREFIXES, after.domain)])
+        dirty.everywhere([Fragment(PREFIXES, after.domain)])
     appeared_or_gone = before.numbers.keys() ^ after.numbers.keys()
     if appeared_or_gone:
         for policy in (before, after):
-            dirty.everywhere(Fragment(Kind.RULE, path) for path in policy.naming(appeared_or_gone))
+            dirty.everywhere(Fragment(RULE, path) for path in policy.naming(appeared_or_gone))
 
 
 def _mark_rules(before: DomainPolicy, after: DomainPolicy, dirty: Dirty) -> None:
-    if (before.tracked, before.directions, before.defaults) != (after.tracked, after.directions, after.defaults):
-        dirty.everywhere([Fragment(Kind.DOMAIN, after.domain)])
+    if _looked_at(before) != _looked_at(after):
+        dirty.everywhere([Fragment(DOMAIN, after.domain)])
     for path in before.rules.keys() | after.rules.keys():
         same = (
-            before.rules.get(path) == after.rules.get(path)
+            before.families == after.families
+            and before.rules.get(path) == after.rules.get(path)
             and before.priorities.get(path) == after.priorities.get(path)
             and before.tracked == after.tracked
         )
         if not same:
-            dirty.everywhere([Fragment(Kind.RULE, path)])
+            dirty.everywhere([Fragment(RULE, path)])
+
+
+def _looked_at(policy: DomainPolicy) -> tuple[object, ...]:
+    return policy.tracked, policy.directions, policy.defaults, policy.families
 
 
 def _hypervisor(old: State, new: State, name: str, dirty: Dirty) -> None:
     """A hypervisor came, went, or is reached at another address or by another port number."""
-    dirty.on([name], [Fragment(Kind.SKELETON, ())])
+    dirty.on([name], [Fragment(SKELETON, ())])
     for state in (old, new):
         for subnet in state.members:
             here = state.members_of(subnet).get(name)
             if here:
-                dirty.everywhere([Fragment(Kind.FLOOD, subnet)])
+                dirty.everywhere([Fragment(FLOOD, subnet)])
                 dirty.on([name], segment_fragments(state, subnet))
-                dirty.everywhere(Fragment(Kind.REACH, path) for path in here)
-        for domain in state.hosts:
+                dirty.everywhere(Fragment(REACH, path) for path in here)
+        for domain in state.domains_with_hosts():
             if name in state.hosts_of(domain):
                 dirty.on([name], domain_fragments(state, domain))

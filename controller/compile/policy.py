@@ -17,11 +17,10 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Literal
 
-from controller.compile.addresses import Prefix, ipv4, prefix
+from controller.compile.addresses import Ip, Prefix, identified, prefix, prefixes
+from controller.compile.places import places_of
 from controller.numbers import Numbers
-from controller.pipeline import Priority
 from data.configuration import Configuration
-from data.errors import CommandFailed
 from data.path import Path
 from data.schema.objects import (
     Domain,
@@ -29,12 +28,14 @@ from data.schema.objects import (
     Endpoint,
     Entry,
     IngressPolicy,
+    L2Domain,
     NetworkMacro,
     PolicyGroup,
     Subnet,
     Vport,
     Zone,
 )
+from data.schema.services import ForwardingPolicy, Redirect
 
 __all__ = [
     "DIRECTIONS",
@@ -45,17 +46,19 @@ __all__ = [
     "build",
     "free_places",
     "regrouped",
+    "rules_of",
     "sets_of",
     "uuid_of",
     "vport_terms",
 ]
 
-Direction = Literal["ingress", "egress"]
+Direction = Literal["ingress", "egress", "forwarding"]
 DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
+"""Where packets are let through or not; `forwarding` rules decide about the way of those that were."""
+_RULES: tuple[tuple[Direction, str], ...] = (("ingress", "entry"), ("egress", "entry"), ("forwarding", "redirect"))
 Term = Path
 """What a rule can name: the path of a vport, policy group, zone, subnet or macro."""
 Terms = frozenset[Term]
-STEP = 64  # gap left between neighbouring rules, so that one can be put between them without renumbering
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Rule:
     """One policy entry with both endpoints resolved; None stands for any."""
 
     path: Path
-    entry: Entry
+    entry: Entry | Redirect
     direction: Direction
     source: Term | None
     target: Term | None
@@ -85,6 +88,8 @@ class DomainPolicy:
     prefixes: tuple[tuple[Prefix, Terms], ...]  # subnets and macros that rules name, with the terms of their addresses
     sets: Mapping[Terms, int]
     numbers: Mapping[Terms, int]
+    families: tuple[int, ...] = (4,)
+    """IP versions of its subnets; an l2-domain carries both."""
 
     @cached_property
     def macros(self) -> tuple[tuple[Prefix, Term], ...]:
@@ -94,7 +99,7 @@ class DomainPolicy:
     @cached_property
     def tracked(self) -> bool:
         """Whether packets of this domain pass conntrack: some rule is stateful."""
-        return any(rule.entry.stateful for rule in self.rules.values())
+        return any(isinstance(rule.entry, Entry) and rule.entry.stateful for rule in self.rules.values())
 
     @cached_property
     def directions(self) -> Collection[Direction]:
@@ -113,13 +118,17 @@ class DomainPolicy:
             return ()
         return sorted(number for terms, number in self.numbers.items() if term in terms)
 
-    def of_address(self, terms: Terms, address: int) -> Terms:
+    def of_address(self, terms: Terms, ip: Ip) -> Terms:
         """The set of an address: the terms of its vport that rules name, and the macros it lies in."""
         used = terms & self.used
-        for (network, mask), term in self.macros:
-            if address & mask == network:
+        for network, term in self.macros:
+            if network.covers(ip):
                 used |= {term}
         return used
+
+    def names(self, path: Path, vport: Vport) -> bool:
+        """Whether a rule names this vport or a group of it: then its prefix alone does not tell who it is."""
+        return path in self.used or any((*path[:4], "policy-group", group) in self.used for group in vport.policy_group)
 
     def naming(self, terms: Collection[Terms]) -> Iterator[Path]:
         """The rules that name a term of any of these sets."""
@@ -153,21 +162,21 @@ def vport_terms(view: Configuration, path: Path, vport: Vport) -> Terms:
 
 
 def rules_of(view: Configuration, domain: Path) -> list[Rule]:
-    """All entries of the domain, ingress before egress, each direction in the order in which they are looked at."""
+    """All entries of the domain, each direction in the order in which they are looked at."""
     rules = []
-    for direction in DIRECTIONS:
-        keyword = f"{direction}-policy"
+    for direction, keyword in _RULES:
+        of_direction = f"{direction}-policy"
         policies = []
-        for name in view.children(domain, keyword):
-            policy = view.get((*domain, keyword, name))
-            assert isinstance(policy, IngressPolicy | EgressPolicy)
-            policies.append((policy.priority, name))
-        for _, name in sorted(policies):
-            parent = (*domain, keyword, name)
-            for number in sorted(view.children(parent, "entry"), key=int):
-                path = (*parent, "entry", number)
+        for name in view.children(domain, of_direction):
+            policy = view.get((*domain, of_direction, name))
+            assert isinstance(policy, IngressPolicy | EgressPolicy | ForwardingPolicy)
+            policies.append((not policy.inherited, policy.priority, name))  # those of the template first
+        for _, _, name in sorted(policies):
+            parent = (*domain, of_direction, name)
+            for number in sorted(view.children(parent, keyword), key=int):
+                path = (*parent, keyword, number)
                 entry = view.get(path)
-                assert isinstance(entry, Entry)
+                assert isinstance(entry, Entry | Redirect)
                 rules.append(Rule(path, entry, direction, _term(view, path, entry.from_), _term(view, path, entry.to)))
     return rules
 
@@ -181,20 +190,22 @@ def build(
     `afresh` counts anew: its identities belong to objects that have other UUIDs now.
     """
     body = view.get(domain)
-    assert isinstance(body, Domain)
+    assert isinstance(body, Domain | L2Domain)
     rules = rules_of(view, domain)
     used = frozenset(term for rule in rules for term in (rule.source, rule.target) if term is not None)
     if previous is not None:
         free_places(previous, numbers, rules if previous.uuid == body.uuid else ())
     priorities: dict[Path, int] = {}
-    for direction in DIRECTIONS:
+    for direction, _ in _RULES:
         of_side = [rule for rule in rules if rule.direction == direction]
-        priorities.update(_priorities(_places(body.uuid, direction), of_side, numbers))
+        falling = places_of(_places(body.uuid, direction), [rule.entry.uuid for rule in of_side], numbers)
+        priorities.update((rule.path, place) for rule, place in zip(of_side, falling, strict=True))
     defaults = {side: _default(side, body, rules) for side in DIRECTIONS}
-    prefixes = _prefixes(view, domain, used)
     by_path = {rule.path: rule for rule in rules}
-    policy = DomainPolicy(domain, body.uuid, by_path, priorities, defaults, used, prefixes, {}, {})
-    change: Counter[Terms] = Counter(terms for _, terms in prefixes)
+    families = _families(view, domain)
+    places = _prefixes(view, domain, used)
+    policy = DomainPolicy(domain, body.uuid, by_path, priorities, defaults, used, places, {}, {}, families)
+    change: Counter[Terms] = Counter(terms for _, terms in places)
     if previous is not None and not afresh:
         policy = replace(policy, sets=previous.sets, numbers=previous.numbers)
         change.subtract(terms for _, terms in previous.prefixes)
@@ -223,7 +234,11 @@ def _vports_in(view: Configuration, domain: Path, term: Term) -> Iterator[Path]:
     elif isinstance(body, Zone):
         subnets = [(*term, "subnet", name) for name in view.children(term, "subnet")]
     elif isinstance(body, NetworkMacro):
-        subnets = view.overlapping("subnet", "prefix", domain, body.prefix)
+        field = "prefix" if prefix(body.prefix).version == 4 else "ipv6_prefix"
+        subnets = view.overlapping("subnet", field, domain, body.prefix)
+        for path in ((*domain, "vport", name) for name in view.children(domain, "vport")):
+            if domain[2] != "domain" or getattr(view.get(path), "type", "") == "bridge":
+                yield path
     for subnet in subnets:
         yield from (path for path in view.referrers(subnet) if path[-2] == "vport")
 
@@ -234,10 +249,13 @@ def sets_of(view: Configuration, policy: DomainPolicy, path: Path) -> Iterator[T
     if not isinstance(vport, Vport) or not policy.used:
         return
     terms = vport_terms(view, path, vport)
-    for address in vport.address:
-        found = policy.of_address(terms, ipv4(address))
+    for ip in identified(vport):
+        found = policy.of_address(terms, ip)
         if found:
             yield found
+    if vport.type == "bridge" and policy.names(path, vport):  # the sets that learned addresses can have
+        macros, base = policy.macros, terms & policy.used
+        yield from (base, *(base | {term for network, term in macros if network.holds(one)} for one, _ in macros))
 
 
 def _term(view: Configuration, path: Path, endpoint: Endpoint) -> Term | None:
@@ -248,7 +266,20 @@ def _term(view: Configuration, path: Path, endpoint: Endpoint) -> Term | None:
     return found
 
 
-def _default(side: Direction, domain: Domain, rules: Sequence[Rule]) -> bool:
+def _families(view: Configuration, domain: Path) -> tuple[int, ...]:
+    if domain[2] != "domain":
+        return (4, 6)
+    versions = {
+        network.version
+        for zone in view.children(domain, "zone")
+        for name in view.children((*domain, "zone", zone), "subnet")
+        if isinstance(subnet := view.get((*domain, "zone", zone, "subnet", name)), Subnet)
+        for network in prefixes(subnet)
+    }
+    return tuple(sorted(versions))
+
+
+def _default(side: Direction, domain: Domain | L2Domain, rules: Sequence[Rule]) -> bool:
     said = domain.ingress_default if side == "ingress" else domain.egress_default
     if said is not None:
         return said == "allow"
@@ -258,26 +289,26 @@ def _default(side: Direction, domain: Domain, rules: Sequence[Rule]) -> bool:
 def _prefixes(view: Configuration, domain: Path, used: Terms) -> tuple[tuple[Prefix, Terms], ...]:
     """Every prefix that rules can name, each with all terms whose prefixes contain it."""
     places: dict[Prefix, set[Term]] = {}
+
+    def add(subnet: Path, term: Term) -> None:
+        body = view.get(subnet)
+        assert isinstance(body, Subnet)
+        for network in prefixes(body):
+            places.setdefault(network, set()).add(term)
+
     for term in used:
         body = view.get(term)
         if isinstance(body, NetworkMacro):
             places.setdefault(prefix(body.prefix), set()).add(term)
         elif isinstance(body, Subnet):
-            places.setdefault(prefix(body.prefix), set()).add(term)
+            add(term, term)
         elif term[-2] == "zone":
             for name in view.children(term, "subnet"):
-                subnet = view.get((*term, "subnet", name))
-                assert isinstance(subnet, Subnet)
-                places.setdefault(prefix(subnet.prefix), set()).add(term)
+                add((*term, "subnet", name), term)
     found = []
-    for network, mask in places:
-        terms = frozenset(
-            term
-            for (other, other_mask), named in places.items()
-            if other_mask & mask == other_mask and network & other_mask == other
-            for term in named
-        )
-        found.append(((network, mask), terms))
+    for network in places:
+        terms = frozenset(term for other, named in places.items() if other.holds(network) for term in named)
+        found.append((network, terms))
     return tuple(sorted(found, key=lambda place: place[0]))
 
 
@@ -305,65 +336,3 @@ def free_places(policy: DomainPolicy, numbers: Numbers, kept: Sequence[Rule] = (
     for rule in policy.rules.values():
         if (rule.direction, rule.entry.uuid) not in stay:
             numbers.free(_places(policy.uuid, rule.direction), rule.entry.uuid)
-
-
-def _priorities(pool: str, rules: Sequence[Rule], numbers: Numbers) -> dict[Path, int]:
-    """A priority for each rule, falling in their order; rules that had one keep it whenever the order allows."""
-    labels: list[int | None] = []
-    bound = int(Priority.RULE_CEILING) + 1
-    for rule in rules:
-        label = numbers.find(pool, rule.entry.uuid)
-        if label is not None and label < bound:
-            bound = label
-            labels.append(label)
-        else:
-            labels.append(None)
-    placed = _spread(labels)
-    for rule, had, label in zip(rules, labels, placed, strict=True):
-        if had != label:
-            numbers.put(pool, rule.entry.uuid, label)
-    return {rule.path: label for rule, label in zip(rules, placed, strict=True)}
-
-
-def _spread(labels: Sequence[int | None]) -> list[int]:
-    """Fill the gaps of a falling sequence; when one is too narrow, all labels are given out anew, evenly."""
-    result: list[int] = []
-    at = 0
-    above: int | None = None
-    while at < len(labels):
-        label = labels[at]
-        if label is not None:
-            result.append(label)
-            above = label
-            at += 1
-            continue
-        end = at
-        while end < len(labels) and labels[end] is None:
-            end += 1
-        below = labels[end] if end < len(labels) else None
-        count = end - at
-        high = (
-            above if above is not None else (below + STEP * (count + 1) if below else int(Priority.RULE_FIRST) + STEP)
-        )
-        high = min(high, int(Priority.RULE_CEILING) + 1)
-        low = below if below is not None else int(Priority.RULE_LAST)
-        step = min((high - low) // (count + 1), STEP)
-        if step < 1:
-            return _evenly(len(labels))
-        result.extend(high - step * (nth + 1) for nth in range(count))
-        above = result[-1]
-        at = end
-    return result
-
-
-def _evenly(count: int) -> list[int]:
-    room = int(Priority.RULE_CEILING) - int(Priority.RULE_LAST)
-    step = max(1, min(STEP, room // (count + 1)))
-    if step * count >= room:
-        raise CommandFailed(
-            "policy", f"{count} entries in one direction of a domain, at most {room - 1}", "merge entries"
-        )
-    first = (
-        int(Priority.RULE_FIRST) if step * count < Priority.RULE_FIRST - Priority.RULE_LAST else Priority.RULE_CEILING
-    )
-    return [int(first) - step * nth for nth in range(count)]

@@ -3,34 +3,52 @@
 A State is immutable. Its neighbour in time is made by `change.changed`, and shares all that did not change.
 
     policies    domain -> DomainPolicy             what its rules can tell apart
-    members     subnet -> hypervisor -> vport -> OpenFlow port     resolved vports alone
+    members     subnet -> hypervisor -> vport -> slot     resolved vports alone
     hosts       domain -> hypervisor -> number of its vports there
+    users       shared domain -> domains that use it
+    bridges     subnet -> its bridge vports            resolved ones alone
 
-`hosts` is what keeps the fabric local: a hypervisor gets a domain's flows only while it hosts a vport of it.
+`hosts` is what keeps the fabric local: a hypervisor gets a domain's flows only while it hosts a vport of it, or of a
+domain that uses it. An l2-domain stands where a domain does, and is its own one subnet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from controller.compile.addresses import ipv4, mac
+from controller.compile.access import give_all, used_path
+from controller.compile.addresses import Ip, address, mac
 from controller.compile.layered import Layered
 from controller.compile.placement import Location, Placement
 from controller.compile.policy import DomainPolicy, build, uuid_of
 from controller.numbers import Numbers
+from controller.pipeline import TRUNK_SLOTS
 from data.configuration import Configuration
 from data.path import Path
-from data.schema.objects import Controller, Domain, Dvrs, Entry, Object, Subnet, Vport
+from data.schema.objects import Controller, Domain, Dvrs, Entry, L2Domain, Object, Subnet, Vport
+from data.schema.services import (
+    FloatingIp,
+    LoadBalancer,
+    Mirror,
+    Redirect,
+    RedirectionTarget,
+    SourceNat,
+    StaticRoute,
+    VirtualIp,
+)
 from data.steps import Steps
+from data.templates import in_template
 
-__all__ = ["Place", "State", "number_objects", "start"]
+__all__ = ["Place", "State", "domains", "number_objects", "start"]
 
 Members = Mapping[str, Mapping[Path, int]]
 Hosts = Mapping[str, int]
 NOWHERE: Members = {}
 NO_HOSTS: Hosts = {}
+BRIDGE = "bridge"
+"""Type of the vports behind which addresses are learned."""
 
 
 class Place(NamedTuple):
@@ -51,6 +69,8 @@ class State:
     policies: Layered[Path, DomainPolicy]
     members: Layered[Path, Members]
     hosts: Layered[Path, Hosts]
+    users: Layered[Path, frozenset[Path]]
+    bridges: Layered[Path, frozenset[Path]] = field(default_factory=Layered)
 
     def settled(self, view: Configuration, numbers: Numbers) -> State:
         """The same state once its plan is committed: on the running configuration and the register itself."""
@@ -66,16 +86,55 @@ class State:
             return None
         if self.view.get(("dvrs", location.dvrs)) is None:
             return None
-        subnet = self.view.resolve(path, "subnet", vport.subnet)
+        subnet = self.segment_of(path, vport)
         return None if subnet is None else Place(vport, subnet, location)
 
+    def segment_of(self, path: Path, vport: Vport) -> Path | None:
+        """The subnet of a vport, or the l2-domain it is in; None when it does not exist."""
+        return self.view.resolve(path, "subnet", vport.subnet) if self.routed(path[:4]) else path[:4]
+
+    def routed(self, domain: Path) -> bool:
+        """Whether this is a domain, and not an l2-domain."""
+        return domain[2] == "domain"
+
+    def slot(self, path: Path) -> int:
+        """The slot of a resolved vport on its hypervisor (`pipeline.py`)."""
+        place = self.place(path)
+        assert place is not None, f"{' '.join(path)} is not resolved"
+        if place.vport.vlan is None:
+            return place.location.port
+        return TRUNK_SLOTS + self._number("trunk", path)
+
     def members_of(self, subnet: Path) -> Members:
-        """hypervisor -> vport -> OpenFlow port."""
+        """hypervisor -> vport -> slot."""
         return self.members.get(subnet) or NOWHERE
 
-    def hosts_of(self, domain: Path) -> Hosts:
+    def own_hosts(self, domain: Path) -> Hosts:
         """hypervisor -> how many vports of the domain are there."""
         return self.hosts.get(domain) or NO_HOSTS
+
+    def bridges_of(self, subnet: Path) -> frozenset[Path]:
+        """The resolved bridge vports of a subnet, or of an l2-domain."""
+        return self.bridges.get(subnet) or frozenset()
+
+    def hosts_of(self, domain: Path) -> Collection[str]:
+        """The hypervisors that must know the domain: they host a vport of it, or of a domain that uses it."""
+        own, users = self.own_hosts(domain), self.users.get(domain)
+        if not users:
+            return own.keys()
+        return own.keys() | {name for user in users for name in self.own_hosts(user)}
+
+    def domains_with_hosts(self) -> Iterator[Path]:
+        """The domains that some hypervisor may have to know."""
+        yield from self.hosts
+        for domain in self.users:
+            if not self.hosts.get(domain):
+                yield domain
+
+    def shared(self, domain: Path) -> list[Path]:
+        """The shared domains that a domain uses."""
+        body = self.view.get(domain)
+        return [used_path(name) for name in body.use] if isinstance(body, Domain) else []
 
     def policy(self, domain: Path) -> DomainPolicy:
         """The compiled policy of a domain that exists."""
@@ -91,18 +150,20 @@ class State:
         """The VNI of a subnet."""
         return self._number("vni", subnet)
 
-    def tunnel_address(self, dvrs: str) -> int:
-        """The underlay address of a hypervisor as a 32-bit number."""
+    def tunnel_address(self, dvrs: str) -> Ip:
+        """The underlay address of a hypervisor."""
         body = self.view.get(("dvrs", dvrs))
         assert isinstance(body, Dvrs) and body.tunnel_address
-        return ipv4(body.tunnel_address)
+        return address(body.tunnel_address)
 
     def gateway_mac(self) -> bytes:
         """The MAC address of every gateway on every hypervisor."""
         return mac(self.view.settings(Controller).anycast_gateway_mac)
 
     def subnets(self, domain: Path) -> Iterator[Path]:
-        """All subnets of a domain."""
+        """All subnets of a domain; an l2-domain is its own."""
+        if not self.routed(domain):
+            yield domain
         for zone in self.view.children(domain, "zone"):
             for name in self.view.children((*domain, "zone", zone), "subnet"):
                 yield (*domain, "zone", zone, "subnet", name)
@@ -113,32 +174,51 @@ class State:
         assert isinstance(body, Subnet)
         return body
 
+    def allocated(self, pool: str, path: Path) -> int:
+        """The number of an object in another pool, for which it was numbered."""
+        return self._number(pool, path)
+
     def _number(self, pool: str, path: Path) -> int:
         found = self.numbers.find(pool, uuid_of(self.view, path))
         assert found is not None, f"{' '.join(path)} has no number"
         return found
 
 
+_NUMBERED = (Domain, L2Domain, Subnet, Vport, Entry, Redirect, StaticRoute, VirtualIp, FloatingIp, SourceNat,
+             LoadBalancer, RedirectionTarget, Mirror)  # fmt: skip
+TRUNK_LIMIT = 0x7FFF - TRUNK_SLOTS
+_SEGMENTS = (Subnet, L2Domain, Mirror)
+
+
 def number_objects(numbers: Numbers, body: Object) -> None:
     """Give an object the numbers its flows will carry."""
-    if isinstance(body, Domain | Subnet | Vport | Entry):
+    if isinstance(body, _NUMBERED):
         numbers.get("object", body.uuid)
-        if isinstance(body, Subnet):
+        if isinstance(body, _SEGMENTS):
             numbers.get("vni", body.uuid)
+        elif isinstance(body, Vport) and body.vlan is not None:
+            numbers.get("trunk", body.uuid, TRUNK_LIMIT)
 
 
 def start(view: Configuration, placement: Placement, numbers: Numbers) -> Steps[State]:
     """The state of a whole configuration; a second at 100,000 vports."""
     for path, body in view.walk():
+        if in_template(path):
+            continue
         number_objects(numbers, body)
         if path[-2:-1] == ("vport",):
             yield
     policies: dict[Path, DomainPolicy] = {}
     members: dict[Path, dict[str, dict[Path, int]]] = {}
     hosts: dict[Path, dict[str, int]] = {}
-    bare = State(view, placement, numbers, Layered(), Layered(), Layered())
-    for domain, _ in view.objects(Domain):
+    users: dict[Path, frozenset[Path]] = {}
+    bridges: dict[Path, frozenset[Path]] = {}
+    bare = State(view, placement, numbers, Layered(), Layered(), Layered(), Layered())
+    for domain in domains(view):
         policies[domain] = build(view, domain, numbers, None)
+        for used in bare.shared(domain):
+            users[used] = users.get(used, frozenset()) | {domain}
+        give_all(view, domain, numbers)
         yield
         for name in view.children(domain, "vport"):
             path = (*domain, "vport", name)
@@ -146,8 +226,19 @@ def start(view: Configuration, placement: Placement, numbers: Numbers) -> Steps[
             yield
             if place is None:
                 continue
+            if place.vport.type == BRIDGE:
+                bridges[place.subnet] = bridges.get(place.subnet, frozenset()) | {path}
             dvrs = place.location.dvrs
-            members.setdefault(place.subnet, {}).setdefault(dvrs, {})[path] = place.location.port
+            members.setdefault(place.subnet, {}).setdefault(dvrs, {})[path] = bare.slot(path)
             of_domain = hosts.setdefault(domain, {})
             of_domain[dvrs] = of_domain.get(dvrs, 0) + 1
-    return State(view, placement, numbers, Layered(policies), Layered(members), Layered(hosts))
+    return State(
+        view, placement, numbers, Layered(policies), Layered(members), Layered(hosts), Layered(users), Layered(bridges)
+    )
+
+
+def domains(view: Configuration) -> Iterator[Path]:
+    """Every domain and l2-domain."""
+    for kind in (Domain, L2Domain):
+        for path, _ in view.objects(kind):
+            yield path

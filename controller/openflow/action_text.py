@@ -112,6 +112,9 @@ def _nicira(data: bytes, names: Names) -> str:
         place = place_text(data[28:32], *bits_of(data, 26), names)
         words = (_HASHED.get(fields, fields), basis, _ALGORITHMS.get(algorithm, algorithm), last + 1, argument, place)
         return f"multipath({','.join(map(str, words))})"
+    if subtype == wire.NX_OUTPUT_TRUNC:
+        port, limit = struct.unpack_from("!HI", data, 10)
+        return f"output(port={names.port(port)},max_len={limit})"
     if subtype == wire.NX_CLONE:
         return f"clone({','.join(_actions(data[16:], names))})"
     if subtype == wire.NX_NAT:

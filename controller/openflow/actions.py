@@ -52,6 +52,15 @@ def output(port: Value) -> Action:
     return Action((struct.pack("!HH", wire.OUTPUT, 16), part(port, 4), bytes(8)))
 
 
+def output_alone(port: int) -> Action:
+    """Send by a port, whole; a ``clone`` with this in it is one in the datapath, too (NXAST_OUTPUT_TRUNC).
+
+    Open vSwitch leaves a clone out of the datapath's actions when it can undo what is done in it, and a packet that is
+    dropped there at the meter of another flow would be lost to all that follows. Truncation it cannot undo.
+    """
+    return _nicira(wire.NX_OUTPUT_TRUNC, struct.pack("!HI", port, 0xFFFFFFFF))
+
+
 def in_port() -> Action:
     """Send back by the port the packet came in by (``output`` to that port's number does nothing)."""
     return output(wire.PORT_IN_PORT)

@@ -313,7 +313,7 @@ class Switch(asyncio.Protocol):
             self._end(why)
             return
         self.version = wire.VERSION
-        self._send(wire.SET_CONFIG, self._pending.next_xid(), struct.pack("!HH", 0, _MISS_SEND_LEN))
+        self._send(wire.SET_CONFIG, self._pending.next_xid(), struct.pack("!HH", 3, _MISS_SEND_LEN))
         self._features_xid = self._pending.next_xid()
         self._send(wire.FEATURES_REQUEST, self._features_xid)
 

@@ -118,7 +118,8 @@ def nw_ttl(value: Value) -> Match:
 
 def ip_frag(value: Value, mask: Value | None = None) -> Match:
     """Fragments: bit 0 says it is one, bit 1 that it is not the first (0 none, 1 first, 3 later)."""
-    return field("ip_frag", value, mask)
+    # The two bits are the whole field: Open vSwitch writes a mask of both back as no mask.
+    return field("ip_frag", value, None if mask == 3 else mask)
 
 
 def ipv4_src(value: Value, mask: Value | None = None) -> Match:

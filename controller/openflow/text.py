@@ -11,7 +11,7 @@ import struct
 
 from controller.openflow import meters, packed, wire
 from controller.openflow.action_text import actions_text
-from controller.openflow.field_text import NICIRA_BYTES, PLAIN, Names, value_text
+from controller.openflow.field_text import PLAIN, Names, value_text
 from controller.openflow.readback import FlowEntry, FlowEvent
 from controller.openflow.wire import BY_HEADER, FIELDS, MatchField
 
@@ -34,8 +34,8 @@ _ORDER = (
     "tun_erspan_dir", "tun_erspan_hwid", "metadata", "in_port", "vlan_vid", "eth_src", "eth_dst", "eth_type",
     "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst", "arp_spa", "arp_tpa", "ip_proto", "arp_op", "arp_sha", "arp_tha",
     "ip_dscp", "ip_ecn", "nw_ttl", "ip_frag", "icmpv4_type", "icmpv4_code", "icmpv6_type", "icmpv6_code", "nd_target",
-    "nd_sll", "nd_tll", "nd_reserved", "nd_options_type", "tcp_src", "tcp_dst", "udp_src", "udp_dst", "sctp_src",
-    "sctp_dst",
+    "nd_sll", "nd_tll", "nd_reserved", "nd_options_type", "tcp_src", "tcp_dst", "tcp_flags", "udp_src", "udp_dst",
+    "sctp_src", "sctp_dst",
 )  # fmt: skip
 # A field that nobody gave a place in the order comes last: a line must never fail for it.
 _PLACE = {name: place for place, name in enumerate(dict.fromkeys((*_ORDER, *FIELDS)))}
@@ -48,8 +48,9 @@ _IP_PROTOCOLS = {
 _FRAGMENTS = {(0, 3): "no", (1, 1): "yes", (1, 3): "first", (3, 3): "later", (0, 2): "not_later"}
 _CT_STATE = {
     wire.CT_NEW: "new", wire.CT_ESTABLISHED: "est", wire.CT_RELATED: "rel", wire.CT_REPLY: "rpl",
-    wire.CT_INVALID: "inv", wire.CT_TRACKED: "trk",
+    wire.CT_INVALID: "inv", wire.CT_TRACKED: "trk", wire.CT_SRC_NAT: "snat", wire.CT_DST_NAT: "dnat",
 }  # fmt: skip
+_TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")  # RFC 9293, 3.1, from the lowest bit on
 
 
 def describe(flow: bytes | FlowEntry | FlowEvent, names: Names = PLAIN) -> str:
@@ -97,10 +98,9 @@ def match_text(priority: int, match: bytes, names: Names = PLAIN) -> str:
         number, third, length = struct.unpack_from("!HBB", match, at)
         payload = match[at + 4 : at + 4 + length]
         spec = BY_HEADER.get((number, third >> 1))
-        if number == wire.EXTENDED and payload[:4] == NICIRA_BYTES:
-            payload = payload[4:]
-        elif number == wire.EXTENDED:
-            spec = None
+        if number == wire.EXTENDED:
+            spec = spec if spec is not None and spec.oxm()[4:8] == payload[:4] else None
+            payload = payload if spec is None else payload[4:]
         if spec is None:
             unknown.append(f"0x{match[at : at + 4].hex()}={payload.hex()}")
         elif third & 1:
@@ -134,6 +134,11 @@ def _match_one(spec: MatchField, value: int, mask: int | None, names: Names) -> 
     if spec.name == "ct_state":
         bits = ((bit, word) for bit, word in _CT_STATE.items() if (mask is None or mask & bit))
         return f"{name}=" + "".join(("+" if value & bit else "-") + word for bit, word in bits)
+    if spec.name == "tcp_flags":
+        flags = [(word, value >> nth & 1) for nth, word in enumerate(_TCP_FLAGS) if mask is None or mask >> nth & 1]
+        if mask is None:
+            return f"{name}=" + ("|".join(word for word, is_set in flags if is_set) or "0")
+        return f"{name}=" + "".join(("+" if is_set else "-") + word for word, is_set in flags)
     if spec.name == "ip_frag":
         return f"{name}=" + _FRAGMENTS.get((value, 3 if mask is None else mask), f"{value}/{mask}")
     if spec.name == "ip_dscp":

@@ -43,8 +43,9 @@ EXPERIMENTER_ACTION = 0xFFFF
 
 # Nicira extensions (vendor 0x2320)
 NICIRA: Final = 0x00002320
+ONF: Final = 0x4F4E4600  # experimenter of fields that a later OpenFlow standardised
 NX_REG_MOVE, NX_REG_LOAD, NX_MULTIPATH, NX_RESUBMIT_TABLE, NX_OUTPUT_REG, NX_CONJUNCTION = 6, 7, 10, 14, 15, 34
-NX_CT, NX_NAT, NX_CLONE = 35, 36, 42
+NX_CT, NX_NAT, NX_OUTPUT_TRUNC, NX_CLONE = 35, 36, 39, 42
 NX_CT_FLUSH_ZONE = 29  # message subtype (NXT_CT_FLUSH_ZONE)
 NX_CT_COMMIT = 1
 NX_CT_NO_RECIRCULATION = 0xFF
@@ -59,6 +60,8 @@ NAT_IPV4_MIN, NAT_IPV4_MAX, NAT_IPV6_MIN, NAT_IPV6_MAX, NAT_PORT_MIN, NAT_PORT_M
 
 # bits of ct_state
 CT_NEW, CT_ESTABLISHED, CT_RELATED, CT_REPLY, CT_INVALID, CT_TRACKED = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
+CT_SRC_NAT, CT_DST_NAT = 0x40, 0x80
+TCP_RST: Final = 0x04  # RFC 9293, 3.1
 
 # Values people write in matches
 ETH_IPV4, ETH_ARP, ETH_VLAN, ETH_IPV6 = 0x0800, 0x0806, 0x8100, 0x86DD
@@ -66,6 +69,7 @@ IP_ICMP, IP_TCP, IP_UDP, IP_ICMPV6, IP_SCTP = 1, 6, 17, 58, 132
 
 BASIC, NXM_0, NXM_1 = 0x8000, 0x0000, 0x0001  # ofp_oxm_class
 ERIC, EXTENDED = 0x1000, 0xFFFF  # classes of two ND fields, and of fields whose header names an experimenter
+_TCP_FLAGS = (EXTENDED, 42)  # ONFOXM_ET_TCP_FLAGS; the others with an experimenter are Open vSwitch's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ def oxm_header(header: tuple[int, int], width: int, masked: bool = False) -> byt
     """
     length = width * 2 if masked else width
     if header[0] == EXTENDED:
-        return struct.pack("!HBBI", EXTENDED, header[1] << 1 | masked, 4 + length, NICIRA)
+        experimenter = ONF if header == _TCP_FLAGS else NICIRA
+        return struct.pack("!HBBI", EXTENDED, header[1] << 1 | masked, 4 + length, experimenter)
     return struct.pack("!HBB", header[0], header[1] << 1 | masked, length)
 
 
@@ -129,6 +134,7 @@ _ROWS: tuple[tuple[str, tuple[int, int], tuple[int, int] | None, int, str], ...]
     ("ip_proto", (BASIC, 10), (NXM_0, 6), 1, "number"),
     ("tcp_src", (BASIC, 13), (NXM_0, 9), 2, "number"),
     ("tcp_dst", (BASIC, 14), (NXM_0, 10), 2, "number"),
+    ("tcp_flags", _TCP_FLAGS, (NXM_1, 34), 2, "number"),
     ("udp_src", (BASIC, 15), (NXM_0, 11), 2, "number"),
     ("udp_dst", (BASIC, 16), (NXM_0, 12), 2, "number"),
     ("sctp_src", (BASIC, 17), None, 2, "number"),

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 from controller.ovsdb.errors import OvsdbError, OvsdbGone, OvsdbRefused, OvsdbTimeout
-from controller.ovsdb.model import BRIDGE, COLUMNS, TUNNEL_OFPORT, TUNNEL_PORT, Change, Tables
+from controller.ovsdb.model import BRIDGE, COLLECTOR_PORTS, COLUMNS, TUNNEL_OFPORT, TUNNEL_PORT, Change, Tables
 from controller.trust.door import Credential
 
 log = logging.getLogger(__name__)
@@ -109,12 +109,21 @@ class Hypervisor(asyncio.Protocol):
         port = found[1]["ofport"] if found else None
         return port if isinstance(port, int) and port > 0 else TUNNEL_OFPORT
 
+    def misplaced(self) -> dict[str, str]:
+        """Ports to collectors that the switch has not under the numbers that flows take for granted, and why."""
+        found = {}
+        for name, wanted in COLLECTOR_PORTS.items():
+            row = self.tables.find("Interface", name)
+            if row is not None and row[1]["ofport"] not in (None, wanted):
+                found[name] = row[1]["error"] or f"it has OpenFlow port {row[1]['ofport']} instead of {wanted}"
+        return found
+
     def attached(self) -> dict[str, tuple[str, int]]:
-        """The workloads plugged into our bridge: interface name -> (iface-id, OpenFlow port)."""
+        """The workloads and uplinks plugged into our bridge: interface name -> (claim, OpenFlow port)."""
         return {
-            interface.name: (interface.iface_id, interface.ofport)
+            interface.name: (interface.claim, interface.ofport)
             for interface in self.tables.interfaces(BRIDGE)
-            if interface.iface_id and interface.ofport is not None and interface.ofport > 0
+            if interface.claim and interface.ofport is not None and interface.ofport > 0
         }
 
     async def echo(self, timeout: float = CALL_TIMEOUT) -> None:

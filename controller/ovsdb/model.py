@@ -13,6 +13,12 @@ from typing import Any, Final, NamedTuple
 
 BRIDGE: Final = "br-nsh"
 TUNNEL_PORT: Final = "nsh-vxlan"
+GRE_PORT: Final = "nsh-gre"
+ERSPAN_PORT: Final = "nsh-erspan"
+GRE_OFPORT: Final = 65001
+ERSPAN_OFPORT: Final = 65002
+COLLECTOR_PORTS: Final = {GRE_PORT: GRE_OFPORT, ERSPAN_PORT: ERSPAN_OFPORT}
+UPLINK: Final = "uplink:"  # begins the claim of an uplink
 TUNNEL_OFPORT: Final = 65000  # asked for; above the numbers that Open vSwitch hands out by itself
 
 Row = Mapping[str, Any]
@@ -80,6 +86,12 @@ class BridgeInterface:
     def iface_id(self) -> str | None:
         """The vport that this interface says it is."""
         return self.external_ids.get("iface-id")
+
+    @property
+    def claim(self) -> str | None:
+        """What it says it is: a vport, or an uplink with the vports behind it."""
+        uplink = self.external_ids.get("uplink")
+        return self.iface_id or (UPLINK + uplink if uplink else None)
 
 
 class Tables:

@@ -13,7 +13,17 @@ from typing import Any
 
 from controller.ovsdb.connection import Hypervisor
 from controller.ovsdb.errors import SetupConflict
-from controller.ovsdb.model import BRIDGE, TUNNEL_OFPORT, TUNNEL_PORT, Row, Tables
+from controller.ovsdb.model import (
+    BRIDGE,
+    ERSPAN_OFPORT,
+    ERSPAN_PORT,
+    GRE_OFPORT,
+    GRE_PORT,
+    TUNNEL_OFPORT,
+    TUNNEL_PORT,
+    Row,
+    Tables,
+)
 
 Operation = dict[str, Any]
 
@@ -108,7 +118,8 @@ def difference(tables: Tables, setup: BridgeSetup) -> list[Operation]:
     operations = _bundle_timeout(tables, setup)
     if found is None:
         _free(tables, "Port", setup.bridge)
-        tunnel = _new_tunnel(tables, setup)
+        made = [_new_tunnel(tables, name, columns) for name, columns in _tunnels(setup).items()]
+        tunnels = [operation for some, _ in made for operation in some]
         local = [
             _insert("Interface", "local_interface", {"name": setup.bridge, "type": "internal"}),
             _insert("Port", "local_port", {"name": setup.bridge, "interfaces": _named("local_interface")}),
@@ -117,12 +128,12 @@ def difference(tables: Tables, setup: BridgeSetup) -> list[Operation]:
         row = {
             **_bridge_columns(setup, {}),
             "name": setup.bridge,
-            "ports": _set([_named("local_port"), _named("tunnel_port")]),
+            "ports": _set([_named("local_port"), *(reference for _, reference in made)]),
             "controller": _set(references),
         }
         mutation = ["bridges", "insert", ["set", [_named("bridge")]]]
         attach = {"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [mutation]}
-        return [*operations, *local, *tunnel, *targets, _insert("Bridge", "bridge", row), attach]
+        return [*operations, *local, *tunnels, *targets, _insert("Bridge", "bridge", row), attach]
 
     uuid, bridge = found
     targets, references = _controllers(tables, setup, bridge["controller"])
@@ -132,11 +143,11 @@ def difference(tables: Tables, setup: BridgeSetup) -> list[Operation]:
         columns["controller"] = _set(references)
     if columns:
         operations.append(_update("Bridge", uuid, columns))
-    tunnel = _tunnel(tables, setup, bridge)
-    if any(operation["op"] == "insert" for operation in tunnel):
-        mutation = ["ports", "insert", ["set", [_named("tunnel_port")]]]
-        tunnel.append({"op": "mutate", "table": "Bridge", "where": _where(uuid), "mutations": [mutation]})
-    return operations + tunnel
+    tunnels, added = _tunnel_ports(tables, setup, bridge)
+    if added:
+        mutation = ["ports", "insert", ["set", added]]
+        tunnels.append({"op": "mutate", "table": "Bridge", "where": _where(uuid), "mutations": [mutation]})
+    return operations + tunnels
 
 
 def _bridge_config(setup: BridgeSetup) -> dict[str, str]:
@@ -201,36 +212,48 @@ def _controllers(
     return operations, references
 
 
-def _tunnel_columns(setup: BridgeSetup) -> dict[str, Any]:
-    options = {
-        "remote_ip": "flow",
-        "key": "flow",
-        "local_ip": setup.local_ip,
-        "dst_port": str(VXLAN_UDP_PORT),
+def _tunnels(setup: BridgeSetup) -> dict[str, dict[str, Any]]:
+    """Port name -> columns of its interface: the tunnel between hypervisors, and those to the collectors of mirrors.
+
+    The outer header of the former gets the DSCP of the packet inside (RFC 2983, uniform model). Where the copies go,
+    and the key or session, is for the flows to say; an ERSPAN index (of the mirrored port) nobody asks for.
+    """
+    by_flow = {"remote_ip": "flow", "key": "flow", "local_ip": setup.local_ip}
+    vxlan = {**by_flow, "dst_port": str(VXLAN_UDP_PORT), "tos": "inherit"}
+    erspan = {**by_flow, "erspan_ver": "1", "erspan_idx": "0"}
+    return {
+        setup.tunnel_port: {"type": "vxlan", "ofport_request": setup.tunnel_ofport, "options": vxlan},
+        GRE_PORT: {"type": "gre", "ofport_request": GRE_OFPORT, "options": by_flow},
+        ERSPAN_PORT: {"type": "erspan", "ofport_request": ERSPAN_OFPORT, "options": erspan},
     }
-    return {"type": "vxlan", "ofport_request": setup.tunnel_ofport, "options": options}
 
 
-def _tunnel(tables: Tables, setup: BridgeSetup, bridge: Row) -> list[Operation]:
-    """Operations on the tunnel port of a bridge that exists."""
-    port = next((row for _, row in tables.rows("Port", bridge["ports"]) if row["name"] == setup.tunnel_port), None)
-    if port is None:
-        return _new_tunnel(tables, setup)
+def _tunnel_ports(tables: Tables, setup: BridgeSetup, bridge: Row) -> tuple[list[Operation], list[list[str]]]:
+    """Operations on the tunnel ports of a bridge that exists, and references to those that it gets."""
+    ports = {row["name"]: row for _, row in tables.rows("Port", bridge["ports"])}
     operations: list[Operation] = []
-    for uuid, row in tables.rows("Interface", port["interfaces"]):
-        changed = {column: value for column, value in _tunnel_columns(setup).items() if row[column] != value}
-        if changed:
-            operations.append(_update("Interface", uuid, _encoded(changed)))
-    return operations
+    added: list[list[str]] = []
+    for name, columns in _tunnels(setup).items():
+        if name not in ports:
+            made, reference = _new_tunnel(tables, name, columns)
+            operations += made
+            added.append(reference)
+            continue
+        for uuid, row in tables.rows("Interface", ports[name]["interfaces"]):
+            changed = {column: value for column, value in columns.items() if row[column] != value}
+            if changed:
+                operations.append(_update("Interface", uuid, _encoded(changed)))
+    return operations, added
 
 
-def _new_tunnel(tables: Tables, setup: BridgeSetup) -> list[Operation]:
-    _free(tables, "Port", setup.tunnel_port)
-    columns = _encoded(_tunnel_columns(setup))
-    return [
-        _insert("Interface", "tunnel_interface", {"name": setup.tunnel_port, **columns}),
-        _insert("Port", "tunnel_port", {"name": setup.tunnel_port, "interfaces": _named("tunnel_interface")}),
+def _new_tunnel(tables: Tables, name: str, columns: Mapping[str, Any]) -> tuple[list[Operation], list[str]]:
+    _free(tables, "Port", name)
+    port, interface = f"{name.replace('-', '_')}_port", f"{name.replace('-', '_')}_interface"
+    operations = [
+        _insert("Interface", interface, {"name": name, **_encoded(columns)}),
+        _insert("Port", port, {"name": name, "interfaces": _named(interface)}),
     ]
+    return operations, _named(port)
 
 
 def _free(tables: Tables, table: str, name: str) -> None:

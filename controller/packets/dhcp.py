@@ -37,6 +37,7 @@ __all__ = [
     "Lease",
     "Message",
     "decode",
+    "kind_of",
     "option_bytes",
     "reply",
 ]
@@ -155,6 +156,14 @@ def reply(frame: bytes, lease: Lease) -> bytes | None:
         kind = _request(message, lease)
         return None if kind is None else _frame(message, lease, kind)
     return _frame(message, lease, ACK) if message.kind == INFORM and _holds(message) else None
+
+
+def kind_of(answer: bytes) -> int | None:
+    """What a frame that `reply` made is: OFFER, ACK or NAK."""
+    outer = parse(answer)
+    data = None if outer is None else datagram(outer, CLIENT_PORT)
+    options = None if data is None else _options(data[_FIXED + 4 :])
+    return options[_TYPE][0] if options is not None and options.get(_TYPE) else None
 
 
 def _request(message: Message, lease: Lease) -> int | None:

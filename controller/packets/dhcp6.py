@@ -32,6 +32,7 @@ __all__ = [
     "Lease6",
     "Message6",
     "decode",
+    "given",
     "reply",
     "server_duid",
 ]
@@ -145,6 +146,20 @@ def reply(frame: bytes, lease: Lease6) -> bytes | None:
             body = _option(_RAPID, b"") if rapid else _option(_PREFERENCE, b"\xff")
         body += _assigned(message, lease) + _parameters(message, lease)
     return _frame(message, lease, kind, body)
+
+
+def given(answer: bytes) -> tuple[Ip, ...]:
+    """The addresses that a frame that `reply` made gives, or goes on giving, to the client."""
+    outer = parse(answer)
+    data = None if outer is None else datagram(outer, CLIENT_PORT)
+    options = None if data is None else _options(data[4:])
+    return tuple(
+        Ip(6, int.from_bytes(inner[:16], "big"))
+        for code, value in options or ()
+        if code == _IA_NA
+        for option, inner in _options(value[12:]) or ()
+        if option == _ADDRESS and len(inner) >= 24 and any(inner[20:24])
+    )
 
 
 def _valid(message: Message6, ours: bytes) -> bool:

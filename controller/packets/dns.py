@@ -22,7 +22,7 @@ from data.addresses import Ip, address
 if TYPE_CHECKING:
     from dns.message import Message
 
-__all__ = ["TTL", "Addresses", "Name", "answer", "forwardable", "onward", "refusal", "returned"]
+__all__ = ["TTL", "Addresses", "Name", "answer", "asked_name", "forwardable", "onward", "refusal", "returned"]
 
 TTL = 30
 """Seconds that an answer may be kept, that there is none as well."""
@@ -30,7 +30,7 @@ TTL = 30
 Addresses = Callable[[str], Sequence[Ip] | None]
 """A name below the zone, in lower case -> its addresses, or None if there is no such vport."""
 Name = Callable[[Ip], str | None]
-"""An address -> the name of its vport below the zone, or None."""
+"""An address -> the full name of its vport, or None."""
 
 _HEADER = 12
 _RESPONSE, _TRUNCATED = 0x80, 0x02  # bits of the third byte
@@ -79,7 +79,7 @@ def _answered(message: Message, names: Addresses, owner: Name, zone: str, recurs
     elif question.rdclass != dns.rdataclass.IN:
         return None
     elif labels[-1:] == ["arpa"] and labels[-2:-1] and labels[-2] in _REVERSE:
-        if not _reverse(reply, wanted, owner, zone):
+        if not _reverse(reply, wanted, owner):
             return None
     elif not _forward(reply, labels, wanted, names, zone):
         return None
@@ -118,7 +118,7 @@ def _forward(reply: Message, labels: list[str], wanted: str, names: Addresses, z
     return True
 
 
-def _reverse(reply: Message, wanted: str, owner: Name, zone: str) -> bool:
+def _reverse(reply: Message, wanted: str, owner: Name) -> bool:
     """Answers for the address of a vport; False if nobody has it."""
     import dns.exception
     import dns.reversename
@@ -131,7 +131,7 @@ def _reverse(reply: Message, wanted: str, owner: Name, zone: str) -> bool:
     if name is None:
         return False
     if wanted in ("PTR", "ANY"):
-        _add(reply, "PTR", [f"{name}.{zone}." if zone else f"{name}."])
+        _add(reply, "PTR", [f"{name}."])
     return True
 
 
@@ -170,6 +170,18 @@ def _question(message: bytes) -> bytes | None:
 def forwardable(query: bytes) -> bool:
     """Whether a message is an ordinary query (opcode 0) with one question, that another server may be asked."""
     return _asks(query) and not query[2] & _OPCODE and _question(query) is not None
+
+
+def asked_name(query: bytes) -> str | None:
+    """The name that a query is about, in lower case and without the last dot; None if that cannot be read."""
+    question = _question(query)
+    if question is None:
+        return None
+    labels, at = [], 0
+    while question[at]:
+        labels.append(question[at + 1 : at + 1 + question[at]].decode("latin-1").lower())
+        at += 1 + question[at]
+    return ".".join(labels)
 
 
 def onward(query: bytes, number: int) -> bytes:

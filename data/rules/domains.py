@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from data.addresses import Prefix
+from data.addresses import address as as_ip
 from data.addresses import prefix as as_prefix
 from data.errors import Problem
 from data.networks import PREFIX_FIELDS, networks
@@ -16,8 +17,13 @@ from data.path import Path, path_text
 from data.rules.registry import Check, problem, rule
 from data.schema.nodes import named_in_full, reference_name
 from data.schema.objects import Domain, L2Domain, Object, Subnet
+from data.schema.services import FloatingIp, LoadBalancer, SourceNat
+from data.schema.types import SUBNET_PREFIX, SUBNET_PREFIX_6, BadValue
 
 _EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
+_HOSTS = {4: SUBNET_PREFIX, 6: SUBNET_PREFIX_6}
+"""What a prefix must be to have addresses of hosts."""
+_WITH_ADDRESSES = (FloatingIp, SourceNat, LoadBalancer)
 _AMBIGUOUS = "a packet to it could mean either"
 _DOMAIN_LENGTH = 4  # words of a domain's path
 
@@ -41,6 +47,17 @@ def access_prefixes(check: Check, path: Path, domain: Domain) -> Iterator[Proble
         cause = "access-prefix is for the users of a shared domain, and this one is not shared"
         yield problem(path, "access-prefix", cause, f"set {here} shared, or delete access-prefix")
     given = [as_prefix(text) for text in domain.access_prefix]
+    for one in given:
+        try:
+            _HOSTS[one.version].parse(str(one))
+        except BadValue as bad:
+            yield problem(path, "access-prefix", bad.cause, bad.remedy)
+    for kind in _WITH_ADDRESSES if given else ():
+        for service, item in check.view.objects(kind, path):
+            inside = _inside(given, service, item)
+            if inside is not None and check.edits.get(service) is None:  # else it is said there
+                cause = f"{inside} holds the address of {path_text(service[_DOMAIN_LENGTH:])}"
+                yield problem(path, "access-prefix", cause, "choose a prefix that nothing in the domain has")
     for position, one in enumerate(given):
         for other in given[:position]:
             if one.holds(other) or other.holds(one):
@@ -56,6 +73,24 @@ def access_prefixes(check: Check, path: Path, domain: Domain) -> Iterator[Proble
         if has and all(one.version != version for one in given):
             cause = f"it has IPv{version} subnets, and no IPv{version} prefix to show its users under"
             yield problem(path, "access-prefix", cause, f"set {here} access-prefix {_example(version)}")
+
+
+@rule(*_WITH_ADDRESSES)
+def services_are_not_among_the_users(check: Check, path: Path, item: Object) -> Iterator[Problem]:
+    """A packet to an access address goes to a vport of a user."""
+    domain = check.view.get(path[:_DOMAIN_LENGTH])
+    given = [as_prefix(text) for text in domain.access_prefix] if isinstance(domain, Domain) else []
+    inside = _inside(given, path, item)
+    if inside is not None:
+        leaf = "" if isinstance(item, FloatingIp) else "address"
+        cause = f"it lies in access-prefix {inside} of its domain, where each address is that of a user"
+        yield problem(path, leaf, cause, "choose an address outside it")
+
+
+def _inside(given: list[Prefix], path: Path, item: Object) -> Prefix | None:
+    """The access prefix that the address of a service lies in."""
+    text = path[-1] if isinstance(item, FloatingIp) else getattr(item, "address", "")
+    return next((one for one in given if text and one.covers(as_ip(text))), None)
 
 
 def _example(version: int) -> str:

@@ -1,7 +1,7 @@
 """Problems of what domains inherit, said once and at the template, where they can be put right: not 100 times.
 
 error: domain-template office ingress-policy base entry 10 from
-  enterprise acme has no network-macro wan (in 12 domains, for example acme/prod)
+  the enterprise has no network-macro wan (in 12 domains, for example acme/prod)
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def said_once(check: Check, found: Iterable[Found]) -> list[Found]:
             continue
         here, there = path_text(path), path_text(source)
         where = there + one.path_text.removeprefix(here)
-        told = Problem(where, one.cause, one.remedy.replace(here, there))
-        gathered.setdefault(source, {}).setdefault((where, one.cause), (told, []))[1].append(path)
+        cause = one.cause.replace(f"domain {path[3]}", "the domain").replace(f"enterprise {path[1]}", "the enterprise")
+        told = Problem(where, cause, one.remedy.replace(here, there))
+        gathered.setdefault(source, {}).setdefault((where, cause), (told, []))[1].append(path)
     said = {one.path_text for _, one in kept}  # at the template itself: first things first
     for source, causes in gathered.items():
         left = [entry for (where, _), entry in causes.items() if where not in said]

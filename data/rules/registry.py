@@ -12,7 +12,7 @@ from data.networks import Network
 from data.path import Path, path_text
 from data.rules.inherited import said_once
 from data.schema.nodes import FACTS, order_key
-from data.schema.objects import KINDS, Object
+from data.schema.objects import KINDS, Object, Vport
 
 T = TypeVar("T", bound=Object)
 
@@ -52,7 +52,8 @@ class Check:
         if taken is None:
             taken = self._taken[key] = {network.gateway.number}
             for path in self.view.referrers(subnet_path):
-                held = map(address, getattr(self.view.get(path), "address", ()))
+                vport = self.view.get(path)
+                held = map(address, vport.address if isinstance(vport, Vport) else ())
                 taken.update(ip.number for ip in held if ip.version == network.prefix.version)
         after = max((number for number in taken if low <= number <= high), default=low - 1) + 1
         free = after if after <= high else next((one for one in range(low, high + 1) if one not in taken), None)

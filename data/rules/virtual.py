@@ -26,6 +26,9 @@ def virtual_ips_are_in_the_subnet_of_their_vports(check: Check, path: Path, virt
     ip = as_ip(path[-1])
     for name in virtual.vport:
         vport = vport_named(check, path, name)
+        if vport is not None and vport.type == "bridge":
+            cause = f"{name} is a bridge vport, and what is behind it cannot claim {ip}"
+            yield problem(path, "vport", cause, "name vports of virtual machines, containers or hosts")
         where = check.view.resolve(path, "subnet", vport.subnet) if vport and vport.subnet else None
         subnet = check.view.get(where) if where else None
         if where is None or not isinstance(subnet, Subnet):
@@ -47,6 +50,21 @@ def virtual_mac_is_not_the_gateways(check: Check, path: Path, virtual: VirtualIp
     elif holder is not None:
         cause = f"{virtual.mac} is already that of vport {holder[-1]}"
         yield problem(path, "mac", cause, "choose another one, or delete mac: then the vport's own is used")
+    for other, item in check.view.objects(VirtualIp, domain_of(path)):
+        if other != path and item.mac == virtual.mac and not check.said_there(path, other):
+            cause = f"{virtual.mac} is already that of virtual-ip {other[-1]}, which may be somewhere else"
+            yield problem(path, "mac", cause, "choose another one, or delete mac: then the vport's own is used")
+            break
+
+
+@rule(Vport)
+def macs_of_vports_are_not_virtual(check: Check, path: Path, vport: Vport) -> Iterator[Problem]:
+    if vport.mac is None:
+        return
+    for other, item in check.view.objects(VirtualIp, domain_of(path)):
+        if item.mac == vport.mac and not check.said_there(path, other):
+            yield problem(path, "mac", f"{vport.mac} is already that of virtual-ip {other[-1]}", "choose another one")
+            return
 
 
 @rule(FloatingIp, again=True)
@@ -94,7 +112,7 @@ def inside_of(path: Path, floating: FloatingIp, vport: Vport) -> str | None:
 
 @dependents(Vport)
 def addresses_of_a_vport(check: Check, path: Path, before: Vport, after: Vport | None) -> Iterator[Path]:
-    if after is not None and (before.subnet, before.address) != (after.subnet, after.address):
+    if after is not None and (before.subnet, before.address, before.type) != (after.subnet, after.address, after.type):
         yield from (one for one in check.view.referrers(path) if one[-2] in ("virtual-ip", "floating-ip", "backend"))
 
 

@@ -16,7 +16,8 @@ EVERYWHERE = "configuration"
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """Facts about one leaf, carried by `Annotated[...]`.
+    """Facts about one leaf, carried by `Annotated[...]`. A `provider` leaf reaches beyond the tenant: who is confined
+    to tenants sees it and cannot set it.
 
     `unique` names the kind inside which no two objects may hold the same value (or EVERYWHERE), `unique_with` fields
     beside which the value may be held once inside a kind, `looked_up` the kind inside which holders of a value are
@@ -36,6 +37,7 @@ class Leaf:
     reference: str = ""
     named_by_default: bool = False
     default_text: str = ""
+    provider: bool = False
 
 
 @dataclass(frozen=True, slots=True)

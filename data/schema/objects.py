@@ -172,7 +172,9 @@ class Domain(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         reference_scope=EVERYWHERE,
         named_in_full=True,
     )
-    template: Annotated[str | None, Leaf("template it is made from", NAME, reference="domain-template")] = None
+    template: Annotated[
+        str | None, Leaf("template it is made from", NAME, reference="domain-template", provider=True)
+    ] = None
     ingress_default: Annotated[str | None, _INGRESS_DEFAULT] = None
     egress_default: Annotated[str | None, _EGRESS_DEFAULT] = None
     default_qos: Annotated[str | None, _DEFAULT_QOS] = None
@@ -243,7 +245,12 @@ class Subnet(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     dhcp_lease: Annotated[int, Leaf("how long a lease lasts", _SECONDS)] = 86400
     dns_server: Annotated[tuple[str, ...], Leaf("DNS servers that its vports are told", ADDRESS)] = ()
     dns_proxy: Annotated[
-        bool, Leaf("its gateway answers DNS queries for names of vports and forwards the others to dns-server", FLAG)
+        bool,
+        Leaf(
+            "its gateway answers DNS queries for names of vports and forwards the others to dns-server",
+            FLAG,
+            provider=True,
+        ),
     ] = False
     domain_name: Annotated[str | None, Leaf("DNS domain that its vports are told", HOSTNAME)] = None
     mtu: Annotated[int, Leaf("MTU that its vports are told", integer(1280, 9216, "bytes", units="bytes"))] = 1450
@@ -282,10 +289,12 @@ class Vport(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     uplink: Annotated[
         str | None,
         Leaf("of a host or bridge vport: the physical port it is behind, wherever a hypervisor has one of this name",
-             NAME, unique_with=(("vlan", EVERYWHERE), ("subnet", "domain"))),
+             NAME, unique_with=(("vlan", EVERYWHERE), ("subnet", "domain")), looked_up=EVERYWHERE,
+             provider=True),
     ] = None  # fmt: skip
     vlan: Annotated[
-        int | None, Leaf("VLAN on the uplink", integer(1, 4094, "a VLAN (IEEE 802.1Q)"), default_text="untagged")
+        int | None,
+        Leaf("VLAN on the uplink", integer(1, 4094, "a VLAN (IEEE 802.1Q)"), default_text="untagged", provider=True),
     ] = None
     mac_limit: Annotated[
         int, Leaf("MAC addresses learned behind a bridge vport at most", integer(1, 4096, "addresses"))

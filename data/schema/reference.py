@@ -80,6 +80,8 @@ def _demands(leaf: LeafNode) -> str:
     for beside, scope in leaf.facts.unique_with:
         inside = "" if scope == EVERYWHERE else f" in the {scope}"
         demands.append(f"unique with its {beside}{inside}")
+    if leaf.facts.provider:
+        demands.append("not for tenants' administrators")
     if leaf.facts.reference:
         demands.append(f"names a {leaf.facts.reference}")
     return ", ".join(demands)

@@ -215,7 +215,9 @@ class Mirror(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         Leaf("which packets", choice(("ingress", "what it sends"), ("egress", "what it receives"), ("both", "both"))),
     ] = "both"
     to: Annotated[str | None, Leaf("vport that gets the copies, on any hypervisor", NAME, reference="vport")] = None
-    collector: Annotated[str | None, Leaf("address in the underlay that gets the copies", ADDRESS)] = None
+    collector: Annotated[str | None, Leaf("address in the underlay that gets the copies", ADDRESS, provider=True)] = (
+        None
+    )
     encapsulation: Annotated[
         str,
         Leaf(

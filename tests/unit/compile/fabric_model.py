@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from uuid import UUID
 
-from controller.compile import Location, Placement, State, changed, compile_all, compile_change, start
+from controller.compile import Location, Observed, Placement, State, changed, compile_all, compile_change, start
 from controller.numbers import Numbers
-from controller.openflow.packed import flow_key, is_delete
+from controller.openflow import meters
+from controller.openflow.messages import is_delete, key
 from data.configuration import Overlay, Running
 from data.path import Path
 from data.schema.objects import (
@@ -74,8 +75,9 @@ class Model:
         self.running.apply(edits, self.running.revision + 1)
         self.state = new.settled(self.running, self.numbers)
 
-    def move(self, vports: Mapping[str, Location | None]) -> None:
-        new, dirty = at_once(changed(self.state, vports=vports))
+    def move(self, vports: Mapping[str, Location | None], observed: Observed | None = None) -> None:
+        """Vports move, and other facts are observed."""
+        new, dirty = at_once(changed(self.state, vports=vports, observed=observed))
         self._take(at_once(compile_change(self.state, new, dirty)))
         self.state = new
 
@@ -90,9 +92,11 @@ class Model:
             held = self.held.setdefault(dvrs, {})
             for flow in flows:
                 if is_delete(flow):
-                    del held[flow_key(flow)]
+                    del held[key(flow)]
+                elif meters.is_meter(flow):  # a MODIFY leaves what an ADD of the same would
+                    held[key(flow)] = flow[:8] + meters.ADD.to_bytes(2, "big") + flow[10:]
                 else:
-                    held[flow_key(flow)] = flow
+                    held[key(flow)] = flow
 
 
 def base(model: Model, hypervisors: int = 3) -> dict[Path, Object | None]:

@@ -7,13 +7,14 @@ import random
 import msgspec
 import pytest
 
-from controller.compile import Location
+from controller.compile import Location, Observed
 from data.path import Path
 from data.schema.objects import (
     Controller,
     Domain,
     Dvrs,
     EgressPolicy,
+    Endpoint,
     Entry,
     IngressPolicy,
     NetworkMacro,
@@ -23,7 +24,11 @@ from data.schema.objects import (
     Vport,
     Zone,
 )
+from tests.unit.compile import model_bridging, model_chaining, model_punts
 from tests.unit.compile.fabric_model import ACME, APP, PROD, WEB, Model, base, entry, vport
+
+SERVICES = (model_bridging.random_step, model_chaining.random_step, model_punts.random_step)
+"""Each makes one change of what its service is about: edits, where vports go with them, and what is observed then."""
 
 
 def agree(model: Model) -> None:
@@ -83,7 +88,10 @@ def random_edit(model: Model, dice: random.Random) -> tuple[dict[Path, Object | 
     groups, vports = view.children(PROD, "policy-group"), view.children(PROD, "vport")
     macros = view.children(ACME, "network-macro")
     named = {
-        name for path, body in view.walk() for name in (getattr(body, "from_", None), getattr(body, "to", None)) if name
+        name
+        for path, body in view.walk()
+        for name in (getattr(body, "from_", None), getattr(body, "to", None))
+        if isinstance(name, Endpoint)
     }
     kind = dice.randrange(9)
     if kind <= 1:
@@ -168,10 +176,13 @@ def test_random_changes_leave_what_a_compilation_from_nothing_makes(seed: int) -
     model.commit(base(model))
     for _ in range(60):
         edits, places = random_edit(model, dice)
+        observed = Observed()
+        if dice.random() < 0.4:
+            edits, places, observed = dice.choice(SERVICES)(model, dice)
         if edits:
             model.commit(edits, places)
-        elif places:
-            model.move(places)
+        if observed or (places and not edits):
+            model.move({} if edits else places, observed)
         agree(model)
 
 

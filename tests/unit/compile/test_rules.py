@@ -92,7 +92,9 @@ def test_a_stateful_entry_is_mirrored_and_a_stateless_one_is_not() -> None:
     model.commit({(*POLICY, "entry", "10"): entry(model, "policy-group g0", "zone web", **leaves)})
     stateless = len(rule_flows(model, (*POLICY, "entry", "10")))
     model.commit({(*POLICY, "entry", "10"): entry(model, "policy-group g0", "zone web", stateful=True, **leaves)})
-    assert len(rule_flows(model, (*POLICY, "entry", "10"))) == stateless + 1
+    assert len(rule_flows(model, (*POLICY, "entry", "10"))) == stateless + 2, (
+        "mirrored for replies, and for later fragments of them"
+    )
 
 
 def test_identities_keep_their_numbers_over_other_changes() -> None:

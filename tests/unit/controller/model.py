@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
+from controller.compile import Observed
 from controller.events import Events, Kind
 from controller.network import Network
 from controller.numbers import Numbers
@@ -68,7 +69,7 @@ class Model:
         self.remembered: dict[tuple[str, str], Interface | None] = {}
         self.returned: list[str] = []
 
-    async def _remember(self, changed: Mapping[tuple[str, str], Interface | None]) -> None:
+    async def _remember(self, changed: Mapping[tuple[str, str], Interface | None], observed: Observed) -> None:
         self.remembered |= changed
 
     async def _returned(self, dvrs: str, done: Reconciled) -> None:

@@ -1,4 +1,6 @@
-"""Commits that deactivate and activate: the network does what acts, texts and revisions hold what is configured."""
+"""Commits that deactivate, and commits of templates: the network does what acts, texts and revisions hold what is
+configured.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,10 @@ from controller.commits import Commits
 from controller.compile import compile_all, start
 from controller.network import Network
 from controller.transaction import Kept
+from data.acting import Acting
 from data.candidate import Candidate
 from data.configuration import Edits
-from data.errors import ApplyFailed, CheckFailed
+from data.errors import ApplyFailed, BatchProblem, CheckFailed
 from data.path import Path
 from data.schema.objects import EgressPolicy, Endpoint, Entry, IngressPolicy, PolicyGroup
 from data.steps import at_once
@@ -180,3 +183,142 @@ async def test_random_activations_leave_what_a_compilation_from_nothing_makes(be
         for name in network.running.children((), "dvrs"):
             assert at_once(compile_all(scratch, name)) == await network.compile_all(name)
     assert committed > 5
+
+
+OFFICE = "domain-template office"
+TEST = "enterprise acme domain test"
+MADE = (
+    f"set {OFFICE} zone web subnet web1 prefix 10.1.1.0/24",
+    f"set {OFFICE} policy-group front",
+    f"set {OFFICE} ingress-policy base priority 900 entry 10 from policy-group front protocol tcp action deny",
+    f"set {TEST} template office",
+    "set enterprise acme domain prod template office",
+    "delete enterprise acme domain prod zone web",
+    f"set {TEST} ingress-policy own priority 1 entry 5 action allow",
+    f"set {TEST} vport vm-2 subnet web1 mac 02:00:00:00:00:22 address 10.1.1.22 policy-group front",
+)
+
+
+async def with_templates(bench: Bench) -> None:
+    """Two domains of a template: prod with its workloads vm-2 and vm-3, and test with one that is nowhere yet."""
+    await ready(bench)
+    await bench.commits.commit(edits(bench, *MADE), "ops", "")
+
+
+async def from_nothing(bench: Bench) -> None:
+    """Whether switches and state are as a compilation from nothing makes them."""
+    await bench.upkeep.idle()
+    assert await bench.agreed()
+    network = bench.network
+    scratch = at_once(start(network.running, network.state.placement, network.numbers))
+    for name in network.running.children((), "dvrs"):
+        assert at_once(compile_all(scratch, name)) == await network.compile_all(name)
+
+
+async def test_policies_of_the_template_are_looked_at_first_whatever_their_priority(bench: Bench) -> None:
+    await with_templates(bench)
+    network = bench.network
+    domain = tuple(TEST.split())
+    policy = network.state.policy(domain)
+    order = sorted(policy.rules, key=lambda path: -policy.priorities[path])
+    assert [path[5] for path in order] == ["base", "own"]
+    assert ("domain-template", "office") not in network.state.policies
+    given = network.configured.get((*OFFICE.split(), "zone", "web", "subnet", "web1"))
+    assert given is not None and network.numbers.find("vni", given.uuid) is None, "a template itself is nowhere"
+    await from_nothing(bench)
+
+
+async def test_a_plan_of_a_template_names_every_domain_vport_and_hypervisor_that_follows(bench: Bench) -> None:
+    await with_templates(bench)
+    plan = await bench.commits.plan(edits(bench, f"set {OFFICE} zone web subnet web1 mtu 9000"))
+    assert [(one.domain, one.vports, one.dvrs) for one in plan.touched] == [
+        ("acme/prod", ("acme/prod/vm-2", "acme/prod/vm-3"), ("hv1", "hv2")),
+        ("acme/test", ("acme/test/vm-2",), ()),
+    ]
+    plan = await bench.commits.plan(edits(bench, f"set {OFFICE} ingress-policy base entry 10 action allow"))
+    assert [(one.domain, one.vports) for one in plan.touched] == [("acme/prod", ()), ("acme/test", ("acme/test/vm-2",))]
+    plan = await bench.commits.plan(edits(bench, f"set {OFFICE} egress-default deny"))
+    assert plan.touched[0].vports == ("acme/prod/vm-2", "acme/prod/vm-3")
+    assert set(plan.summary) >= {f"domain {name}: egress now denies what no entry matches" for name in ("prod", "test")}
+    plan = await bench.commits.plan(edits(bench, f"set {TEST} vport vm-2 description x"))
+    assert plan.touched == ()
+    own = edits(bench, f"set {TEST} zone web subnet web1 mtu 1400")
+    await bench.commits.commit(own, "ops", "")
+    plan = await bench.commits.plan(edits(bench, f"set {OFFICE} zone web subnet web1 mtu 8000"))
+    assert [one.domain for one in plan.touched] == ["acme/prod"], "the other says itself what its mtu is"
+
+
+async def test_what_is_inherited_is_the_same_after_a_restart_and_a_rollback(bench: Bench) -> None:
+    await with_templates(bench)
+    before = dict(bench.network.running.walk())
+    held = {name: dict(switch.held) for name, switch in bench.switches.items()}
+    again = Network(bench.store.load(), bench.network.numbers, (), bench.events)
+    assert dict(again.running.walk()) == before
+    await bench.commits.commit(
+        edits(bench, f"set {OFFICE} ingress-policy base entry 11 protocol udp action deny"), "ops", "", confirmed=1
+    )
+    assert {name: dict(switch.held) for name, switch in bench.switches.items()} != held
+    waiting = bench.commits.confirmation.waiting
+    assert waiting is not None
+    await bench.commits._give_back(waiting)
+    assert dict(bench.network.running.walk()) == before
+    assert {name: dict(switch.held) for name, switch in bench.switches.items()} == held
+    await from_nothing(bench)
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+async def test_random_edits_of_templates_and_overrides_leave_what_a_compilation_from_nothing_makes(
+    bench: Bench, seed: int, many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if many:
+        monkeypatch.setattr("controller.network._MANY", 0)
+    dice = random.Random(seed)
+    await with_templates(bench)
+    for number in (2, 3):
+        bench.network.topology.appear("hv2", f"tap9{number}", f"acme/test/vm-{number}", 90 + number)
+    places = (OFFICE, OFFICE, "enterprise acme domain prod", TEST)
+    ends = ("from policy-group front", "to policy-group front", "from zone web", "to subnet web1", "")
+    side = ("ingress-policy", "egress-policy")
+
+    def line() -> str:
+        place = dice.choice(places)
+        policy = f"{dice.choice(side)} {dice.choice(('base', 'own'))}"
+        entry = f"{policy} entry {dice.choice((5, 10, 20))}"
+        verdict = f"{dice.choice(ends)} action {dice.choice(('allow', 'deny'))}"
+        return dice.choice(
+            (
+                f"set {place} {entry} {verdict}",
+                f"set {place} {entry} {verdict}",
+                f"delete {place} {entry}",
+                f"delete {place} {policy}",
+                f"set {place} {policy} priority {dice.randrange(1000)}",
+                f"set {place} zone web subnet web1 mtu {dice.randrange(1400, 1500)}",
+                f"delete {place} zone web",
+                f"set {place} {side[0].partition('-')[0]}-default {dice.choice(('allow', 'deny'))}",
+                f"{dice.choice(('deactivate', 'activate'))} {place} {policy}",
+                f"{dice.choice(('deactivate', 'activate'))} {place}",
+                f"set {dice.choice(places[2:])} template {dice.choice(('office', 'lab'))}",
+                f"delete {dice.choice(places[2:])} template",
+                f"set domain-template lab zone web subnet web1 prefix 10.1.1.0/{dice.choice((24, 25))}",
+                "set domain-template lab policy-group front",
+                f"set {dice.choice(places[2:])} vport vm-{dice.choice((2, 3))} policy-group front",
+            )
+        )
+
+    committed = 0
+    for _ in range(60):
+        candidate = Candidate(bench.network.configured, "ops")
+        for _ in range(dice.randrange(1, 5)):
+            try:
+                candidate.apply_batch([line()], "test")
+            except BatchProblem:
+                continue  # there is nothing to delete
+        try:
+            await bench.commits.commit(candidate.merge(), "ops", "")
+        except CheckFailed:
+            continue
+        committed += 1
+        await from_nothing(bench)
+        assert bench.network.acting.edits == Acting(bench.network.configured).edits
+    assert committed > 10

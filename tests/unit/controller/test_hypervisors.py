@@ -11,6 +11,7 @@ from controller.events import Kind
 from controller.hypervisors import Hypervisors, datapath_id
 from controller.openflow.errors import SwitchGone
 from controller.ovsdb.model import Change
+from controller.punted import Punted
 from controller.trust.door import Credential
 from data.schema.objects import Dvrs
 from tests.unit.controller.model import Model
@@ -67,6 +68,9 @@ class PretendDatabase:
         self.ended: str | None = None
         self.on_change: object = None
 
+    def misplaced(self) -> dict[str, str]:
+        return {}
+
     def attached(self) -> dict[str, tuple[str, int]]:
         return {}
 
@@ -79,7 +83,7 @@ class Bench(Model):
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(vports=2)
-        self.hypervisors = Hypervisors(self.network, self.upkeep)
+        self.hypervisors = Hypervisors(self.network, self.upkeep, Punted(self.network))
         monkeypatch.setattr(hypervisors, "setup_for", lambda *_, **__: None)
         monkeypatch.setattr(hypervisors, "ensure", self._ensure)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from controller.neighbours import Neighbours
-from controller.planning import draft
+from controller.planning import Change, draft
 from data.configuration import Edits
 from data.schema.objects import Dvrs
 from tests.unit.controller.model import Model, uuid
@@ -30,7 +30,7 @@ class Bench(Model):
     async def commit(self, edits: Edits) -> None:
         network = self.network
         made = await draft(network.running, edits, network.state, network.topology)
-        network.commit(made, edits, network.running.revision + 1)
+        network.commit(made, Change(edits, edits), network.running.revision + 1)
 
 
 async def test_hypervisors_that_share_a_domain_are_neighbours() -> None:

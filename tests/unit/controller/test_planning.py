@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from controller.compile import Location
-from controller.planning import draft, ranks, summary
+from controller.planning import Change, draft, ranks, summary
 from controller.transaction import Rank
 from tests.unit.controller.model import PROD, WEB, Model, configuration, vport, vport_path
 
@@ -42,7 +42,7 @@ async def test_another_vport_of_the_same_name_takes_the_place_and_the_former_giv
     other = msgspec.structs.replace(vport(2), uuid=vport(9).uuid)
     made = await draft(network.running, {vport_path(2): other}, network.state, network.topology)
     assert made.moved == {vport(2).uuid: None, other.uuid: Location("hv1", 4)}
-    network.commit(made, made.edits, 2)
+    network.commit(made, Change(made.edits, made.edits), 2)
     assert network.state.placement.location(vport(2).uuid) is None
 
 

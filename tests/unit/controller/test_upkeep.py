@@ -11,6 +11,7 @@ from controller.channel import Channel
 from controller.events import Kind
 from controller.openflow.packed import flow
 from controller.openflow.readback import FlowEntry
+from controller.pipeline import SERVICE_ZONE
 from controller.topology import Standing
 from tests.unit.controller.model import Model
 from tests.unit.controller.pretend import PretendSwitch
@@ -68,7 +69,7 @@ async def test_a_workload_that_moves_is_programmed_at_the_new_place_before_it_is
     model.network.topology.vanish("hv1", "tap2")
     model.upkeep.settle()
     await model.upkeep.idle()
-    assert model.switches["hv1"].flushed == [4], "connections of the port are forgotten when it is free"
+    assert model.switches["hv1"].flushed == [4, 4 | SERVICE_ZONE], "connections of the port are forgotten when it is free"
 
 
 async def test_an_interface_that_vanishes_leaves_no_flow_behind() -> None:

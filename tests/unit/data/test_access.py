@@ -208,3 +208,29 @@ def test_an_error_about_what_is_outside_tells_a_tenant_no_names(leaf: str) -> No
     candidate.set(["enterprise", "acme", "domain", "prod", keyword, f"{name}x"])
     text = str(check(candidate.view, candidate.merge(), before)[0])
     assert f"{name}x" in text and name not in text.replace(f"{name}x", "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "enterprise acme domain prod vport other type bridge uplink wan",
+        "enterprise acme domain prod vport gate vlan 200",
+        "enterprise acme domain prod mirror tap vport web-1 collector 172.31.0.1",
+        "enterprise acme domain prod zone web subnet web1 dns-proxy",
+        "enterprise acme domain prod template other",
+    ],
+)
+def test_what_reaches_beyond_the_tenant_is_not_for_its_administrators(line: str) -> None:
+    view = running(LINES + CLASSES + "set enterprise acme domain prod vport gate uplink wan vlan 100\n")
+    made = Candidate(view, "tina")
+    made.set(line.split())
+    with pytest.raises(NotPermitted, match="beyond the enterprise"):
+        access(view, "acme-admin").refuse_edits(made.edits(), view)
+    access(view, "super-user").refuse_edits(made.edits(), view)
+
+
+def test_an_administrator_of_a_tenant_may_rename_and_remove_what_has_an_uplink() -> None:
+    view = running(LINES + CLASSES + "set enterprise acme domain prod vport gate type bridge uplink wan vlan 100\n")
+    gate = view.get((*PROD, "vport", "gate"))
+    edits = {(*PROD, "vport", "gate"): None, (*PROD, "vport", "door"): gate}
+    access(view, "acme-admin").refuse_edits(edits, view)

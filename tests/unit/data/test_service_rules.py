@@ -215,6 +215,7 @@ def test_all_services_together_are_valid() -> None:
         (f"set {HERE} mirror tap vport app-1", f"{HERE} mirror tap to", "copies of its copies"),
         (f"set {HERE} qos gold egress-burst 100", f"{HERE} qos gold egress-burst", "what goes beyond egress-rate"),
         (f"set {WEB1} dhcp-option 53 value 0x01", f"{WEB1} dhcp-option 53", "part of the protocol itself"),
+        (f"set {WEB1} dns-proxy dns-server 169.254.9.9", f"{WEB1} dns-server", "a link of the controller's own"),
         (f"set {WEB1} dhcp-option 43 value 0x012", f"{WEB1} dhcp-option 43 value", "not a row of hexadecimal bytes"),
         # domains
         ("set enterprise acme l2-domain prod", "enterprise acme l2-domain prod", "already has a domain prod"),

@@ -145,6 +145,27 @@ def test_a_domain_follows_another_template_when_it_is_made_from_it() -> None:
     assert not acting.edits and objects(acting) == objects(state)
 
 
+def test_what_is_renamed_stays_what_it_is_and_what_vports_name_is_not_renamed_under_them() -> None:
+    state, acting = office()
+    before = {path: item.uuid for path, item in acting.walk(PROD)}
+    commit(acting, "rename domain-template office to hq")
+    assert {path: item.uuid for path, item in acting.walk(PROD)} == before
+    assert getattr(state.get(PROD), "template", None) == "hq"
+    commit(acting, "rename enterprise acme domain prod to live")
+    assert acting.get(PROD) is None
+    live = {(*PROD[:3], "live", *path[4:]): uuid for path, uuid in before.items()}
+    assert {path: item.uuid for path, item in acting.walk((*PROD[:3], "live"))} == live
+    commit(acting, "rename domain-template hq zone web to front")
+    entry = acting.get((*PROD[:3], "live", "ingress-policy", "base", "entry", "20"))
+    assert isinstance(entry, Entry) and str(entry.to) == "zone front"
+    (said,) = problems(acting, "rename domain-template hq zone front subnet web1 to web2")
+    assert "cannot be deleted: in acme/live vport web-1 still name it" in said
+    commit(acting, "copy enterprise acme domain live to next", "delete enterprise acme domain next vport web-1")
+    assert acting.count((*PROD[:3], "next"), "zone") == 1 and len({item.uuid for _, item in acting.walk()}) == len(
+        objects(acting)
+    )
+
+
 def test_names_of_a_template_are_looked_up_where_they_mean_something() -> None:
     _, acting = office()
     assert problems(
@@ -159,7 +180,7 @@ def test_names_of_a_template_are_looked_up_where_they_mean_something() -> None:
     )
     entry = "set domain-template office ingress-policy base entry 30 from network-macro lan action allow"
     assert problems(acting, entry) == [
-        "domain-template office ingress-policy base entry 30 from: enterprise acme has no network-macro lan "
+        "domain-template office ingress-policy base entry 30 from: the enterprise has no network-macro lan "
         "(in domain acme/prod); did you mean wan? enterprise acme has: wan"
     ]
     assert problems(acting, entry, "set enterprise acme network-macro lan prefix 10.0.0.0/8") == []
@@ -175,7 +196,10 @@ def test_a_problem_of_many_domains_is_told_once_and_at_the_template() -> None:
     )
     entry = "set domain-template office ingress-policy base entry 30 from network-macro lan action allow"
     (said,) = problems(acting, *many, entry)
-    assert "enterprise acme has no network-macro lan (in 100 domains, for example acme/d0)" in said
+    assert "the enterprise has no network-macro lan (in 100 domains, for example acme/d0)" in said
+    route = "set domain-template office static-route 0.0.0.0/0 next-hop 10.9.9.9"
+    (said,) = problems(acting, *many, route)
+    assert "10.9.9.9 is in no subnet of the domain (in 100 domains, for example acme/d0)" in said
     overlap = "set enterprise acme domain d7 zone own subnet own prefix 10.1.1.0/25"
     (said,) = problems(acting, *many, overlap)
     assert "10.1.1.0/24" in said and "d7" in said

@@ -296,7 +296,7 @@ def test_os_ken_reads_every_flow_of_the_list() -> None:
     from os_ken.ofproto import ofproto_parser
 
     for name, (elements, acts) in [*((n, (e, [])) for n, e in MATCHES.items()), *ACTIONS.items()]:
-        if "erspan" in name or name == "clone":
+        if "erspan" in name or name.startswith("clone"):
             continue  # not in os-ken
         msg = flow(4, 9, 0xC0, elements, acts, goto=7)
         parsed = ofproto_parser.msg(oracle.DESCRIPTION, *ofproto_parser.header(msg), msg)

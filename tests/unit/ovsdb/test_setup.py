@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from controller.ovsdb.connection import Hypervisor
 from controller.ovsdb.errors import SetupConflict
 from controller.ovsdb.model import Tables
 from controller.ovsdb.setup import BridgeSetup, difference
@@ -31,8 +32,12 @@ def right() -> dict[str, dict[str, dict[str, Any]]]:
     """Table updates of a hypervisor that is as it should be, with a foreign bridge and a workload beside."""
     options = [
         "map",
-        [["remote_ip", "flow"], ["key", "flow"], ["local_ip", "172.31.0.1"], ["dst_port", "4789"]],
-    ]
+        [
+            ["remote_ip", "flow"], ["key", "flow"], ["local_ip", "172.31.0.1"], ["dst_port", "4789"],
+            ["tos", "inherit"],
+        ],
+    ]  # fmt: skip
+    by_flow = [["remote_ip", "flow"], ["key", "flow"], ["local_ip", "172.31.0.1"]]
     interface = {
         "type": "", "ofport": EMPTY, "ofport_request": EMPTY, "options": as_map(), "external_ids": as_map(),
         "error": EMPTY, "link_state": EMPTY, "mac_in_use": EMPTY,
@@ -51,7 +56,7 @@ def right() -> dict[str, dict[str, dict[str, Any]]]:
         },
         "Bridge": {
             "b": {
-                **bridge, "name": "br-nsh", "ports": ["set", [uuid("pl"), uuid("pt"), uuid("pw")]],
+                **bridge, "name": "br-nsh", "ports": ["set", [uuid(port) for port in ("pl", "pt", "pg", "pe", "pw")]],
                 "controller": uuid("c"), "fail_mode": "secure", "protocols": "OpenFlow14",
                 "datapath_type": "netdev",
                 "other_config": as_map(
@@ -63,6 +68,8 @@ def right() -> dict[str, dict[str, dict[str, Any]]]:
         "Port": {
             "pl": {"name": "br-nsh", "interfaces": uuid("il"), "external_ids": as_map()},
             "pt": {"name": "nsh-vxlan", "interfaces": uuid("it"), "external_ids": as_map()},
+            "pg": {"name": "nsh-gre", "interfaces": uuid("ig"), "external_ids": as_map()},
+            "pe": {"name": "nsh-erspan", "interfaces": uuid("ie"), "external_ids": as_map()},
             "pw": {"name": "tap1", "interfaces": uuid("iw"), "external_ids": as_map()},
             "pp": {"name": "eth0", "interfaces": uuid("ip"), "external_ids": as_map()},
         },
@@ -71,6 +78,14 @@ def right() -> dict[str, dict[str, dict[str, Any]]]:
             "it": {
                 **interface, "name": "nsh-vxlan", "type": "vxlan", "ofport": 65000, "ofport_request": 65000,
                 "options": options,
+            },
+            "ig": {
+                **interface, "name": "nsh-gre", "type": "gre", "ofport": 65001, "ofport_request": 65001,
+                "options": ["map", by_flow],
+            },
+            "ie": {
+                **interface, "name": "nsh-erspan", "type": "erspan", "ofport": 65002, "ofport_request": 65002,
+                "options": ["map", [*by_flow, ["erspan_ver", "1"], ["erspan_idx", "0"]]],
             },
             "iw": {
                 **interface, "name": "tap1", "ofport": 3, "external_ids": as_map(iface_id="acme/prod/web-1"),
@@ -124,6 +139,8 @@ def test_nothing_is_sent_when_everything_is_right() -> None:
         ({"Interface": {"it": {"ofport_request": 1}}}, "Interface", "ofport_request"),
         ({"Interface": {"it": {"options": as_map(local_ip="172.31.0.9")}}}, "Interface", "options"),
         ({"Interface": {"it": {"type": "geneve"}}}, "Interface", "type"),
+        ({"Interface": {"ig": {"ofport_request": 7}}}, "Interface", "ofport_request"),
+        ({"Interface": {"ie": {"options": as_map(erspan_ver="2")}}}, "Interface", "options"),
         ({"Open_vSwitch": {"root": {"other_config": as_map()}}}, "Open_vSwitch", "other_config"),
     ],
 )
@@ -143,19 +160,20 @@ def test_other_peoples_keys_of_other_config_stay() -> None:
 
 
 def test_a_hypervisor_without_our_bridge_gets_it_with_tunnel_and_controller() -> None:
-    empty = tables(Bridge={"b": None}, Port={"pl": None, "pt": None})
+    empty = tables(Bridge={"b": None}, Port={"pl": None, "pt": None, "pg": None, "pe": None})
     operations = difference(empty, SETUP)
     assert [(step["op"], step["table"]) for step in operations] == [
-        ("insert", "Interface"), ("insert", "Port"), ("insert", "Interface"), ("insert", "Port"),
+        *[("insert", "Interface"), ("insert", "Port")] * 4,
         ("insert", "Controller"), ("insert", "Bridge"), ("mutate", "Open_vSwitch"),
     ]  # fmt: skip
 
 
 def test_a_missing_tunnel_port_is_added_to_the_bridge() -> None:
-    operations = difference(tables(Port={"pt": None}, Interface={"it": None}), SETUP)
-    assert [(step["op"], step["table"]) for step in operations] == [
-        ("insert", "Interface"), ("insert", "Port"), ("mutate", "Bridge"),
-    ]  # fmt: skip
+    for port, interface in (("pt", "it"), ("pg", "ig"), ("pe", "ie")):
+        operations = difference(tables(Port={port: None}, Interface={interface: None}), SETUP)
+        assert [(step["op"], step["table"]) for step in operations] == [
+            ("insert", "Interface"), ("insert", "Port"), ("mutate", "Bridge"),
+        ]  # fmt: skip
 
 
 def test_a_port_of_our_name_in_a_foreign_bridge_is_a_conflict() -> None:
@@ -169,7 +187,8 @@ def test_a_port_of_our_name_in_a_foreign_bridge_is_a_conflict() -> None:
 def test_interfaces_of_a_bridge_are_shown_with_what_the_switch_says_of_them() -> None:
     interfaces = tables().interfaces("br-nsh")
     assert [(each.name, each.ofport, each.iface_id, each.link_state) for each in interfaces] == [
-        ("br-nsh", 65534, None, None), ("nsh-vxlan", 65000, None, None), ("tap1", 3, "acme/prod/web-1", "up"),
+        ("br-nsh", 65534, None, None), ("nsh-erspan", 65002, None, None), ("nsh-gre", 65001, None, None),
+        ("nsh-vxlan", 65000, None, None), ("tap1", 3, "acme/prod/web-1", "up"),
     ]  # fmt: skip
     (foreign,) = tables().interfaces("br-phy")
     assert (foreign.ofport, foreign.error) == (-1, "could not open eth0")
@@ -188,3 +207,15 @@ def test_an_update_gives_what_changed() -> None:
         mirror.update({"Unknown": {"x": {"new": {}}}})
     with pytest.raises(ValueError, match="not one value"):
         mirror.update({"Port": {"x": {"new": {"name": ["set", ["a", "b"]]}}}})
+
+
+def test_a_port_to_collectors_under_another_number_is_told_with_the_reason() -> None:
+    hypervisor = Hypervisor.__new__(Hypervisor)
+    for row, said in (
+        ({}, {}),
+        ({"ofport": EMPTY}, {}),
+        ({"ofport": 7}, {"nsh-gre": "it has OpenFlow port 7 instead of 65001"}),
+        ({"ofport": -1, "error": "no such type"}, {"nsh-gre": "no such type"}),
+    ):
+        hypervisor.tables = tables(Interface={"ig": row})
+        assert hypervisor.misplaced() == said

@@ -31,7 +31,8 @@ def query(name: str, kind: str = "A", edns: int | bool = False, **fields: int) -
 
 
 def asked(data: bytes, zone: str = ZONE) -> bytes | None:
-    return answer(data, NAMES.get, OWNERS.get, zone)
+    suffix = f".{zone}" if zone else ""
+    return answer(data, NAMES.get, lambda ip: OWNERS[ip] + suffix if ip in OWNERS else None, zone)
 
 
 def told(data: bytes, zone: str = ZONE) -> dns.message.Message:

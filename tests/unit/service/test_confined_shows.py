@@ -46,9 +46,9 @@ def looked_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     names: list[str] = []
     real = Topology.attachment
 
-    def attachment(self: Topology, vport: str, full_name: str):  # type: ignore[no-untyped-def]
+    def attachment(self: Topology, vport: str, full_name: str, uplink: str | None):  # type: ignore[no-untyped-def]
         names.append(full_name)
-        return real(self, vport, full_name)
+        return real(self, vport, full_name, uplink)
 
     monkeypatch.setattr(Topology, "attachment", attachment)
     yield names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from commands.registry import Mode
 from controller.events import Events
@@ -53,6 +53,15 @@ class PretendFabric:
         self.waiting = None
         for name in state.children((), "dvrs"):
             self.topology.configure(name, name, getattr(state.get(("dvrs", name)), "tunnel_address", ""))
+
+    def health(self) -> list[Any]:
+        return []
+
+    def sharing(self, path: Path) -> list[Any]:
+        return []
+
+    def learned(self) -> dict[Path, Any]:
+        return {}
 
 
 @dataclass

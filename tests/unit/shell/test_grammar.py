@@ -105,6 +105,9 @@ def test_a_missing_word_is_placed_behind_the_line(context: PretendContext) -> No
 
 def test_abbreviations_are_taken_interactively_and_refused_in_files(context: PretendContext) -> None:
     assert parsed("sh vpo ent acme det", context, True)[0].startswith("show vports")
+    assert parsed("sh dom", context, True)[0].startswith("show domains")
+    assert parsed("show domain-t", context, True)[0].startswith("show domain-template")
+    assert parsed("show vport", context, True)[0].startswith("show vport ")
     assert refused("sh vports", context).word == 0
 
 
@@ -132,13 +135,14 @@ def test_completion_offers_live_names_below_those_already_given(context: Pretend
 
 def test_completion_goes_on_from_what_is_typed_and_offers_nothing_after_a_mistake(context: PretendContext) -> None:
     assert words_of("show vp", context) == ["vports"]
+    assert words_of("show vport", context) == ["vport", "vports"]
     assert words_of("show nonsense ", context) == []
 
 
 def test_completion_after_a_pipe_offers_pipes(context: PretendContext) -> None:
     assert "match" in words_of("show vports | ", context)
     assert words_of("show vports | disp", context) == ["display"]
-    assert words_of("show vports | display ", context) == ["set", "json"]
+    assert words_of("show vports | display ", context) == ["set", "json", "inheritance"]
 
 
 def test_a_complete_line_offers_enter_and_a_pipe(context: PretendContext) -> None:

@@ -1,0 +1,53 @@
+"""The edge services, one file each: what they add to the flows of a domain, and what makes them differ.
+
+A feature has two pure functions. `fragments` names everything it can hold for a domain; the scope of each fragment
+says which hypervisors do (always some of the hypervisors of that domain). `touched` names the fragments whose contents
+or scope a change may have altered, looked at with the state before and the state after: rather one too many than one
+too few, since equal contents are thrown away afterwards. Entering and leaving a domain or subnet is seen to in
+`change.py` for every fragment of the domain. One that depends on the health of others names its `probes` in a domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from controller.compile.fragments import Fragment
+from controller.compile.health import Probe
+from controller.compile.placement import Observed
+from controller.compile.state import State
+from data.path import Path
+from data.schema.objects import Object
+
+__all__ = ["Delta", "Feature"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What happened between two states.
+
+    `vports` are those that were edited, appeared, moved, vanished or whose subnet is another; `hypervisors` those that
+    came, went, or are reached otherwise; `observed` the facts that are others now.
+    """
+
+    old: State
+    new: State
+    edits: Mapping[Path, Object | None]
+    vports: frozenset[Path]
+    hypervisors: frozenset[str]
+    observed: Observed = field(default_factory=Observed)
+
+    def edited(self, *kinds: str) -> Iterator[Path]:
+        """The edited objects of these kinds, in domains of enterprises."""
+        for path in self.edits:
+            if len(path) > 4 and path[-2] in kinds and path[0] == "enterprise":
+                yield path
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """See the module."""
+
+    fragments: Callable[[State, Path], Iterator[Fragment]]
+    touched: Callable[[Delta], Iterator[Fragment]]
+    probes: Callable[[State, Path], Iterator[Probe]] | None = None
