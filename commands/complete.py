@@ -103,7 +103,10 @@ def candidates(here: Walk, before: tuple[Word, ...], partial: str, context: Cont
     if here.tail is None:
         if here.state.ends is not None and here.state.ends.permitted(context.access):
             yield Candidate(ENTER, here.state.ends.help, hint=True)
-        for word in allowed_words(here.state, context):
+        offered = allowed_words(here.state, context)
+        for word in offered:
+            if partial and partial != word and word.startswith(partial) and f"{word}s" in offered:
+                continue  # `show vpo` means `show vports`: who means the other writes it out
             yield Candidate(word, word_help(word, here.state.commands[here.state.words[word]]))
         for value in allowed_values(here.state, context):
             if not value.tail:

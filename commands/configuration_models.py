@@ -9,18 +9,31 @@ from data.difference import Changes, difference_hierarchy, difference_lines
 from data.path import Path, path_text
 from data.schema.objects import Object
 from data.text import hierarchy_lines, json_form, set_lines
+from data.text.inheritance import Inheritance
 from views.models import Tree
 
 Compared = Callable[[int | None], Awaitable[Tree]]
 
 
-def tree(view: Configuration, under: Path = (), compared: Compared | None = None) -> Tree:
-    """The object at `under` and all below it."""
+def tree(
+    view: Configuration,
+    under: Path = (),
+    compared: Compared | None = None,
+    acting: Callable[[], Configuration] | None = None,
+) -> Tree:
+    """The object at `under` and all below it. `acting` gives what has effect of the view, for what is inherited."""
+
+    def inherited() -> Tree:
+        assert acting is not None
+        both = Inheritance(view, acting(), under)
+        return Tree(lambda: list(both.hierarchy()), lambda: list(both.set_lines()), both.json_form)
+
     return Tree(
         lambda: list(hierarchy_lines(view, under)),
         lambda: list(set_lines(view, under)),
         lambda: json_form(view, under),
         compared=compared,
+        inherited=inherited if acting is not None else None,
     )
 
 

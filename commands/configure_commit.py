@@ -12,7 +12,7 @@ from commands.flow_words import change_line
 from commands.registry import Arguments, Mode, command
 from controller.pipeline import split_cookie
 from data.errors import CommandFailed, MergeConflict, NshellError
-from views.models import Lines, Plan, PlanHypervisor, Receipt, Receipts
+from views.models import Lines, Plan, PlanDomain, PlanHypervisor, Receipt, Receipts
 
 if TYPE_CHECKING:
     from controller.fabric import Outcome
@@ -31,11 +31,14 @@ SLICE = 500
 
 
 @command(
-    "commit check",
+    "commit check [detail]",
     help="what the commit would change, flow by flow; applies nothing",
     permission="configure",
     mode=Mode.CONFIGURE,
-    words={"check": "what it would change, flow by flow; applies nothing"},
+    words={
+        "check": "what it would change, flow by flow; applies nothing",
+        "detail": "with every domain and vport that an edit of a template concerns",
+    },
     confined=True,
 )
 async def commit_check(context: Context, arguments: Arguments) -> Plan | Lines:
@@ -66,7 +69,8 @@ async def commit_check(context: Context, arguments: Arguments) -> Plan | Lines:
         else:
             hypervisors.append(PlanHypervisor(name, known.state.value, 0, 0))
     hypervisors += [await hypervisor(each, explain) for each in planned.values()]
-    return Plan(plan.revision, plan.summary, tuple(hypervisors), plan.reach)
+    domains = tuple(PlanDomain(each.domain, each.vports, each.dvrs) for each in plan.touched)
+    return Plan(plan.revision, plan.summary, tuple(hypervisors), plan.reach, domains, arguments.has("detail"))
 
 
 async def merged(context: Context, candidate: Candidate) -> Edits:

@@ -6,11 +6,12 @@ from commands.configuration_models import difference, overlaid, tree
 from commands.context import Context
 from commands.habits import operational
 from commands.registry import Arguments, Mode, command
-from commands.show_configuration import exists, objects_at, revision_back
+from commands.show_configuration import exists, not_there, objects_at, revision_back
 from commands.statement import path_of, words_of
+from data.configuration import Configuration
 from data.difference import of_edits
-from data.errors import NothingThere, SyntaxProblem
-from data.path import Path, path_text
+from data.errors import SyntaxProblem
+from data.path import Path
 from data.schema.nodes import parent_of
 from views.models import Tree
 
@@ -91,15 +92,19 @@ async def leave(context: Context) -> None:
 @command("show [<part...>]", help="the candidate at and below the edit level", mode=CONFIGURE, confined=True)
 async def show(context: Context, arguments: Arguments) -> Tree:
     """The candidate, or the part of it that the words name."""
-    await context.candidate()
+    candidate = await context.candidate()
     try:
         path, view = path_of(context, arguments), context.configuration
     except SyntaxProblem as problem:
         problem.remedy = operational(["show", *words_of(arguments)]) or problem.remedy
         raise
     if path and path != context.level and view.get(path) is None:
-        raise NothingThere(path_text(path), "it is not configured", "'show' shows what is")
-    return tree(view, path, lambda revision: changed(context, revision, under=path))
+        raise not_there(view, path, "it is not configured", "show")
+
+    def acting() -> Configuration:
+        return context.fabric.acting_after(candidate.edits())
+
+    return tree(view, path, lambda revision: changed(context, revision, under=path), acting)
 
 
 @command(

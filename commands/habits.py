@@ -46,7 +46,6 @@ OPERATIONAL = {
     "show interfaces": "'show vports' lists virtual ports, 'show topology' what hangs where",
     "show log": EVENTS,
     "show mac-address-table": "'show mac'",
-    "show mac-table": "'show mac'",
     "show router": "'show routes enterprise E domain D'",
     "show running-config": "'show configuration'",
     "show security": "'show policies counters'",

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from commands.registry import Arguments
 from commands.types import chain, paths
 from data.errors import NothingThere
-from data.path import Path, path_text, vport_path
+from data.path import Path, path_text, vport_paths
 
 if TYPE_CHECKING:
     from data.configuration import Configuration
 
+LISTED_BY_NAME = ("qos", "mirror", "virtual-ip")
+"""Lists that are shown by the keyword itself, without a plural."""
 NAMES_LISTED = 12
 """Names an error offers."""
 
@@ -53,15 +55,17 @@ def note(path: Path) -> str:
 def named(configuration: Configuration, keyword: str, name: str, arguments: Arguments) -> Iterator[Path]:
     """The objects of a list with this name, within the arguments' scope. Raises NothingThere when there is none."""
     if keyword == "vport" and "/" in name:
-        full = vport_path(name)
-        if full is None:
+        possible = vport_paths(name)
+        if not possible:
             raise NothingThere(f"vport {name}", "a full name has three parts", "write enterprise/domain/vport")
-        yield require(configuration, full)
+        inside = next((path for path in possible if configuration.get(path[:4]) is not None), possible[0])
+        yield require(configuration, inside)
         return
     values = {key: value for key, value in arguments.values.items() if key in chain(keyword)[:-1]}
     found = [path for path in paths(configuration, keyword, values, name) if path[-1] == name]
     if not found:
+        listing = keyword if keyword in LISTED_BY_NAME else f"{keyword}s"
         raise NothingThere(
-            f"{keyword} {name}", f"there is no {keyword} {name}", f"'show {keyword}s' lists what there is"
+            f"{keyword} {name}", f"there is no {keyword} {name}", f"'show {listing}' lists what there is"
         )
     yield from found

@@ -43,6 +43,7 @@ KINDS: dict[str, str] = {
     Kind.CONFIRM: "commits that wait for their confirmation",
     Kind.RECONCILE: "switches that were compared and put right",
     Kind.DRIFT: "flows that somebody else changed",
+    Kind.HEALTH: "those that serve others and die or return",
     Kind.POLICY: "packets that met a rule with log",
     Kind.FAULT: "what the controller could not do",
 }
@@ -155,7 +156,7 @@ async def monitor_vports(context: Context, arguments: Arguments) -> Stream:
         rows = []
         state = states_of(fabric)
         for path, vport in chosen(context, arguments):
-            where = fabric.topology.attachment(vport.uuid, vport_name(path))
+            where = fabric.topology.attachment(vport.uuid, vport_name(path), vport.uplink)
             values = [rates.of((path, *key)) for key in KEYS]
             total = sum(value or 0 for value in values[::2])
             bits = [None if value is None else Rate(value * 8) for value in values[::2]]

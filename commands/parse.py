@@ -85,6 +85,14 @@ def closes_at(after: State, words: Sequence[Word], at: int) -> bool:
     return word.text in after.words
 
 
+def meant(begun: list[str]) -> list[str]:
+    """The words that an abbreviation can mean: of a list and what begins with the name of its things, the list:
+    `show dom` is `show domains` also where there is `show domain-template`.
+    """
+    lists = [text for text in begun if text.endswith("s") and all(other.startswith(text[:-1]) for other in begun)]
+    return lists[:1] or begun
+
+
 def choose(here: Walk, index: int, words: Sequence[Word], context: Context, abbreviations: bool) -> Token:
     """The edge the word at `index` takes. Raises SyntaxProblem."""
     state, word = here.state, words[index]
@@ -104,7 +112,7 @@ def choose(here: Walk, index: int, words: Sequence[Word], context: Context, abbr
             return value
     offered = allowed_words(state, context)
     if abbreviations and not word.quoted and word.text:
-        begun = [text for text in offered if text.startswith(word.text)]
+        begun = meant([text for text in offered if text.startswith(word.text)])
         if len(begun) == 1:
             return state.words[begun[0]]
         if begun and not fitting:

@@ -149,10 +149,10 @@ async def as_table(context: Context, arguments: Arguments, output: Output) -> Ou
 
 
 @command(
-    "display {set|json}",
+    "display {set|json|inheritance}",
     help="configuration in another form",
     mode=Mode.PIPE,
-    words={"set": "as set lines", "json": "as JSON"},
+    words={"set": "as set lines", "json": "as JSON", "inheritance": "with what domains inherit from templates"},
 )
 async def display(context: Context, arguments: Arguments, output: Output) -> Output:
     """Another form of a piece of configuration."""
@@ -160,6 +160,14 @@ async def display(context: Context, arguments: Arguments, output: Output) -> Out
         return replace(output, form="json")
     if not isinstance(output.model, Tree):
         raise CommandFailed("", "the result is not configuration", "use '| display set' after show or compare")
+    if arguments.values["display"] == "inheritance":
+        if output.model.inherited is None:
+            raise CommandFailed(
+                "",
+                "there is nothing that could be inherited",
+                "'| display inheritance' stands right behind show (in configure mode) or show configuration",
+            )
+        return replace(output, model=output.model.inherited())
     return replace(output, model=Lines(list(output.model.set_lines()), document(output.model)))
 
 

@@ -62,7 +62,7 @@ def lines() -> Iterator[str]:
     for mode, (title, text) in MODES.items():
         yield from (f"## {title}", "", text, "", "| command | what it does |", "|---|---|")
         own = [each for each in commands(mode) if each.grammar.split()[0] not in ("run", "top")]
-        for each in sorted(own, key=lambda each: each.grammar.split("[")[0].split("<")[0]):
+        for each in sorted(own, key=lambda each: (each.grammar.split("[")[0].split("<")[0], each.grammar)):
             yield row(each)
         if mode is Mode.CONFIGURE:
             yield "| `run <command...>` | an operational command |"

@@ -73,8 +73,8 @@ def dialled(name: str, system_id: str, settings: Controller, item: Dvrs) -> str:
     if address.is_unspecified:
         # Whence this machine would send to the hypervisor; a datagram socket that is connected sends nothing.
         try:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                probe.connect((item.tunnel_address or "192.0.2.1", 9))
+            with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.connect((item.tunnel_address or ("2001:db8::1" if address.version == 6 else "192.0.2.1"), 9))
                 host = probe.getsockname()[0]
         except OSError as problem:
             raise CommandFailed(

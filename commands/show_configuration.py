@@ -6,6 +6,7 @@ from commands.configuration_models import difference, tree
 from commands.context import Context
 from commands.registry import Arguments, command
 from commands.statement import path_of
+from data.acting import inherited_from
 from data.configuration import Configuration
 from data.errors import CommandFailed, NothingThere
 from data.path import Path, path_text
@@ -42,6 +43,15 @@ async def at_revision(context: Context, number: int) -> Configuration:
     return context.running if number == context.running.revision else await context.fabric.at_revision(number)
 
 
+def not_there(view: Configuration, path: Path, cause: str, shows: str) -> NothingThere:
+    """The error for a part of the configuration that is not there, or that a domain has from its template alone."""
+    source = inherited_from(view.unconfined, path) if view.get(path[:4]) is not None else None
+    if source is None:
+        return NothingThere(path_text(path), cause, f"'{shows}' shows what is")
+    shown = f"'{shows} {path_text(path[:4])} | display inheritance' shows it"
+    return NothingThere(path_text(path), f"it comes from {path_text(source[:2])}", shown)
+
+
 async def objects_at(context: Context, number: int) -> dict[Path, Object]:
     """Every object of a revision. Raises NothingThere."""
     exists(context, number)
@@ -58,16 +68,14 @@ async def show_configuration(context: Context, arguments: Arguments) -> Tree:
     """The running configuration, or the part of it that the words name."""
     path = path_of(context, arguments)
     if path and context.running.get(path) is None:
-        raise NothingThere(
-            path_text(path), "it is not in the running configuration", "'show configuration' shows what is"
-        )
+        raise not_there(context.running, path, "it is not in the running configuration", "show configuration")
     running = context.fabric.running.revision
 
     async def compared(revision: int | None) -> Tree:
         exists(context, running if revision is None else revision)
         return difference(await context.fabric.difference(running if revision is None else revision, running), path)
 
-    return tree(context.running, path, compared)
+    return tree(context.running, path, compared, lambda: context.fabric.acting)
 
 
 @command("show configuration revision <revision>", help="the configuration as it was in a revision", confined=True)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from commands.context import Context
 from commands.lookup import require
 from commands.registry import Arguments, command
+from controller.ovsdb.model import UPLINK
 from controller.topology import Attachment, Hypervisor, Interface
 from data.configuration import Configuration
-from data.path import Path, vport_name, vport_path
+from data.path import Path, vport_name
 from data.schema.objects import Controller, Vport
 from views.models import Branch, Column, Document, Model, Moment, Outline, Several, Table
 from views.moment import ago
@@ -34,7 +35,7 @@ def attachments(fabric: Fabric, under: Path = ()) -> Iterator[tuple[Path, Vport,
     """Every vport with where it is resolved."""
     topology = fabric.topology
     for path, vport in fabric.running.objects(Vport, under):
-        yield path, vport, topology.attachment(vport.uuid, vport_name(path))
+        yield path, vport, topology.attachment(vport.uuid, vport_name(path), vport.uplink)
 
 
 def known(fabric: Fabric) -> list[Hypervisor]:
@@ -162,14 +163,27 @@ UNRESOLVED = 8
 def branch(fabric: Fabric, claim: Interface) -> dict[str, object]:
     """One interface: its vport, and what is to be said about it."""
     topology = fabric.topology
-    path = fabric.running.by_uuid(claim.iface_id) or vport_path(claim.iface_id)
+    if claim.iface_id.startswith(UPLINK):
+        return uplink(fabric, claim)
+    path = fabric.running.by_uuid(claim.iface_id) or fabric.running.vport_by_name(claim.iface_id)
     vport = None if path is None else fabric.running.get(path)
     note = ""
-    if path is None or vport is None:
+    if path is None or not isinstance(vport, Vport):
         note = "no such vport"
     else:
-        where = topology.attachment(vport.uuid, vport_name(path))
+        where = topology.attachment(vport.uuid, vport_name(path), vport.uplink)
         if where is not None and (where.dvrs, where.interface) != (claim.dvrs, claim.name):
             note = f"ignored: {where.interface} on {where.dvrs} came later"
     shown = vport_of(fabric.running, claim.iface_id)
     return {"port": claim.ofport, "vport": shown, "interface": claim.name, "note": note or None}
+
+
+def uplink(fabric: Fabric, claim: Interface) -> dict[str, object]:
+    """A physical port, and how many vports are behind it."""
+    name = claim.iface_id.removeprefix(UPLINK)
+    behind = len(fabric.running.holders("vport", "uplink", (), name))
+    carries = fabric.topology.uplink(name)
+    note = f"{behind} vports" if behind != 1 else "1 vport"
+    if carries is not None and carries != claim:
+        note = f"in reserve: {carries.name} on {carries.dvrs} carries it"
+    return {"port": claim.ofport, "vport": f"uplink {name}", "interface": claim.name, "note": note}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from commands.context import Context
 from commands.counters import RULE_TABLES, reachable, read
@@ -14,6 +15,7 @@ from commands.registry import Arguments, command
 from commands.show_dvrs import attachments
 from controller.pipeline import Feature
 from data.configuration import Configuration
+from data.networks import networks
 from data.path import Path
 from data.schema.objects import (
     Domain,
@@ -27,9 +29,16 @@ from data.schema.objects import (
     Vport,
     Zone,
 )
-from data.schema.types import ipv4_range, ipv4_text
+from data.schema.services import ForwardingPolicy, Redirect
+from data.templates import in_template
 from views.models import Cell, Column, Table
 
+Policy: TypeAlias = "IngressPolicy | EgressPolicy | ForwardingPolicy"
+POLICIES: dict[str, type[Policy]] = {
+    "ingress": IngressPolicy,
+    "egress": EgressPolicy,
+    "forwarding": ForwardingPolicy,
+}
 SCOPE = "[enterprise <enterprise> [domain <domain>]]"
 DOMAIN = Column("domain", "Domain", shrink=True)
 DESCRIPTION = Column("description", "Description", shrink=True)
@@ -40,11 +49,9 @@ def domain_name(path: Path) -> str:
     return f"{path[1]}/{path[3]}"
 
 
-def gateway_of(subnet: Subnet) -> str | None:
-    """The subnet's gateway: as configured, or the first host address."""
-    if subnet.gateway is not None or not subnet.prefix:
-        return subnet.gateway
-    return ipv4_text(ipv4_range(subnet.prefix)[0] + 1)
+def both(*values: object) -> str | None:
+    """What a subnet has in either family, IPv4 first."""
+    return ", ".join(str(value) for value in values if value) or None
 
 
 @command("show enterprises", help="tenants, and how much each has", confined=True)
@@ -69,7 +76,7 @@ async def show_enterprises(context: Context, arguments: Arguments) -> Table:
 async def show_domains(context: Context, arguments: Arguments) -> Table:
     """One row per domain, with the hypervisors that hold flows of it."""
     fabric, running = context.fabric, context.fabric.running
-    under = scope(running, arguments)
+    under, acting = scope(running, arguments), fabric.acting
     where: dict[Path, set[str]] = {}
     for path, _, attachment in attachments(fabric, under):
         if attachment is not None:
@@ -78,9 +85,9 @@ async def show_domains(context: Context, arguments: Arguments) -> Table:
         (
             path[-1],
             path[1],
-            running.count(path, "zone"),
-            sum(running.count((*path, "zone", zone), "subnet") for zone in running.children(path, "zone")),
-            running.count(path, "vport"),
+            acting.count(path, "zone"),
+            sum(acting.count((*path, "zone", zone), "subnet") for zone in acting.children(path, "zone")),
+            acting.count(path, "vport"),
             ", ".join(sorted(where.get(path, ()))) or None,
             domain.description,
         )
@@ -101,11 +108,11 @@ async def show_domains(context: Context, arguments: Arguments) -> Table:
 @command(f"show zones {SCOPE}", help="groups of subnets that policy can name", confined=True)
 async def show_zones(context: Context, arguments: Arguments) -> Table:
     """One row per zone."""
-    running = context.fabric.running
-    under = scope(running, arguments)
+    running, under = context.fabric.acting, scope(context.fabric.running, arguments)
     rows = [
         (path[-1], domain_name(path), ", ".join(running.children(path, "subnet")) or None, zone.description)
         for path, zone in running.objects(Zone, under)
+        if not in_template(path)
     ]
     return Table(
         "Zones",
@@ -119,21 +126,22 @@ async def show_zones(context: Context, arguments: Arguments) -> Table:
 @command(f"show subnets {SCOPE}", help="L2 segments with prefix, gateway and use", confined=True)
 async def show_subnets(context: Context, arguments: Arguments) -> Table:
     """One row per subnet; VNI as allocated at the commit."""
-    fabric, running = context.fabric, context.fabric.running
-    under = scope(running, arguments)
+    fabric, running = context.fabric, context.fabric.acting
+    under = scope(fabric.running, arguments)
     used = Counter((path[:4], vport.subnet) for path, vport in running.objects(Vport, under))
     rows = [
         (
             path[-1],
             domain_name(path),
             path[-3],
-            subnet.prefix,
-            gateway_of(subnet),
+            both(*(own.prefix for own in networks(subnet))),
+            both(*(own.gateway for own in networks(subnet))),
             fabric.numbers.find("vni", subnet.uuid),
             used[path[:4], path[-1]],
             subnet.description,
         )
         for path, subnet in running.objects(Subnet, under)
+        if not in_template(path)
     ]
     columns = (
         Column("name", "Name"),
@@ -151,10 +159,11 @@ async def show_subnets(context: Context, arguments: Arguments) -> Table:
 @command(f"show policy-groups {SCOPE}", help="named sets of vports", confined=True)
 async def show_policy_groups(context: Context, arguments: Arguments) -> Table:
     """One row per group with its members."""
-    running = context.fabric.running
-    under = scope(running, arguments)
+    running, under = context.fabric.acting, scope(context.fabric.running, arguments)
     rows = []
     for path, group in running.objects(PolicyGroup, under):
+        if in_template(path):
+            continue
         users = running.referrers(path)
         members = sorted(user[-1] for user in users if user[-2] == "vport")
         rows.append(
@@ -197,27 +206,46 @@ async def show_network_macros(context: Context, arguments: Arguments) -> Table:
     return Table("Network macros", columns, rows, "network macros", note=note(under))
 
 
-def entry_row(path: Path, entry: Entry, priority: int) -> tuple[str | int | None, ...]:
-    """One rule as cells."""
-    flags = " ".join(word for word, on in (("stateful", entry.stateful), ("log", entry.log)) if on)
+def entry_match(entry: Entry | Redirect) -> str:
+    """What of a packet a rule looks at besides its ends."""
     more = [
         f"dport {','.join(entry.destination_port)}" if entry.destination_port else "",
         f"sport {','.join(entry.source_port)}" if entry.source_port else "",
-        f"type {entry.icmp_type}" if entry.icmp_type is not None else "",
-        f"code {entry.icmp_code}" if entry.icmp_code is not None else "",
         f"dscp {entry.dscp}" if entry.dscp is not None else "",
     ]
-    match = " ".join([entry.protocol or "any", *(text for text in more if text)])
+    if isinstance(entry, Entry):
+        more[2:2] = [
+            f"type {entry.icmp_type}" if entry.icmp_type is not None else "",
+            f"code {entry.icmp_code}" if entry.icmp_code is not None else "",
+        ]
+    return " ".join([entry.protocol or "any", *(text for text in more if text)])
+
+
+def entry_flags(entry: Entry) -> str | None:
+    """What else it says, in words."""
+    return " ".join(word for word, on in (("stateful", entry.stateful), ("log", entry.log)) if on) or None
+
+
+def entry_row(path: Path, entry: Entry, priority: int) -> tuple[str | int | None, ...]:
+    """One rule as cells."""
     return (
         path[-4].removesuffix("-policy"),
         priority,
         f"{path[-3]}/{path[-1]}",
         str(entry.from_),
         str(entry.to),
-        match,
+        entry_match(entry),
         entry.action,
-        flags or None,
+        entry_flags(entry),
     )
+
+
+def policies_in_order(acting: Configuration, domain: Path, direction: str) -> list[tuple[Path, Policy]]:
+    """The policies of a direction as they are looked at: those of the domain's template before its own, each by
+    priority, then name.
+    """
+    found = [(path, policy) for path, policy in acting.objects(POLICIES[direction], domain)]
+    return sorted(found, key=lambda pair: (not pair[1].inherited, pair[1].priority, pair[0][-1]))
 
 
 def entries(
@@ -226,16 +254,9 @@ def entries(
     """The rules of a domain in the order in which they are looked at, each direction closed by its default; before each
     what its flows are counted under.
     """
-    kinds: tuple[tuple[str, type[IngressPolicy | EgressPolicy]], ...] = (
-        ("ingress", IngressPolicy),
-        ("egress", EgressPolicy),
-    )
-    for keyword, kind in kinds:
-        policies: list[tuple[Path, IngressPolicy | EgressPolicy]] = sorted(
-            running.objects(kind, domain), key=lambda found: (found[1].priority, found[0][-1])
-        )
+    for keyword in ("ingress", "egress"):
         any_entry = False
-        for path, policy in policies:
+        for path, policy in policies_in_order(running, domain, keyword):
             for number in running.children(path, "entry"):
                 entry = running.get((*path, "entry", number))
                 if isinstance(entry, Entry):
@@ -258,8 +279,7 @@ def entries(
 )
 async def show_policies(context: Context, arguments: Arguments) -> Table:
     """One row per entry; the last row of a direction is what happens when nothing matches."""
-    running = context.fabric.running
-    under = scope(running, arguments)
+    running, under = context.fabric.acting, scope(context.fabric.running, arguments)
     found = [(path, key, row) for path, _ in running.objects(Domain, under) for key, row in entries(running, path)]
     rows: list[tuple[Cell, ...]] = [(domain_name(path), *row) for path, _, row in found]
     keys = [key for _, key, _ in found]

@@ -4,18 +4,23 @@ is told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from commands.context import Context
 from commands.lookup import note, scope
 from commands.registry import Arguments, command
 from commands.show_dvrs import attachments
-from commands.show_policy import domain_name, gateway_of
+from commands.show_policy import domain_name
+from controller.compile.sharing import Share
 from controller.topology import Hypervisor
+from data.addresses import BITS, address
 from data.errors import NothingThere
-from data.path import Path
-from data.schema.objects import Controller, Subnet
-from views.models import Cell, Column, Table
+from data.networks import networks
+from data.path import Path, vport_name
+from data.schema.objects import Controller, Subnet, Vport
+from data.schema.services import StaticRoute
+from data.templates import in_template
+from views.models import Cell, Column, Moment, Table
 
 TUNNEL = (Column("dvrs", "dVRS"), Column("tunnel", "Tunnel"))
 IN_SUBNET = "[enterprise <enterprise> [domain <domain> [subnet <subnet>]]]"
@@ -29,29 +34,74 @@ def tunnel(hypervisors: Mapping[str, Hypervisor], dvrs: str | None) -> str | Non
 
 @command("show routes enterprise <enterprise> domain <domain>", help="the routing table of a domain", confined=True)
 async def show_routes(context: Context, arguments: Arguments) -> Table:
-    """Subnets (routed at the source hypervisor) and the hosts in them with the tunnel endpoint that reaches each."""
+    """Subnets (routed at the source hypervisor), the hosts in them with the tunnel endpoint that reaches each, and
+    static routes with a row per next hop: whether it is alive, since when, and its share of the flows.
+    """
     fabric, running = context.fabric, context.fabric.running
     hypervisors = fabric.topology.hypervisors
     under = scope(running, arguments)
     rows: list[tuple[Cell, ...]] = []
     hosts: dict[str, list[tuple[Cell, ...]]] = {}
+    learned = fabric.learned()
     for path, vport, where in attachments(fabric, under):
         dvrs = where.dvrs if where else None
-        for address in vport.address:
+        known = [(text, "host") for text in vport.address]
+        known += [(text, "learned") for entry in learned.get(path, {}).values() for text in entry.addresses]
+        for text, kind in known:
+            prefix = f"{text}/{BITS[address(text).version]}"
             hosts.setdefault(vport.subnet, []).append(
-                (f"{address}/32", "host", path[-1], vport.subnet, dvrs, tunnel(hypervisors, dvrs))
+                (prefix, kind, path[-1], vport.subnet, dvrs, tunnel(hypervisors, dvrs))
             )
-    for path, subnet in running.objects(Subnet, under):
-        rows.append((subnet.prefix, "subnet", f"gateway {gateway_of(subnet)}", path[-1], "every", None))
+    for path, subnet in fabric.acting.objects(Subnet, under):
+        for own in networks(subnet):
+            rows.append((str(own.prefix), "subnet", f"gateway {own.gateway}", path[-1], "every", None))
         rows += hosts.get(path[-1], [])
+    rows = [(*row, None, None, None) for row in rows]
+    rows += static_routes(context, under, hypervisors)
     columns = (
         Column("prefix", "Prefix"),
         Column("type", "Type"),
         Column("next_hop", "Next hop"),
         Column("subnet", "Subnet", shrink=True),
         *TUNNEL,
+        Column("state", "State"),
+        Column("since", "Since"),
+        Column("share", "Share", "right"),
     )
     return Table("Routes", columns, rows, "routes", note=note(under))
+
+
+def static_routes(context: Context, domain: Path, hypervisors: Mapping[str, Hypervisor]) -> Iterator[tuple[Cell, ...]]:
+    """A row per next hop, or one for a black hole; those that came from the domain's template, too."""
+    fabric = context.fabric
+    since = known_since(context)
+    for path, route in fabric.acting.objects(StaticRoute, domain):
+        if route.blackhole:
+            yield path[-1], "static", "blackhole", None, "every", None, "drops", None, None
+        for one in fabric.sharing(path):
+            subnet, dvrs = whereabouts(context, one)
+            learned = Moment(since[one.probe]) if one.probe in since else None
+            place = (subnet, dvrs, tunnel(hypervisors, dvrs))
+            yield path[-1], "static", one.name, *place, one.state, learned, share(one)
+
+
+def known_since(context: Context) -> dict[str, float]:
+    """Since when the health of each target is known to be what it is."""
+    return {target.key: target.since for target in context.fabric.health() if target.alive is not None}
+
+
+def whereabouts(context: Context, one: Share) -> tuple[str | None, str | None]:
+    """The subnet and the hypervisor of the vport that has a share."""
+    vport = None if one.vport is None else context.fabric.acting.get(one.vport)
+    if one.vport is None or not isinstance(vport, Vport):
+        return None, None
+    where = context.fabric.topology.attachment(vport.uuid, vport_name(one.vport), vport.uplink)
+    return vport.subnet, where.dvrs if where else None
+
+
+def share(one: Share) -> str:
+    """Its part of the flows."""
+    return f"{one.percent:.0f} %"
 
 
 @command(f"show mac {IN_SUBNET}", help="MAC addresses of a domain and where they are", confined=True)
@@ -62,7 +112,7 @@ async def show_mac(context: Context, arguments: Arguments) -> Table:
 
 @command(f"show arp {IN_SUBNET}", help="addresses that are answered for on the hypervisors", confined=True)
 async def show_arp(context: Context, arguments: Arguments) -> Table:
-    """One row per IPv4 address, gateways included."""
+    """One row per address, gateways included."""
     return addresses(context, arguments, "ARP entries", by_mac=False)
 
 
@@ -75,26 +125,31 @@ def addresses(context: Context, arguments: Arguments, title: str, by_mac: bool) 
     anycast = running.settings(Controller).anycast_gateway_mac
     rows: list[tuple[Cell, ...]] = []
 
-    def add(path: Path, subnet: str, mac: str, addresses: tuple[str, ...], owner: str, dvrs: str | None) -> None:
-        place = (f"{domain_name(path)}/{subnet}", owner, dvrs, tunnel(hypervisors, dvrs))
+    def add(path: Path, subnet: str, mac: str | None, addresses: tuple[str, ...], owner: str, dvrs: str | None) -> None:
+        place = (f"{domain_name(path)}/{subnet}".rstrip("/"), owner, dvrs, tunnel(hypervisors, dvrs))
         if by_mac:
             rows.append((mac, ", ".join(addresses), *place))
         else:
             rows.extend((address, mac, *place) for address in addresses)
 
     matched = only is None
-    for path, subnet in running.objects(Subnet, under):
-        if only in (None, path[-1]):
+    for path, subnet in fabric.acting.objects(Subnet, under):
+        if only in (None, path[-1]) and not in_template(path):
             matched = True
-            gateway = gateway_of(subnet)
-            add(path, path[-1], anycast, (gateway,) if gateway else (), "gateway", None)
+            gateways = tuple(str(own.gateway) for own in networks(subnet))
+            add(path, path[-1], anycast, gateways, "gateway", None)
     if not matched:
         raise NothingThere(
             f"{note(under)} subnet {only}", f"there is no subnet {only}", "'show subnets' lists what there is"
         )
+    learned = fabric.learned()
     for path, vport, where in attachments(fabric, under):
         if only in (None, vport.subnet):
-            add(path, vport.subnet, vport.mac, vport.address, path[-1], where.dvrs if where else None)
+            dvrs = where.dvrs if where else None
+            if vport.mac is not None:
+                add(path, vport.subnet, vport.mac, vport.address, path[-1], dvrs)
+            for mac, entry in learned.get(path, {}).items():
+                add(path, vport.subnet, mac, tuple(entry.addresses), f"behind {path[-1]}", dvrs)
     first = (
         (Column("mac", "MAC"), Column("address", "Address"))
         if by_mac

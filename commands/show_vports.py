@@ -10,6 +10,7 @@ from commands.context import Context
 from commands.counters import DROPS, VPORT_TABLES, Counts, reachable, read
 from commands.lookup import named, note, scope
 from commands.registry import Arguments, command
+from commands.show_qos import qos_of
 from controller.pipeline import Feature
 from controller.topology import Attachment, Standing
 from data.path import Path, vport_name
@@ -57,7 +58,7 @@ def chosen(context: Context, arguments: Arguments) -> Iterator[tuple[Path, Vport
     running = context.fabric.running
     name, subnet, kind = arguments.get("vport"), arguments.get("subnet"), arguments.get("type")
     if subnet is not None:
-        list(named(running, "subnet", subnet, arguments))
+        list(named(context.fabric.acting, "subnet", subnet, arguments))
     if name is not None:
         found = ((path, running.get(path)) for path in named(running, "vport", name, arguments))
     else:
@@ -67,6 +68,12 @@ def chosen(context: Context, arguments: Arguments) -> Iterator[tuple[Path, Vport
             yield path, vport
 
 
+@command(
+    "show vport [<vport>] [enterprise <enterprise> [domain <domain>]] [detail]",
+    help="the same: all virtual ports, or one by its name or enterprise/domain/name",
+    words={"detail": "every attribute, and what was dropped why"},
+    confined=True,
+)
 @command(
     "show vports <vport> [enterprise <enterprise> [domain <domain>]] [detail]",
     help="one virtual port, by its name or enterprise/domain/name",
@@ -85,7 +92,7 @@ async def show_vports(context: Context, arguments: Arguments) -> Model:
     fabric = context.fabric
     under = scope(fabric.running, arguments)
     found = [
-        (path, vport, fabric.topology.attachment(vport.uuid, vport_name(path)))
+        (path, vport, fabric.topology.attachment(vport.uuid, vport_name(path), vport.uplink))
         for path, vport in chosen(context, arguments)
     ]
     state = states_of(fabric)
@@ -104,7 +111,7 @@ async def show_vports(context: Context, arguments: Arguments) -> Model:
     for path, vport, where in found:
         word = state(path, where)
         states[word] += 1
-        place = "/".join([*(path[at] for at in range(whose, 4, 2)), vport.subnet])
+        place = "/".join(filter(None, [*(path[at] for at in range(whose, 4, 2)), vport.subnet]))
         rows.append(
             (
                 path[-1],
@@ -139,9 +146,19 @@ def counters(path: Path, counts: Counts) -> dict[str, object]:
     }
 
 
+def behind(fabric: Fabric, path: Path, vport: Vport) -> dict[str, object]:
+    """The uplink of a vport that has one, and what was learned behind a bridge vport."""
+    if vport.uplink is None:
+        return {}
+    shown: dict[str, object] = {"uplink": vport.uplink, "vlan": vport.vlan or "untagged"}
+    if vport.type == "bridge":
+        shown["learned"] = f"{len(fabric.learned().get(path, {}))} of {vport.mac_limit} MAC addresses"
+    return shown
+
+
 def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None, state: str, counts: Counts) -> Document:
     """Every attribute of one vport, and its counters."""
-    subnet = fabric.running.resolve(path, "subnet", vport.subnet)
+    subnet = fabric.acting.resolve(path, "subnet", vport.subnet) or fabric.running.resolve(path, "subnet", vport.subnet)
     entries = [" ".join(user[4:]) for user in sorted(fabric.running.referrers(path))]
     return Document(
         {
@@ -157,7 +174,9 @@ def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None, s
             "subnet": vport.subnet,
             "mac": vport.mac,
             "address": list(vport.address),
+            **behind(fabric, path, vport),
             "policy_groups": list(vport.policy_group),
+            "qos": qos_of(fabric.acting, path, vport),
             "named_by": entries,
             **counters(path, counts),
         },

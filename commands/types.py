@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Live: TypeAlias = "Callable[[Context, Mapping[str, str], str], Iterable[tuple[str, str]]]"
 
+IN_BOTH = ("vport", "qos", "mirror")
+"""Lists whose objects are found by name in domains and l2-domains alike."""
 UNBOUNDED = 2**31 - 1
 """The highest number where no smaller one is a limit: that is not worth to be shown."""
 LIVE_LIMIT = 1000
@@ -64,6 +66,8 @@ def paths(configuration: Configuration, keyword: str, values: Mapping[str, str],
             yield from below((*path, rest[0], name), rest[1:])
 
     yield from below((), chain(keyword))
+    if keyword in IN_BOTH and "domain" not in values:
+        yield from below((), ("enterprise", "l2-domain", keyword))
 
 
 def _names(keyword: str) -> Live:

@@ -98,7 +98,8 @@ class Several:
 @dataclass(frozen=True, slots=True)
 class Tree:
     """A piece of configuration in its three forms. Functions, because only one of them is asked for. A difference is
-    `signed`: its lines begin with + and -. `compared` gives how it differs from a revision (None: the running one).
+    `signed`: its lines begin with + and -. `compared` gives how it differs from a revision (None: the running one),
+    `inherited` the same with what is inherited from templates.
     """
 
     hierarchy: Callable[[], Sequence[str]]
@@ -106,6 +107,7 @@ class Tree:
     document: Callable[[], object]
     signed: bool = False
     compared: Callable[[int | None], Awaitable[Tree]] | None = None
+    inherited: Callable[[], Tree] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +154,26 @@ class PlanHypervisor:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanDomain:
+    """A domain that an edit of its template concerns: by their names its vports that are, and where those are."""
+
+    domain: str
+    vports: tuple[str, ...]
+    dvrs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What a commit would do: a line per changed policy object, who reaches whom then, and each hypervisor."""
+    """What a commit would do: a line per changed policy object, who reaches whom then, and each hypervisor. `domains`
+    are those that follow an edited template; with `detail` a person sees all of them and all of their vports.
+    """
 
     revision: int
     summary: tuple[str, ...]
     hypervisors: tuple[PlanHypervisor, ...]
     reach: tuple[str, ...] = ()
+    domains: tuple[PlanDomain, ...] = ()
+    detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)

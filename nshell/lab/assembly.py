@@ -146,7 +146,7 @@ class Assembly:
         attach.attach(host.ovs, workload, machine.vport, interface, machine.port, keep_link=keep_link)
         if machine.routes and not keep_link:
             space = namespaces.of_name(self.names.machine(machine.name))
-            lines = [f"{'-6' if ':' in one else '-4'} route replace {one}" for one in machine.routes]
+            lines = [f"route replace {one}" for one in machine.routes]
             namespaces.inside(space, partial(spaces.batch, lines))
 
     def unplug(self, machine: Machine) -> None:

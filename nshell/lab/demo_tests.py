@@ -5,7 +5,9 @@ what was expected, with what was seen in words.
 """
 
 import re
+import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +18,7 @@ from nshell.lab.probing import wait_until
 FRAMES = 5  # forged frames per test
 COUNTED_WITHIN = 4.0  # seconds until Open vSwitch adds datapath counters to its flows
 BLOCKED = ("timeout", "unreachable")
+ALIVE_WITHIN = 8.0  # seconds for a server that has just begun to be probed, and the dead one to be left out
 
 
 @dataclass(slots=True)
@@ -58,6 +61,22 @@ def tcp(scene: Scene, test: Settings) -> Seen:
         report = scene.lab.tcp(test["from"], test["to"], test["port"], timeout=1.0)
     words = f"{report.result}{' and echoed' if report.echoed else ''}"
     return Seen(report.echoed if test["expect"] == "connected" else report.result in BLOCKED, words)
+
+
+def service(scene: Scene, test: Settings) -> Seen:
+    """A TCP connection to a virtual address while these machines serve it: they have to be found alive first."""
+    connected = test["expect"] == "connected"
+    with ExitStack() as stack:
+        for server in test["servers"]:
+            stack.enter_context(scene.lab.tcp_server(server, test["port"]))
+        started = time.monotonic()
+        answered = wait_until(
+            lambda: scene.lab.tcp(test["from"], test["to"], test["port"], timeout=0.5).echoed,
+            ALIVE_WITHIN if connected else 2.0,
+        )
+        took = time.monotonic() - started
+    words = f"connected after {took:.1f} s and echoed" if answered else "no answer"
+    return Seen(answered is connected, words)
 
 
 def udp(scene: Scene, test: Settings) -> Seen:
@@ -149,6 +168,7 @@ KINDS: dict[str, Callable[[Scene, Settings], Seen]] = {
     for one in (
         ping,
         tcp,
+        service,
         udp,
         forged_tcp,
         same_host,

@@ -96,6 +96,8 @@ def tcp_sink(options: argparse.Namespace) -> None:
 def tcp_source(options: argparse.Namespace) -> None:
     """Send as fast as the other side takes it, for so many seconds."""
     with opened(options, socket.SOCK_STREAM) as link:
+        if options.congestion:
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, options.congestion.encode())
         link.settimeout(options.timeout)
         link.connect((options.address, options.port))
         say({"ready": True})
@@ -240,6 +242,7 @@ def main() -> None:
         one.add_argument("--first-port", type=int, default=0)
         one.add_argument("--count", type=int, default=1)
         one.add_argument("--dscp", type=int, default=0)
+        one.add_argument("--congestion", default="", help="congestion control of TCP, if not the kernel's default")
 
     command("tcp-sink", tcp_sink, "port")
     command("tcp-source", tcp_source, "address", "port")

@@ -119,8 +119,8 @@ class Physical:
                     f"link set dev eth0 address {host.hardware} up",
                     *(f"address replace {one} dev eth0{_dad(one)}" for one in host.address),
                     *(f"address replace {one} dev lo{_dad(one)}" for one in host.loopback),
-                    *(f"{_family(one)} route replace default via {one}" for one in host.gateways),
-                    *(f"{_family(one)} route replace {one}" for one in host.routes),
+                    *(f"route replace default via {one}" for one in host.gateways),
+                    *(f"route replace {one}" for one in host.routes),
                 ]
             )
 
@@ -178,7 +178,3 @@ def _links(space: Path) -> Mapping[str, object]:
 
 def _dad(address: str) -> str:
     return " nodad" if ":" in address else ""
-
-
-def _family(words: str) -> str:
-    return "-6" if ":" in words else "-4"

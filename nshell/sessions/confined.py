@@ -11,19 +11,29 @@ so that a new method of the fabric is hidden until somebody decides otherwise.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from controller.compile.sharing import Share
+from controller.edge.claims import Held
+from controller.edge.dhcp import LeaseRecord
+from controller.edge.health import Target
+from controller.edge.learning import Entry
+from controller.openflow.messages import METERS, table_of
+from controller.openflow.packed import cookie
 from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
+from controller.pipeline import Feature, split_cookie
+from controller.planning import DvrsPlan, vports_of
 from controller.topology import Attachment, Hypervisor
 from data.access import Access
+from data.addresses import Ip
 from data.configuration import Configuration, Edits, Running
 from data.confined import Confined
 from data.difference import Changes
 from data.errors import CommandFailed
-from data.path import Path, vport_name, vport_path
+from data.path import Path, vport_name
 from data.schema.objects import Object, Vport
 from data.store import HistoryEntry
 
@@ -66,9 +76,10 @@ class ConfinedTopology:
         self._running = running
         self.unknown: Mapping[str, Hypervisor] = {}
 
-    def attachment(self, vport: str, full_name: str) -> Attachment | None:
+    def attachment(self, vport: str, full_name: str, uplink: str | None) -> Attachment | None:
         """Where a vport is; None for one that the user does not see."""
-        return self._topology.attachment(vport, full_name) if self._running.by_uuid(vport) is not None else None
+        seen = self._running.by_uuid(vport) is not None
+        return self._topology.attachment(vport, full_name, uplink) if seen else None
 
     @property
     def hypervisors(self) -> Mapping[str, Hypervisor]:
@@ -77,7 +88,7 @@ class ConfinedTopology:
         """
         found: dict[str, Hypervisor] = {}
         for path, vport in self._running.objects(Vport):
-            where = self._topology.attachment(vport.uuid, vport_name(path))
+            where = self._topology.attachment(vport.uuid, vport_name(path), vport.uplink)
             if where is not None and where.dvrs not in found and where.dvrs in self._topology.hypervisors:
                 known = self._topology.hypervisors[where.dvrs]
                 found[where.dvrs] = Hypervisor(known.name, "", known.state, known.since)
@@ -86,10 +97,8 @@ class ConfinedTopology:
     def hosts(self, dvrs: str) -> bool:
         """Whether an own vport is on this hypervisor: costs its interfaces, not the own vports."""
         for claim in self._topology.claims_of(dvrs):
-            path = self._running.by_uuid(claim.iface_id) or vport_path(claim.iface_id)
-            vport = None if path is None else self._running.get(path)
-            if path is not None and vport is not None:
-                where = self._topology.attachment(vport.uuid, vport_name(path))
+            for path, vport in vports_of(self._running, claim.iface_id):
+                where = self._topology.attachment(vport.uuid, vport_name(path), vport.uplink)
                 if where is not None and where.dvrs == dvrs:
                     return True
         return False
@@ -105,20 +114,49 @@ class ConfinedFabric:
         self.acting = self.running if fabric.acting is fabric.running else Confined(fabric.acting, access)
         self.numbers = fabric.numbers
 
+    def acting_after(self, edits: Edits) -> Configuration:
+        """What would act after these edits, as far as it is visible."""
+        return Confined(self._fabric.acting_after(edits), self._access)
+
     @property
     def topology(self) -> ConfinedTopology:
         """Where own vports are."""
         return ConfinedTopology(self._fabric, self.running)
+
+    def health(self) -> list[Target]:
+        """What is probed of own vports."""
+        return [target for target in self._fabric.health() if self._access.reads(target.probe.vport)]
+
+    def held(self, path: Path) -> Held:
+        """Who has a virtual IP that the user sees."""
+        held = self._fabric.held(path)
+        return held if self._access.reads(path) else Held(None, None, {})
+
+    def sharing(self, path: Path) -> list[Share]:
+        """Who shares the flows of an own static route or redirection target."""
+        return self._fabric.sharing(path) if self._access.reads(path) else []
+
+    def learned(self) -> dict[Path, Mapping[str, Entry]]:
+        """What is behind own bridge vports."""
+        return {path: entries for path, entries in self._fabric.learned().items() if self._access.reads(path)}
 
     @property
     def waiting(self) -> tuple[int, float] | None:
         """Revision and deadline of the commit that waits for confirmation."""
         return self._fabric.waiting
 
+    def access_address(self, shared: str, vport: Vport, ip: Ip) -> Ip | None:
+        """As the fabric's, for a vport that the user sees."""
+        return self._fabric.access_address(shared, vport, ip) if self.acting.by_uuid(vport.uuid) else None
+
     def explain(self, cookie: int) -> Path | None:
         """The object that a flow belongs to, when the user may read it."""
         path = self._fabric.explain(cookie)
         return path if path is not None and self._access.reads(path) else None
+
+    def dhcp_leases(self) -> Iterator[LeaseRecord]:
+        """What own vports heard of DHCP."""
+        return (lease for lease in self._fabric.dhcp_leases() if self._access.reads(lease.path))
 
     async def flows(self, dvrs: str, table: int = ALL_TABLES) -> list[FlowEntry]:
         """The flows of a hypervisor that belong to something visible. Raises CommandFailed."""
@@ -177,8 +215,28 @@ class ConfinedFabric:
         return await self._fabric.last_changes([path for path in paths if self._access.reads(path)])
 
     async def plan(self, edits: Edits) -> Plan:
-        """What a commit of these edits would change."""
-        return await self._fabric.plan(edits)
+        """What a commit of these edits would change, as far as it is about something visible: hypervisors that begin
+        to know a shared domain get flows of that, too, and those of the shared domain one for each own vport.
+        """
+        plan = await self._fabric.plan(edits)
+        narrowed = [await self._narrowed(each, plan.objects) for each in plan.dvrs]
+        return replace(plan, dvrs=tuple(each for each in narrowed if each is not None))
+
+    async def _narrowed(self, plan: DvrsPlan, made: Mapping[int, Path]) -> DvrsPlan | None:
+        own: list[bytes] = []
+        here = False
+        for message in plan.messages:
+            parts = None if table_of(message) == METERS else split_cookie(cookie(message))
+            if parts is None:
+                continue
+            path = made.get(parts[2]) or self._fabric.explain(cookie(message))
+            if path is not None and self._access.reads(path):
+                own.append(message)
+                here = here or parts[1] is not Feature.TRANSLATE
+        if not here and not self.topology.hosts(plan.name):
+            return None
+        own += [message for message in plan.messages if table_of(message) == METERS]
+        return await plan.only(own)
 
     async def commit(self, edits: Edits, **how: Any) -> Outcome:
         """Commits edits that the user may make; not over somebody else's commit that waits to be confirmed, also when
@@ -223,6 +281,9 @@ class PartlyHidden(ConfinedFabric):
 
     async def flows(self, dvrs: str, table: int = ALL_TABLES) -> list[FlowEntry]:
         return await self._fabric.flows(dvrs, table)
+
+    async def plan(self, edits: Edits) -> Plan:
+        return await self._fabric.plan(edits)
 
     async def commit(self, edits: Edits, **how: Any) -> Outcome:
         return await self._fabric.commit(edits, **how)

@@ -118,6 +118,7 @@ class SessionContext:
         access = self.access
         candidate.guard = None if access.unlimited else access.refuse_write
         candidate.confine = None if access.unlimited else access.writes
+        candidate.limit = None if access.unlimited else access.refuse_provider_leaves
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:

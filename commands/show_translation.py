@@ -1,0 +1,94 @@
+"""show nat, show access-addresses: under which addresses vports are known outside, and in shared domains they use."""
+
+from __future__ import annotations
+
+from commands.context import Context
+from commands.lookup import note, scope
+from commands.registry import Arguments, command
+from commands.show_dvrs import attachments
+from commands.show_policy import domain_name
+from data.addresses import address
+from data.networks import networks
+from data.path import Path
+from data.schema.objects import Domain, Subnet, Vport
+from data.schema.services import FloatingIp, SourceNat
+from data.templates import in_template
+from views.models import Cell, Column, Table
+
+IN_DOMAIN = "[enterprise <enterprise> [domain <domain>]]"
+
+
+@command(f"show nat {IN_DOMAIN}", help="floating IPs and source NAT", confined=True)
+async def show_nat(context: Context, arguments: Arguments) -> Table:
+    """One row per outside address: whose it is, and which hypervisors translate."""
+    view = context.fabric.acting
+    under = scope(context.fabric.running, arguments)
+    places = {path: where for path, _, where in attachments(context.fabric, under)}
+    rows: list[tuple[Cell, ...]] = []
+    for path, body in view.objects(FloatingIp, under):
+        vport = (*path[:4], "vport", body.vport)
+        found = view.get(vport)
+        own = body.address or _inside(found, path[-1])
+        where = places.get(vport)
+        state = "up" if where is not None else "vport is down"
+        rows.append((domain_name(path), "floating-ip", path[-1], f"{body.vport} {own or ''}".strip(), "every", state))
+    for path, nat in view.objects(SourceNat, under):
+        exits = [
+            where.dvrs
+            for vport, one, where in attachments(context.fabric, path[:4])
+            if one.type == "bridge" and where is not None and _covers(context, vport, one, nat.address)
+        ]
+        state = "up" if exits else "no bridge vport"
+        rows.append((domain_name(path), f"source-nat {path[-1]}", nat.address, str(nat.from_), ", ".join(exits), state))
+    columns = (
+        Column("domain", "Domain", shrink=True),
+        Column("type", "Type"),
+        Column("outside", "Outside"),
+        Column("inside", "Inside"),
+        Column("dvrs", "Translated on"),
+        Column("state", "State"),
+    )
+    return Table("NAT", columns, rows, "translations", note=note(under))
+
+
+def _inside(vport: object, outside: str) -> str | None:
+    """The address of a vport that a floating IP means when it says none."""
+    if not isinstance(vport, Vport):
+        return None
+    version = address(outside).version
+    return next((text for text in vport.address if address(text).version == version), None)
+
+
+def _covers(context: Context, path: Path, vport: Vport, outside: str) -> bool:
+    subnet = context.fabric.acting.resolve(path, "subnet", vport.subnet) if vport.subnet else None
+    body = None if subnet is None else context.fabric.acting.get(subnet)
+    return isinstance(body, Subnet) and any(own.prefix.covers(address(outside)) for own in networks(body))
+
+
+@command(
+    f"show access-addresses {IN_DOMAIN}",
+    help="by which addresses shared domains know the vports of users",
+    confined=True,
+)
+async def show_access_addresses(context: Context, arguments: Arguments) -> Table:
+    """One row for each address of a vport and each shared domain that its domain uses."""
+    fabric = context.fabric
+    under = scope(fabric.running, arguments)
+    rows: list[tuple[Cell, ...]] = []
+    for path, body in fabric.acting.objects(Domain, under):
+        if in_template(path):
+            continue
+        for name in body.use:
+            for vport_path, vport in fabric.acting.objects(Vport, path):
+                for text in vport.address:
+                    known = fabric.access_address(name, vport, address(text))
+                    shown = None if known is None else str(known)
+                    rows.append((domain_name(path), vport_path[-1], text, name, shown))
+    columns = (
+        Column("domain", "Domain", shrink=True),
+        Column("vport", "Vport"),
+        Column("address", "Address"),
+        Column("shared", "Shared domain"),
+        Column("known", "Known there as"),
+    )
+    return Table("Access addresses", columns, rows, "access addresses", note=note(under))
