@@ -74,7 +74,9 @@ async def test_the_bridge_is_set_up_once_and_its_switch_dials_in(ovs: RealOvs) -
         assert difference(hypervisor.tables, wanted) == []
         assert hypervisor.tables.root["next_cfg"] == configured
         assert hypervisor.tunnel_port == 65000
-        assert [each.name for each in hypervisor.tables.interfaces("br-nsh")] == ["br-nsh", "nsh-vxlan"]
+        assert [each.name for each in hypervisor.tables.interfaces("br-nsh")] == [
+            "br-nsh", "nsh-erspan", "nsh-gre", "nsh-vxlan",
+        ]  # fmt: skip
         assert all(each.error is None for each in hypervisor.tables.interfaces("br-nsh"))
         assert "remote_ip=flow" in ovs.vsctl("get", "Interface", "nsh-vxlan", "options")
         assert ovs.vsctl("get", "Bridge", "br-nsh", "protocols").strip() == "[OpenFlow14]"

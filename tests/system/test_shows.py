@@ -69,7 +69,10 @@ def test_a_vports_detail_counts_what_was_dropped_by_kind(network: Network) -> No
         return counts
 
     before = dropped()
-    assert list(before) == ["spoofed_mac", "spoofed_ip", "spoofed_arp", "other_protocol", "vlan_tagged"]
+    assert list(before) == [
+        "spoofed_mac", "spoofed_ip", "spoofed_arp", "spoofed_nd", "spoofed_dhcp", "other_protocol", "vlan_tagged",
+        "too_many",
+    ]  # fmt: skip
     frames = {
         "spoofed_mac": "ffffffffffff 0200deadbeef 0800" + "45" + "00" * 59,
         "other_protocol": "ffffffffffff 02000a01010b 88b5" + "00" * 60,

@@ -227,13 +227,15 @@ def tcp_throughput(
     skip: float = 1.0,
     receiver: str | None = None,
     dscp: int = 0,
+    congestion: str = "",
 ) -> float:
     """Mbit/s of payload that one TCP connection carries, without the first `skip` seconds (a burst, slow start).
 
     `receiver` is where it ends, when the destination is an address of something else. Headers are 3 to 4 % more.
+    `congestion` is the algorithm that controls it, if not the kernel's default.
     """
     with lab.measuring(receiver or destination, "tcp-sink", str(port)) as sink:
-        words = [f"--seconds={seconds}", f"--dscp={dscp}", "--timeout=5"]
+        words = [f"--seconds={seconds}", f"--dscp={dscp}", "--timeout=5", f"--congestion={congestion}"]
         lab.measure(source, "tcp-source", lab.address(destination), str(port), *words)
         time.sleep(SETTLING)
     return _rate(sink.report, seconds, skip)
