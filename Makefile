@@ -43,7 +43,7 @@ lint: .venv/installed
 	$(BIN)/lint-imports
 
 test: packages .venv/installed lint
-	$(ROOT) $(BIN)/python -m pytest
+	$(ROOT) $(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: bench-packages packages .venv/installed
 	$(ROOT) $(BIN)/python -m tests.bench $(BENCH)

@@ -150,6 +150,7 @@ class Owner(IntEnum):
     ENTRY = 5
     SERVICE = 6  # an edge service: route, virtual or floating IP, NAT, load balancer, redirection, mirror
 
+
 class Feature(IntEnum):
     """What the flow does for its owner (8 bits of its cookie); counters are attributed by it."""
 
@@ -189,6 +190,7 @@ class Feature(IntEnum):
     UNICAST = 34  # dropped: unknown unicast where the subnet does not flood it
     SPOOFED_DHCP = 35  # dropped: what only a server of DHCP or DHCPv6 says
     LIMITED = 36
+
 
 _MARK = 0x6E  # 'n': tells our flows from anyone else's
 

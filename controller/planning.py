@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from controller.channel import Channel
@@ -91,7 +91,7 @@ class Draft:
     dirty: Dirty
     moved: Mapping[str, Location | None]  # vport UUID -> where it is from now on
     messages: Mapping[str, Sequence[bytes]]  # hypervisor -> flow-mods, in order
-    observed: Observed = Observed()
+    observed: Observed = field(default_factory=Observed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,10 +161,12 @@ def test_a_user_of_the_shared_domain_is_served_and_nobody_else_is(network: Netwo
 def policies(network: Network, *lines: str) -> Iterator[None]:
     """With these policies of the domain, named `now`, and a macro for the virtual address."""
     network.commit(f"set enterprise acme network-macro vip prefix {VIP}/32", *(f"{PROD} {line}" for line in lines))
-    yield
-    sides = sorted({line.split()[0] for line in lines})
-    delete = "delete enterprise acme"
-    network.commit(*(f"{delete} domain prod {side} now" for side in sides), f"{delete} network-macro vip")
+    try:
+        yield
+    finally:
+        delete = "delete enterprise acme"
+        sides = sorted({line.split()[0] for line in lines})
+        network.commit(*(f"{delete} domain prod {side} now" for side in sides), f"{delete} network-macro vip")
 
 
 def test_the_clients_policies_see_the_virtual_address_and_the_backends_see_their_own(network: Network) -> None:
@@ -185,7 +187,7 @@ def test_the_clients_policies_see_the_virtual_address_and_the_backends_see_their
         assert not lab.tcp("client", VIP, 80).ok, "its ingress policy denies the virtual address"
         assert not lab.tcp("client", "b1", SERVED).ok and lab.tcp("client", "b2", SERVED).ok
         for name, port in (("client", 81), ("other", 80)):  # client is where b1 is, other is where b2 is
-            results = tcp_flows(lab, name, VIP, port, flows=12, timeout=0.25, first_port=20000)
+            results = tcp_flows(lab, name, VIP, port, flows=20, timeout=0.25, first_port=20000)
             assert results["timeout"] > 1 and results["echoed"] > 1, f"b1 does not take it, b2 does: {results}"
     with (
         policies(

@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from controller.compile import Location, Placement, State, compile_all, start
+from controller.compile import Location, Observed, Placement, State, compile_all, start
 from controller.compile.core import fragments_of
+from controller.compile.state import domains
 from controller.events import Events
 from controller.numbers import Numbers
+from controller.openflow import meters
 from controller.openflow.messages import as_replacement, is_delete, key
 from controller.openflow.text import describe
-from controller.planning import backward, change_of, check, draft, relocation
+from controller.ovsdb.model import UPLINK
+from controller.planning import Draft, backward, change_of, check, draft, located, relocation, vports_of
 from controller.topology import Topology
 from data.acting import Acting
 from data.candidate import Candidate
 from data.configuration import Edits, Running
-from data.path import Path, vport_name
+from data.path import Path, path_text
 from data.schema.objects import Object, Vport
 from data.steps import at_once
 
@@ -73,16 +76,36 @@ class Committed:
             self.topology.vanish(other, name)
         if dvrs:
             self.topology.appear(dvrs, name, name, port)
-        claims = {
-            vport.uuid: self.topology.claim(vport.uuid, name)
-            for path, vport in self.acting.objects(Vport)
-            if vport_name(path) == name
-        }
-        moved = {uuid: None if claim is None else Location(claim.dvrs, claim.ofport) for uuid, claim in claims.items()}
-        if moved:
-            made = await relocation(self.state, moved, {})
-            self._take(made.messages)
+        await self.settle(Observed())
+
+    def plug(self, uplink: str, dvrs: str, port: int) -> None:
+        """A physical port appears on a hypervisor, beside those of the same name elsewhere; port 0: it is gone."""
+        if port:
+            self.topology.appear(dvrs, uplink, UPLINK + uplink, port)
+        else:
+            self.topology.vanish(dvrs, uplink)
+        asyncio.run(self.settle(Observed()))
+
+    def observe(self, facts: Observed) -> None:
+        """Facts are others now."""
+        asyncio.run(self.settle(facts))
+
+    async def settle(self, facts: Observed) -> None:
+        """What the controller does about interfaces that changed, and facts."""
+        moved: dict[str, Location | None] = {}
+        for claim in self.topology.take_touched():
+            for path, vport in vports_of(self.acting, claim):
+                now = located(self.topology, path, vport)
+                if now != self.state.placement.location(vport.uuid):
+                    moved[vport.uuid] = now
+        if moved or facts:
+            made = await relocation(self.state, moved, {}, facts)
+            await self._there_and_back(made)
             self.state = made.new
+
+    def acting_domains(self) -> list[Path]:
+        """Domains and l2-domains."""
+        return list(domains(self.acting))
 
     def agree(self) -> None:
         """What is held is what a compilation from nothing makes, of an acting configuration made from nothing; and no
@@ -92,6 +115,8 @@ class Committed:
         numbers = Numbers(dict(self.numbers.items()))
         state = at_once(start(acting, self.state.placement, numbers))
         assert not numbers.new, f"a restart gives out other numbers: {numbers.new}"
+        for path, vport in self.acting.objects(Vport):
+            assert located(self.topology, path, vport) == self.state.placement.location(vport.uuid), path_text(path)
         for dvrs in self.configured.children((), "dvrs"):
             said: dict[bytes, tuple[bytes, object]] = {}
             for fragment in fragments_of(state, dvrs):
@@ -111,12 +136,7 @@ class Committed:
         change = await change_of(self.acting, edits)
         await check(self.acting, change)
         made = await draft(self.acting, change.acting, self.state, self.topology)
-        before = self._copied()
-        self._take(made.messages)
-        after = self._copied()
-        self._take(await backward(made))
-        assert self._copied() == before, f"the way back leads elsewhere: {_differing(self._copied(), before)}"
-        self.held = after
+        await self._there_and_back(made)
         self.numbers.adopt(made.new.numbers.new)
         self.acting.apply(change.edits, change.acting, self.configured.revision + 1)
         self.state = made.new.settled(self.acting, self.numbers)
@@ -126,11 +146,23 @@ class Committed:
         for name in set(self.topology.hypervisors) - set(self.acting.children((), "dvrs")):
             self.topology.forget(name)
         self.history.append(dict(self.configured.walk()))
+        await self.settle(Observed())
+
+    async def _there_and_back(self, made: Draft) -> None:
+        before = self._copied()
+        self._take(made.messages)
+        after = self._copied()
+        self._take(await backward(made))
+        assert self._copied() == before, f"the way back leads elsewhere: {_differing(self._copied(), before)}"
+        self.held = after
 
     def _take(self, messages: Mapping[str, Sequence[bytes]]) -> None:
         for dvrs, flows in messages.items():
             held = self.held.setdefault(dvrs, {})
             for flow in flows:
+                if meters.is_meter(flow):
+                    there = key(flow) in held
+                    assert there == (meters.command(flow) != meters.ADD), f"{dvrs} refuses {describe(flow)}"
                 if is_delete(flow):
                     del held[key(flow)]
                 else:

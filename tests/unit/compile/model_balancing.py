@@ -45,8 +45,8 @@ def change(model: Model, dice: random.Random, domain: Path) -> dict[Path, Object
     if not vports:
         return {}
     port = dice.choice((None, 80, 8080))
-    body = Backend(uuid=model.uuid(), vport=dice.choice(vports), port=port, weight=dice.choice((0, 1, 1, 3)))
-    return {backend: msgspec.structs.replace(body, uuid=held.uuid) if held else body}
+    made = Backend(uuid=model.uuid(), vport=dice.choice(vports), port=port, weight=dice.choice((0, 1, 1, 3)))
+    return {backend: msgspec.structs.replace(made, uuid=held.uuid) if held else made}
 
 
 def observed(model: Model, dice: random.Random, domain: Path) -> Observed:

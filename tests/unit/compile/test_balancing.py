@@ -177,12 +177,12 @@ def test_backends_are_probed_at_their_own_port_or_the_one_that_is_named() -> Non
 
 def test_an_ipv6_address_is_served_over_ipv6() -> None:
     model = network()
-    subnet, body = model.running.get(WEB), model.running.get((*PROD, "vport", "web-2"))
-    assert isinstance(subnet, Subnet) and isinstance(body, Vport)
+    subnet, body, balancer = (model.running.get(path) for path in (WEB, (*PROD, "vport", "web-2"), LB))
+    assert isinstance(subnet, Subnet) and isinstance(body, Vport) and isinstance(balancer, LoadBalancer)
     model.commit({
         WEB: msgspec.structs.replace(subnet, ipv6_prefix="fd00:1::/64"),
         (*PROD, "vport", "web-2"): msgspec.structs.replace(body, address=(*body.address, "fd00:1::2")),
-        LB: msgspec.structs.replace(model.running.get(LB), address="fd00:1::100"),
+        LB: msgspec.structs.replace(balancer, address="fd00:1::100"),
     })  # fmt: skip
     agree(model)
     assert shares(model) == {"web-2": 64}, "web-3 has no IPv6 address"

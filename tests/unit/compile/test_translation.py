@@ -1,4 +1,4 @@
-"""Floating IPs, source NAT and shared domains: what they cost, who holds them, and that every change finds its flows."""
+"""Floating IPs, source NAT and shared domains: their cost, who holds them, and that every change finds its flows."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_every_change_of_users_services_and_places_leaves_what_a_compilation_fro
     built(model)
     dice = model.random
     router = (*INFRA, "vport", "uplink")
-    for step in range(150):
+    for _ in range(150):
         edits: dict[Path, Object | None] = {}
         places: dict[str, Location | None] = {}
         name = dice.choice(TENANTS)

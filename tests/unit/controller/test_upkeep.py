@@ -69,7 +69,9 @@ async def test_a_workload_that_moves_is_programmed_at_the_new_place_before_it_is
     model.network.topology.vanish("hv1", "tap2")
     model.upkeep.settle()
     await model.upkeep.idle()
-    assert model.switches["hv1"].flushed == [4, 4 | SERVICE_ZONE], "connections of the port are forgotten when it is free"
+    assert model.switches["hv1"].flushed == [4, 4 | SERVICE_ZONE], (
+        "connections of the port are forgotten when it is free"
+    )
 
 
 async def test_an_interface_that_vanishes_leaves_no_flow_behind() -> None:

@@ -14,7 +14,7 @@ ONE = '[[vm]]\nname = "a"\nhypervisor = "hv1"\nvport = "e/d/a"\nmac = "02:00:00:
 
 def test_the_demos_own_file_is_read() -> None:
     machines = read_machines(Path(__file__).parents[3] / "examples" / "demo" / "vms.toml")
-    assert len(machines) == 8 and {one.hypervisor for one in machines} == {"hv1", "hv2", "hv3"}
+    assert len(machines) == 10 and {one.hypervisor for one in machines} == {"hv1", "hv2", "hv3"}
     assert machines[0].ip == "10.1.1.11"
 
 
