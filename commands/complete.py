@@ -68,7 +68,7 @@ def complete(mode: Mode, text: str, context: Context) -> Completion:
         if expanded is not line:
             inner = complete(mode, expanded.text, context)
             return Completion(inner.start - len(expanded.text) + len(text), inner.candidates)
-        if first.text == HELP and not first.quoted:
+        if first.text == HELP and not first.quoted and len(split_pipes(line.words)) == 1:
             inner = complete(mode, text[first.end :], context)
             rest = tuple(found for found in inner.candidates if found.word not in (ENTER, "|"))
             return Completion(inner.start + first.end, rest)

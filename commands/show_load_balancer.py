@@ -55,13 +55,13 @@ def _table(context: Context, paths: list[Path], about: str) -> Table:
             ))  # fmt: skip
     columns = (
         DOMAIN,
-        Column("name", "Load balancer"),
+        Column("name", "Name"),
         Column("address", "Virtual"),
         Column("backend", "Backend"),
-        Column("vport", "Vport"),
-        Column("port", "Port", "right"),
+        Column("vport", "Vport", spare=True),
+        Column("port", "Port", "right", spare=True),
         Column("dvrs", "dVRS"),
-        Column("probe", "Probe"),
+        Column("probe", "Probe", spare=True),
         Column("state", "State"),
         Column("since", "Since"),
         Column("weight", "Weight", "right"),

@@ -4,21 +4,22 @@ is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from commands.context import Context
 from commands.lookup import note, scope
 from commands.registry import Arguments, command
 from commands.show_dvrs import attachments
 from commands.show_policy import domain_name
+from controller.compile.access import used_path
 from controller.compile.sharing import Share
 from controller.topology import Hypervisor
 from data.addresses import BITS, address
 from data.errors import NothingThere
 from data.networks import networks
 from data.path import Path, vport_name
-from data.schema.objects import Controller, Subnet, Vport
-from data.schema.services import StaticRoute
+from data.schema.objects import Controller, Domain, Subnet, Vport
+from data.schema.services import StaticRoute, VirtualIp
 from data.templates import in_template
 from views.models import Cell, Column, Moment, Table
 
@@ -34,8 +35,9 @@ def tunnel(hypervisors: Mapping[str, Hypervisor], dvrs: str | None) -> str | Non
 
 @command("show routes enterprise <enterprise> domain <domain>", help="the routing table of a domain", confined=True)
 async def show_routes(context: Context, arguments: Arguments) -> Table:
-    """Subnets (routed at the source hypervisor), the hosts in them with the tunnel endpoint that reaches each, and
-    static routes with a row per next hop: whether it is alive, since when, and its share of the flows.
+    """Subnets (routed at the source hypervisor), the hosts in them with the tunnel endpoint that reaches each, virtual
+    IPs, static routes with a row per next hop: whether it is alive, since when, and its share of the flows; and what
+    leads to the shared domains that it uses, as far as who asks may read those.
     """
     fabric, running = context.fabric, context.fabric.running
     hypervisors = fabric.topology.hypervisors
@@ -56,14 +58,17 @@ async def show_routes(context: Context, arguments: Arguments) -> Table:
         for own in networks(subnet):
             rows.append((str(own.prefix), "subnet", f"gateway {own.gateway}", path[-1], "every", None))
         rows += hosts.get(path[-1], [])
+    rows += virtual_routes(context, under, hypervisors)
     rows = [(*row, None, None, None) for row in rows]
     rows += static_routes(context, under, hypervisors)
+    rows += shared_routes(context, under, {str(row[0]) for row in rows})
     columns = (
         Column("prefix", "Prefix"),
         Column("type", "Type"),
-        Column("next_hop", "Next hop"),
+        Column("next_hop", "Next hop", shrink=True),
         Column("subnet", "Subnet", shrink=True),
-        *TUNNEL,
+        Column("dvrs", "dVRS"),
+        Column("tunnel", "Tunnel", spare=True),
         Column("state", "State"),
         Column("since", "Since"),
         Column("share", "Share", "right"),
@@ -83,6 +88,33 @@ def static_routes(context: Context, domain: Path, hypervisors: Mapping[str, Hype
             learned = Moment(since[one.probe]) if one.probe in since else None
             place = (subnet, dvrs, tunnel(hypervisors, dvrs))
             yield path[-1], "static", one.name, *place, one.state, learned, share(one)
+
+
+def virtual_routes(context: Context, domain: Path, hypervisors: Mapping[str, Hypervisor]) -> Iterator[tuple[Cell, ...]]:
+    """A row per virtual IP: the vport that has it now."""
+    fabric = context.fabric
+    places = {path: where for path, _, where in attachments(fabric, domain)}
+    for path, _ in fabric.acting.objects(VirtualIp, domain):
+        holder = fabric.held(path).vport
+        vport = None if holder is None else fabric.acting.get(holder)
+        where = None if holder is None else places.get(holder)
+        dvrs = None if where is None else where.dvrs
+        prefix = f"{path[-1]}/{BITS[address(path[-1]).version]}"
+        subnet = vport.subnet if isinstance(vport, Vport) else None
+        yield prefix, "virtual", holder[-1] if holder else None, subnet, dvrs, tunnel(hypervisors, dvrs)
+
+
+def shared_routes(context: Context, domain: Path, own: Set[str]) -> Iterator[tuple[Cell, ...]]:
+    """A row per subnet and static route of the shared domains that the domain uses; its own go first."""
+    acting = context.fabric.acting
+    body = acting.get(domain)
+    for name in body.use if isinstance(body, Domain) else ():
+        shared = used_path(name)
+        prefixes = [str(one.prefix) for _, subnet in acting.objects(Subnet, shared) for one in networks(subnet)]
+        prefixes += [path[-1] for path, _ in acting.objects(StaticRoute, shared)]
+        for prefix in prefixes:
+            if prefix not in own:
+                yield prefix, "shared", name, None, "every", None, None, None, None
 
 
 def known_since(context: Context) -> dict[str, float]:

@@ -11,7 +11,7 @@ from data.addresses import address
 from data.networks import networks
 from data.path import Path
 from data.schema.objects import Domain, Subnet, Vport
-from data.schema.services import FloatingIp, SourceNat
+from data.schema.services import FloatingIp, SourceNat, StaticRoute
 from data.templates import in_template
 from views.models import Cell, Column, Table
 
@@ -30,15 +30,20 @@ async def show_nat(context: Context, arguments: Arguments) -> Table:
         found = view.get(vport)
         own = body.address or _inside(found, path[-1])
         where = places.get(vport)
-        state = "up" if where is not None else "vport is down"
+        if where is None:
+            state = f"{body.vport} is down"
+        else:
+            state = "up" if _leads_out(context, path[:4]) else "no way out"
         rows.append((domain_name(path), "floating-ip", path[-1], f"{body.vport} {own or ''}".strip(), "every", state))
     for path, nat in view.objects(SourceNat, under):
-        exits = [
-            where.dvrs
+        ways = [
+            (vport[-1], where)
             for vport, one, where in attachments(context.fabric, path[:4])
-            if one.type == "bridge" and where is not None and _covers(context, vport, one, nat.address)
+            if one.type == "bridge" and _covers(context, vport, one, nat.address)
         ]
-        state = "up" if exits else "no bridge vport"
+        exits = [where.dvrs for _, where in ways if where is not None]
+        down = f"{', '.join(name for name, _ in ways)} is down" if ways else "no bridge vport"
+        state = "up" if exits else down
         rows.append((domain_name(path), f"source-nat {path[-1]}", nat.address, str(nat.from_), ", ".join(exits), state))
     columns = (
         Column("domain", "Domain", shrink=True),
@@ -57,6 +62,13 @@ def _inside(vport: object, outside: str) -> str | None:
         return None
     version = address(outside).version
     return next((text for text in vport.address if address(text).version == version), None)
+
+
+def _leads_out(context: Context, domain: Path) -> bool:
+    """Whether the domain itself has a way for packets of outside addresses: those it uses do not carry them."""
+    acting = context.fabric.acting
+    routes = any(not route.blackhole for _, route in acting.objects(StaticRoute, domain))
+    return routes or any(vport.type == "bridge" for _, vport in acting.objects(Vport, domain))
 
 
 def _covers(context: Context, path: Path, vport: Vport, outside: str) -> bool:

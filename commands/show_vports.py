@@ -156,6 +156,15 @@ def behind(fabric: Fabric, path: Path, vport: Vport) -> dict[str, object]:
     return shown
 
 
+def missing(path: Path, vport: Vport, state: str) -> dict[str, object]:
+    """Why a vport is nowhere: what no hypervisor has."""
+    if state != "unresolved":
+        return {}
+    if vport.uplink is not None:
+        return {"reason": f"no hypervisor has an uplink {vport.uplink}"}
+    return {"reason": f"no hypervisor has an interface with iface-id {vport_name(path)} or its UUID"}
+
+
 def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None, state: str, counts: Counts) -> Document:
     """Every attribute of one vport, and its counters."""
     subnet = fabric.acting.resolve(path, "subnet", vport.subnet) or fabric.running.resolve(path, "subnet", vport.subnet)
@@ -166,6 +175,7 @@ def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None, s
             "description": vport.description,
             "type": vport.type,
             "state": state,
+            **missing(path, vport, state),
             "dvrs": where.dvrs if where else None,
             "interface": where.interface if where else None,
             "port": where.ofport if where else None,

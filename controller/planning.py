@@ -177,6 +177,9 @@ def moves(
         for claim in topology.claims_of(name):
             for named in vports_of(view, claim.iface_id):
                 touched[named[1].uuid] = named
+    for iface_id in tuple(topology.touched):  # not settled yet: a port that one of them had may be another's now
+        for path, vport in vports_of(view, iface_id):
+            touched.setdefault(vport.uuid, (path, vport))
     moved: dict[str, Location | None] = {}
     for uuid, place in touched.items():
         now = None if place is None else located(topology, *place, leaving)

@@ -155,6 +155,8 @@ def _enter(
         actions.set_reg(Register.FROM_PORT, slot),
         actions.set_metadata(domain),
     ]
+    if slot != port:  # Open vSwitch queues what goes to the controller by port: one VLAN does not crowd out the others
+        acts.append(actions.load_in_port(slot))
     return flow(Table.CLASSIFY, Priority.NORMAL, owner, [match.in_port(port), tag], acts, Table.SPOOF_GUARD, meter)
 
 

@@ -75,10 +75,10 @@ class Dhcp:
     def _asked(self, punt: Punt) -> None:
         running = self._context.network.running
         vport = None if punt.path is None else running.get(punt.path)
-        frame = parse(punt.frame)
-        if punt.path is None or not isinstance(vport, Vport) or frame is None or frame.source_mac != vport.mac:
+        if punt.path is None or not isinstance(vport, Vport) or not self._allowance.take(vport.uuid):
             return
-        if not self._allowance.take(vport.uuid):
+        frame = parse(punt.frame)  # only now: what a flood costs is what it costs to refuse it
+        if frame is None or frame.source_mac != vport.mac:
             return
         answer = self._four(punt, punt.path, vport) if frame.version == 4 else self._six(punt, punt.path, vport)
         if answer is not None:

@@ -3,6 +3,7 @@
     packet to an address of a subnet that nobody has   ──> asked for, at most once a second; the packet itself is lost
     next hop of a route in such a subnet, not resolved ──> asked for when the routes change, and every NEXT_HOPS seconds
     the uplink is that of another hypervisor now       ──> every vport and gateway of the subnet says where it is
+    the gateways have another MAC address now          ──> every vport is told, or it would send to the old one for minutes
 
 Answers are learned like everything else that is sent (`learning.py`).
 """
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 
 from controller.compile.bridging import known_behind, vports_in
 from controller.compile.state import BRIDGE, State
+from controller.edge.allowance import Allowance
 from controller.edge.context import EdgeContext
 from controller.edge.segments import gateway_of, may_have, question, router
 from controller.packets.frame import parse
@@ -31,7 +33,8 @@ __all__ = ["Gleaning"]
 
 AGAIN = 1.0  # seconds until somebody is asked for once more
 NEXT_HOPS = 2.0  # seconds; the first question may come before the hypervisor has its flows
-ASKED = 1024  # addresses that are remembered as asked for: more are not asked for within a second
+ASKED = 16_384  # addresses that are remembered as asked for: more are not asked for within a second; about 4 MB
+RATE = 256  # addresses a second that are asked for because something is sent there, of one enterprise
 ANNOUNCED = 64  # addresses told between two pauses
 _BETWEEN = 0.02  # seconds
 _UNSPECIFIED = Ip(6, 0)
@@ -43,8 +46,10 @@ class Gleaning:
     def __init__(self, context: EdgeContext) -> None:
         self._context = context
         self._asked: dict[tuple[Path, Ip], float] = {}
+        self._allowance = Allowance(RATE, context.clock)
         self._some = asyncio.Event()
         self._moved: set[Path] = set()
+        self._router = ""
         context.punted.serve(Feature.GLEAN, self.wanted)
         context.network.on_change.append(self._follow)
 
@@ -54,6 +59,7 @@ class Gleaning:
             moved, self._moved = self._moved, set()
             for path in moved:
                 await self._announce(path)
+            await self._gateways()
             self._next_hops()
             try:
                 await asyncio.wait_for(self._some.wait(), NEXT_HOPS)
@@ -65,9 +71,10 @@ class Gleaning:
         """A packet to an address that is not resolved."""
         frame = parse(punt.frame)
         if punt.path is not None and frame is not None and frame.destination is not None:
-            self._ask(punt.path, frame.destination)
+            self._ask(punt.path, frame.destination, sent=True)
 
-    def _ask(self, subnet: Path, ip: Ip) -> None:
+    def _ask(self, subnet: Path, ip: Ip, *, sent: bool = False) -> None:
+        """`sent`: on account of a packet, of which workloads may send as many as they like to as many addresses."""
         state, now = self._context.network.state, self._context.clock()
         bridges = state.bridges_of(subnet)
         if not bridges or not may_have(state, subnet, ip) or self._asked.get((subnet, ip), 0.0) > now - AGAIN:
@@ -76,6 +83,8 @@ class Gleaning:
             self._asked = {one: when for one, when in self._asked.items() if when > now - AGAIN}
             if len(self._asked) >= ASKED:
                 return
+        if sent and not self._allowance.take(subnet[1]):
+            return
         self._asked[subnet, ip] = now
         frame = question(state, subnet, ip)
         for path in bridges:
@@ -95,6 +104,8 @@ class Gleaning:
             vport = None if path is None else state.view.get(path)
             if path is not None and where is not None and isinstance(vport, Vport) and vport.type == BRIDGE:
                 self._moved.add(path)
+        if self._router != router(state):
+            self._some.set()
         concerned = self._moved or any(path[-2] in ("static-route", "redirect", "subnet") for path in _long(made))
         if concerned and next(iter(state.bridges), None) is not None:
             self._some.set()
@@ -115,6 +126,26 @@ class Gleaning:
                 own = network(body, ip.version)
                 if text not in known and own is not None and own.prefix.covers(ip):
                     self._ask(subnet, ip)
+
+    # The gateways' MAC address changed ----------------------------------------------------------------------
+
+    async def _gateways(self) -> None:
+        """Tells every vport where its gateways are, when they are elsewhere than they were said to be."""
+        state = self._context.network.state
+        told, self._router = self._router, router(state)
+        if not told or told == self._router:
+            return
+        number = 0
+        for subnet in tuple(state.members):
+            gateways = [ip for ip in (gateway_of(state, subnet, version) for version in (4, 6)) if ip is not None]
+            frames = [_announcement(self._router, ip, True) for ip in gateways]
+            for dvrs, vports in state.members_of(subnet).items():
+                for slot in vports.values():
+                    for frame in frames:
+                        self._context.punted.deliver(dvrs, slot, frame)
+                        number += 1
+                        if number % ANNOUNCED == 0:
+                            await asyncio.sleep(_BETWEEN)
 
     # The uplink moved ---------------------------------------------------------------------------------------
 

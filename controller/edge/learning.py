@@ -40,7 +40,7 @@ SWEEP = 60.0  # seconds between two looks at the counters
 PROBES = 3  # questions, one a second
 PAUSE = 0.05  # seconds between two updates of one vport at least
 MOVES, MOVES_WITHIN, DAMPED = 5, 10.0, 30.0  # moves within seconds that are believed; ignored for seconds then
-_WATCHED = 4096  # addresses whose moves are counted
+_WATCHED = 4096  # addresses of one subnet whose moves are counted: about 3 MB while all of them move
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Learning:
         self._behind: dict[str, Behind] = {}
         self._changed: set[str] = set()
         self._flushing: asyncio.TimerHandle | None = None
-        self._moves: dict[tuple[str, str], deque[float]] = {}
+        self._moves: dict[str, dict[str, deque[float]]] = {}  # UUID of a subnet -> address -> its last moves
         self._damped: dict[tuple[str, str], float] = {}
         self._doubtful = True
         self._counted = context.clock()
@@ -95,6 +95,8 @@ class Learning:
             self._review()
         if self._context.clock() - self._counted >= self._sweep:
             self._counted = self._context.clock()
+            for subnet in tuple(self._moves):
+                self._calm(subnet)
             await self._count()
         self._expire()
 
@@ -185,12 +187,11 @@ class Learning:
         now, key = self._context.clock(), (subnet, what)
         if self._damped.get(key, 0.0) > now:
             return False
-        if len(self._moves) >= _WATCHED:
-            self._moves = {one: times for one, times in self._moves.items() if times[-1] > now - MOVES_WITHIN}
-            self._damped = {one: until for one, until in self._damped.items() if until > now}
-            if len(self._moves) >= _WATCHED:
+        if len(self._moves.get(subnet, ())) >= _WATCHED:
+            self._calm(subnet)
+            if len(self._moves.get(subnet, ())) >= _WATCHED:
                 return False
-        times = self._moves.setdefault(key, deque(maxlen=MOVES))
+        times = self._moves.setdefault(subnet, {}).setdefault(what, deque(maxlen=MOVES))
         if len(times) == MOVES and times[0] > now - MOVES_WITHIN:
             self._damped[key] = now + DAMPED
             said = f"{name} moves too often, now to {where}: ignored for {DAMPED:.0f} s, is there a loop?"
@@ -198,6 +199,14 @@ class Learning:
             return False
         times.append(now)
         return True
+
+    def _calm(self, subnet: str) -> None:
+        """Forgets what does not move any more in a subnet."""
+        now = self._context.clock()
+        moving = {what: times for what, times in self._moves.pop(subnet, {}).items() if times[-1] > now - MOVES_WITHIN}
+        if moving:
+            self._moves[subnet] = moving
+        self._damped = {one: until for one, until in self._damped.items() if until > now}
 
     def _of(self, path: Path, place: Place) -> Behind:
         uuid, subnet = place.vport.uuid, self._uuid(place.subnet)

@@ -7,7 +7,8 @@
 
 A domain hears of its own vports alone. Each forwarded query has a port and an id of its own (RFC 5452); how many are
 under way is bounded, and one that nobody answers ends after two seconds with each server. Only UDP is served: answers
-are short, and of a long one that is forwarded a client hears that it is cut.
+are short, and of a long one that is forwarded a client hears that it is cut. When no more may be under way, the
+enterprise that has most of them gives its oldest up for one that has fewer: nobody's dead server is everybody's.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import socket
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from controller.compile.punts import DNS_PORT
 from controller.edge.allowance import Allowance
@@ -64,17 +66,17 @@ class Names:
         self._allowance = Allowance(RATE)
         self._books: dict[Path, _Book] = {}
         self._outstanding: Counter[Asker] = Counter()
+        self._waiting: dict[str, dict[asyncio.Task[None], None]] = {}  # enterprise -> its queries, the oldest first
         context.punted.serve(Feature.DNS, self._asked)
         context.network.on_change.append(self._follow)
 
     def _asked(self, punt: Punt) -> None:
-        path, frame = punt.path, parse(punt.frame)
-        subnet = None if path is None else self._context.network.running.get(path)
-        query = None if frame is None else datagram(frame, DNS_PORT)
-        if path is None or not isinstance(subnet, Subnet) or not subnet.dns_proxy or frame is None or query is None:
+        path, asker = punt.path, (punt.dvrs, punt.slot)
+        if path is None or not self._allowance.take(asker):
             return
-        asker = punt.dvrs, punt.slot
-        if not self._allowance.take(asker):
+        subnet, frame = self._context.network.running.get(path), parse(punt.frame)
+        query = None if frame is None else datagram(frame, DNS_PORT)
+        if not isinstance(subnet, Subnet) or not subnet.dns_proxy or frame is None or query is None:
             return
         servers = [address(text) for text in subnet.dns_server[:_SERVERS]]
         found = self._own(path[:4], subnet, query, bool(servers))
@@ -82,9 +84,11 @@ class Names:
             found = refusal(query)
         if found is not None:
             self._reply(punt, frame, found)
-        elif forwardable(query) and self._outstanding[asker] < _OF_ONE and self._outstanding.total() < OUTSTANDING:
+        elif forwardable(query) and self._outstanding[asker] < _OF_ONE and self._room(path[1]):
             self._outstanding[asker] += 1
-            self._context.upkeep.spawn(self._forward(punt, frame, query, servers), "a DNS query", lasting=True)
+            task = self._context.upkeep.spawn(self._forward(punt, frame, query, servers), "a DNS query", lasting=True)
+            self._waiting.setdefault(path[1], {})[task] = None
+            task.add_done_callback(partial(self._over, path[1], asker))
 
     # Names of the domain ------------------------------------------------------------------------------------
 
@@ -141,21 +145,35 @@ class Names:
 
     # Names of others ----------------------------------------------------------------------------------------
 
+    def _room(self, enterprise: str) -> bool:
+        """Whether one more query of an enterprise may wait, perhaps instead of one of another."""
+        if sum(map(len, self._waiting.values())) < OUTSTANDING:
+            return True
+        most = max(self._waiting.values(), key=len)
+        if len(most) <= len(self._waiting.get(enterprise, ())) + 1:
+            return False
+        oldest = next(iter(most))
+        del most[oldest]
+        return oldest.cancel()
+
+    def _over(self, enterprise: str, asker: Asker, task: asyncio.Task[None]) -> None:
+        waiting = self._waiting.get(enterprise, {})
+        waiting.pop(task, None)
+        if not waiting:
+            self._waiting.pop(enterprise, None)
+        self._outstanding[asker] -= 1
+        if not self._outstanding[asker]:
+            del self._outstanding[asker]
+
     async def _forward(self, punt: Punt, frame: Frame, query: bytes, servers: Sequence[Ip]) -> None:
-        try:
-            for server in servers:
-                reply = await self._ask(server, query)
-                if reply is not None:
-                    self._reply(punt, frame, reply)
-                    return
-            failed = refusal(query, failed=True)
-            if failed is not None:
-                self._reply(punt, frame, failed)
-        finally:
-            asker = punt.dvrs, punt.slot
-            self._outstanding[asker] -= 1
-            if not self._outstanding[asker]:
-                del self._outstanding[asker]
+        for server in servers:
+            reply = await self._ask(server, query)
+            if reply is not None:
+                self._reply(punt, frame, reply)
+                return
+        failed = refusal(query, failed=True)
+        if failed is not None:
+            self._reply(punt, frame, failed)
 
     async def _ask(self, server: Ip, query: bytes) -> bytes | None:
         """What one server says within PATIENCE; None for nothing."""

@@ -1,11 +1,11 @@
 """Match elements: what a flow looks at, one function per field.
 
 ``value`` is a constant (an int; MAC, IPv4 and IPv6 addresses also as text or bytes) or a Field. ``mask`` must leave
-no bit of the value outside (Open vSwitch refuses that), and must not be all ones or zero: Open vSwitch would
-read such a match back without the mask, or not at all. Prerequisites (``eth_type`` before ``ip_proto`` before
-``tcp_dst``) are the caller's. The order in which elements are written does not matter: packed.py puts them in
-Open vSwitch's own order, so that a match read back has the same bytes. Import as ``from controller.openflow
-import match``.
+no bit of the value outside (Open vSwitch refuses that), and must not be zero: Open vSwitch would not read such a match
+back at all. A constant mask of all ones is left away, as Open vSwitch does; a Field must not be one. Prerequisites
+(``eth_type`` before ``ip_proto`` before ``tcp_dst``) are the caller's. The order in which elements are written does not
+matter: packed.py puts them in Open vSwitch's own order, so that a match read back has the same bytes. Import as
+``from controller.openflow import match``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Match(NamedTuple):
 def field(name: str, value: Value, mask: Value | None = None) -> Match:
     """Any field of wire.FIELDS by name, exact or masked. Raises KeyError, ValueError."""
     spec = FIELDS[name]
-    if mask is None:
+    # With a mask of all ones the flow would be read back under another key, and be taken away as somebody else's.
+    if mask is None or (not isinstance(mask, Field) and constant(mask, spec.width) == b"\xff" * spec.width):
         return Match(spec.rank, (spec.oxm(), part(value, spec.width)))
     if not isinstance(value, Field) and not isinstance(mask, Field):
         bits, ones = constant(value, spec.width), constant(mask, spec.width)

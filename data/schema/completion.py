@@ -124,7 +124,7 @@ def _keywords(view: Configuration, reader: Reader, partial: str, verb: str, give
             yield Completion(keyword, leaf.facts.help, text_of(leaf, getattr(item, leaf.field)))
         else:
             needed = leaf.facts.mandatory and not (item and leaf.is_set(getattr(item, leaf.field)))
-            yield Completion(keyword, leaf.facts.help, leaf.type.hint + (" (needed)" if needed else ""))
+            yield Completion(keyword, _meaning(leaf), leaf.type.hint + (" (needed)" if needed else ""))
     for keyword, child in children_of(path).items():
         if not keyword.startswith(partial):
             continue
@@ -174,9 +174,14 @@ def _values(
             if completion.word not in taken:
                 yield completion
     elif not leaf.type.choices:
-        yield Completion("", leaf.facts.help, leaf.type.hint)
+        yield Completion("", _meaning(leaf), leaf.type.hint)
     if leaf.many and not rest and not partial:
         yield Completion("[", "several values, up to ]")
+
+
+def _meaning(leaf: LeafNode) -> str:
+    """What a value of the leaf means, and its unit."""
+    return f"{leaf.facts.help}, in {leaf.type.units}" if leaf.type.units else leaf.facts.help
 
 
 def reference_names(view: Configuration, path: Path, kind: str, partial: str, limit: int) -> Iterator[Completion]:

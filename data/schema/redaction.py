@@ -195,6 +195,8 @@ def _read(words: Sequence[str], start: int, node: Node | None, ends: _Ends, clos
             index += 1 if found.key is None else 2
         elif found.flag:
             index += 1
+        elif not isinstance(found, Node) and found.secret and words[index + 1 : index + 2] in (["]"], ["{"], ["}"]):
+            break  # a bracket is no value: it tore the keyword apart, and the secret may be any word behind it
         else:
             end = index + 2
             if words[index + 1 : index + 2] == ["["]:

@@ -25,7 +25,7 @@ _PORT = integer(1, 65535, "a port")
 _RATE = integer(64, 100_000_000, "kilobits per second", units="kbit/s")
 _BURST = integer(1, 10_000_000, "kilobits", units="kbit")
 _HEALTH_PORT = Leaf("TCP port that is probed", _PORT, default_text="the port of the service")
-_INTERVAL = Leaf("between two probes", integer(200, 60000, "milliseconds", units="milliseconds"))
+_INTERVAL = Leaf("time between two probes", integer(200, 60000, "milliseconds", units="milliseconds"))
 _PRIORITY = integer(0, 65535, "lower is looked at first")
 _NO_HEALTH = ("none", "it is alive while it is resolved")
 _ARP = ("arp", "it answers ARP, or neighbour solicitations")
@@ -44,9 +44,15 @@ class Qos(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         reference_scope="domain",
     )
     ingress_rate: Annotated[int | None, Leaf("what a vport may send", _RATE, default_text="unlimited")] = None
-    ingress_burst: Annotated[int | None, Leaf("at once beyond the rate", _BURST, default_text="by the rate")] = None
+    ingress_burst: Annotated[
+        int | None,
+        Leaf("what may pass at once beyond ingress-rate", _BURST, default_text="what the rate carries in 250 ms"),
+    ] = None
     egress_rate: Annotated[int | None, Leaf("what a vport may receive", _RATE, default_text="unlimited")] = None
-    egress_burst: Annotated[int | None, Leaf("at once beyond the rate", _BURST, default_text="by the rate")] = None
+    egress_burst: Annotated[
+        int | None,
+        Leaf("what may pass at once beyond egress-rate", _BURST, default_text="what the rate carries in 250 ms"),
+    ] = None
     dscp: Annotated[
         int | None,
         Leaf("code point that its packets get", integer(0, 63, "a code point"), default_text="0 unless trusted"),
@@ -111,7 +117,7 @@ class SourceNat(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True)
 
     declared: ClassVar[Kind] = Kind("source-nat", "many addresses go out behind one", under=("domain",), key=NAME)
     address: Annotated[str, Leaf("the address outside", ADDRESS, mandatory=True, looked_up="domain")] = ""
-    from_: Annotated[Endpoint, Leaf("whose packets", ENDPOINT)] = ANY
+    from_: Annotated[Endpoint, Leaf("whose packets go out behind it", ENDPOINT)] = ANY
 
 
 class LoadBalancer(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -195,10 +201,16 @@ class Redirect(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         int | None, Leaf("differentiated services code point", integer(0, 63, "a code point"), default_text="any")
     ] = None
     target: Annotated[
-        str | None, Leaf("service vports", NAME, reference="redirection-target", default_text="as routed")
+        str | None,
+        Leaf(
+            "service vports that they are led through", NAME, reference="redirection-target", default_text="as routed"
+        ),
     ] = None
     next_hop: Annotated[
-        str | None, Leaf("an address in a subnet of the domain", ADDRESS, default_text="as routed", looked_up="domain")
+        str | None,
+        Leaf(
+            "address in a subnet of the domain that they go to", ADDRESS, default_text="as routed", looked_up="domain"
+        ),
     ] = None
 
     @property
@@ -209,7 +221,9 @@ class Redirect(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
 
 class Mirror(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     declared: ClassVar[Kind] = Kind("mirror", "copies packets of vports", under=("domain", "l2-domain"), key=NAME)
-    vport: Annotated[tuple[str, ...], Leaf("whose packets", NAME, mandatory=True, reference="vport")] = ()
+    vport: Annotated[
+        tuple[str, ...], Leaf("vports whose packets are copied", NAME, mandatory=True, reference="vport")
+    ] = ()
     direction: Annotated[
         str,
         Leaf("which packets", choice(("ingress", "what it sends"), ("egress", "what it receives"), ("both", "both"))),
@@ -225,4 +239,4 @@ class Mirror(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
             choice(("gre", "GRE (RFC 2890) with the session as key"), ("erspan", "ERSPAN type II")),
         ),
     ] = "gre"
-    session: Annotated[int, Leaf("session id or GRE key", integer(0, 1023, "a session"))] = 1
+    session: Annotated[int, Leaf("session id (ERSPAN) or key (GRE) of the copies", integer(0, 1023, "a session"))] = 1

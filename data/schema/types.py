@@ -265,7 +265,10 @@ def integer(low: int, high: int, help: str, units: str = "") -> ValueType:
     def parse(word: str) -> int:
         if word.isascii() and word.isdecimal() and len(word) < 12 and low <= int(word) <= high:
             return int(word)
-        raise BadValue(f"'{word}' is not a whole number from {low} to {high}", f"use a number from {low} to {high}")
+        unit = f" {units}" if units else ""
+        raise BadValue(
+            f"'{word}' is not a whole number from {low} to {high}{unit}", f"use a number from {low} to {high}"
+        )
 
     return ValueType(
         "integer", f"<{low}-{high}>", parse, help, units=units, json_type="integer", order=lambda value: value

@@ -150,9 +150,10 @@ def test_joining_twice_changes_nothing_and_another_controller_replaces_ours_alon
         )
         own = join.endpoints(ovs)
         membership = join.Membership(own, "hv2", "netdev", "eth0", "172.31.0.2/24")
-        before = ovs.rows("Manager"), ovs.rows("Controller", "_uuid", "target"), ovs.rows("Bridge")
+        stands = ("_uuid", "target")  # the rest of a Manager says how its connection is just now
+        before = ovs.rows("Manager", *stands), ovs.rows("Controller", *stands), ovs.rows("Bridge")
         join.join(ovs, membership)
-        assert (ovs.rows("Manager"), ovs.rows("Controller", "_uuid", "target"), ovs.rows("Bridge")) == before
+        assert (ovs.rows("Manager", *stands), ovs.rows("Controller", *stands), ovs.rows("Bridge")) == before
         other = join.Membership((join.Endpoint("192.0.2.9"),), "hv2", "netdev", "eth0", "172.31.0.2/24")
         join.join(ovs, other)
         assert {row["target"] for row in ovs.rows("Manager")} == {"ptcp:6699:127.0.0.1", "tcp:192.0.2.9:6640"}

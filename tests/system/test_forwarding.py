@@ -45,6 +45,7 @@ POLICY = "\n".join(
         f"{FORWARDING} 20 from zone web to zone web protocol tcp destination-port 443 target fw",
         f"{FORWARDING} 21 from zone web to zone web protocol tcp source-port 443 target fw",
         f"{FORWARDING} 30 from zone web to zone app protocol udp destination-port 7777 next-hop 10.1.3.32",
+        f"{FORWARDING} 31 from zone web to zone app protocol udp destination-port 7779 next-hop 2001:db8:3::32",
         f"{OTHER} zone web subnet web1 prefix 10.1.1.0/24",
         f"{OTHER} zone app subnet app1 prefix 10.1.2.0/24",
         f"{OTHER} vport spy-1 subnet web1 mac 02:00:0a:01:01:0b address 10.1.1.11",
@@ -116,18 +117,20 @@ def test_also_after_the_client_the_service_machine_and_the_controller_moved_or_b
     different_ways(network)
 
 
-def test_a_redirect_by_next_hop(network: Network) -> None:
+@pytest.mark.parametrize(("version", "port"), [(4, 7777), (6, 7779)], ids=["IPv4", "IPv6"])
+def test_a_redirect_by_next_hop(network: Network, version: int, port: int) -> None:
     lab = network.lab
+    address = lab.address(SERVER) if version == 4 else lab.address6(SERVER)
     with lab.watch(HOP) as hop, lab.watch(SERVER) as server, lab.watch(FIREWALL) as firewall:
-        lab.measure(CLIENT, "udp-flows", lab.address(SERVER), "7777", "--flows=5", "--first-port=20000")
-        lab.measure(CLIENT, "udp-flows", lab.address(SERVER), "7778", "--flows=5", "--first-port=20000")
+        lab.measure(CLIENT, "udp-flows", address, str(port), "--flows=5", "--first-port=20000")
+        lab.measure(CLIENT, "udp-flows", address, "7778", "--flows=5", "--first-port=20000")
         time.sleep(0.3)
-    for seen, expected in ((hop, {7777}), (server, {7777, 7778}), (firewall, set())):
+    for seen, expected in ((hop, {port}), (server, {port, 7778}), (firewall, set())):
         frames = [frame for frame in seen.report["frames"] if frame["kind"] == "udp"]
         assert {frame["destination_port"] for frame in frames} == expected
     to_server = [one for one in server.report["frames"] if one["kind"] == "udp"]
     assert {frame["ttl"] for frame in to_server if frame["destination_port"] == 7778} == {63}
-    assert {frame["ttl"] for frame in to_server if frame["destination_port"] == 7777} == {61}, "two hops more"
+    assert {frame["ttl"] for frame in to_server if frame["destination_port"] == port} == {61}, "two hops more"
 
 
 def test_nobody_gets_in_by_the_redirect_who_would_not_get_in_otherwise(network: Network) -> None:

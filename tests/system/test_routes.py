@@ -19,7 +19,8 @@ from tests.system.traffic import UdpFlows, chi_square, tcp_flows
 BASE = "set enterprise acme domain prod"
 OTHER = "set enterprise umbra domain prod"
 CLIENT, FIRST, SECOND, STRANGER = "web-1", "edge-1", "edge-2", "spy-1"
-BEHIND, BEHIND6, SHARED = "192.168.50.10", "2001:db8:50::10", "192.168.60.10"
+BEHIND, BEHIND6 = "192.168.50.10", "2001:db8:50::10"
+SHARED, SHARED6 = "192.168.60.10", "2001:db8:60::10"
 POLICY = f"""
 {BASE} zone web subnet web1 prefix 10.1.1.0/24
 {BASE} zone web subnet web1 ipv6-prefix 2001:db8:1::/64
@@ -31,8 +32,10 @@ POLICY = f"""
 {BASE} static-route 192.168.50.0/24 next-hop 10.1.2.21
 {BASE} static-route 2001:db8:50::/64 next-hop 2001:db8:2::21
 {BASE} static-route 192.168.60.0/24 next-hop [ 10.1.2.21 10.1.2.22 ]
+{BASE} static-route 2001:db8:60::/64 next-hop [ 2001:db8:2::21 2001:db8:2::22 ]
 {BASE} static-route 192.168.50.128/25 next-hop 10.1.2.22
 {BASE} static-route 192.168.50.66/32 blackhole
+{BASE} static-route 2001:db8:50::66/128 blackhole
 {OTHER} zone web subnet web1 prefix 10.1.1.0/24
 {OTHER} vport spy-1 subnet web1 mac 02:00:0a:01:01:0b address 10.1.1.11
 """
@@ -57,7 +60,14 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     network = Network(tmp_path_factory.mktemp("network"), "r4r", machines=machines, policy=POLICY)
     try:
         for name in (FIRST, SECOND):
-            for address in (f"{BEHIND}/32", f"{BEHIND6}/128", f"{SHARED}/32", "192.168.50.66/32", "192.168.50.200/32"):
+            for address in (
+                f"{BEHIND}/32",
+                f"{BEHIND6}/128",
+                f"{SHARED}/32",
+                f"{SHARED6}/128",
+                "192.168.50.66/32",
+                "192.168.50.200/32",
+            ):
                 done = network.lab.exec(name, ["ip", "address", "add", address, "dev", "lo"])
                 assert not done.returncode, done.stderr
         yield network
@@ -95,9 +105,11 @@ def _echoes(report: dict[str, object]) -> int:
 def test_a_blackhole_inside_a_route_drops_and_counts(network: Network) -> None:
     with network.lab.watch(FIRST) as first, network.lab.watch(SECOND) as second:
         assert reached(network, "192.168.50.66") == 0
+        assert reached(network, "2001:db8:50::66") == 0
     assert not _echoes(first.report) and not _echoes(second.report)
-    (flow,) = [one for one in network.lab.ofctl("hv1", "dump-flows").splitlines() if "nw_dst=192.168.50.66" in one]
-    assert "n_packets=3" in flow and "drop" in flow
+    for hole in ("nw_dst=192.168.50.66", "ipv6_dst=2001:db8:50::66"):
+        (flow,) = [one for one in network.lab.ofctl("hv1", "dump-flows").splitlines() if hole in one]
+        assert "n_packets=3" in flow and "drop" in flow
 
 
 def test_routes_of_a_domain_are_nothing_to_another(network: Network) -> None:
@@ -108,14 +120,15 @@ def test_routes_of_a_domain_are_nothing_to_another(network: Network) -> None:
     assert reached(network, BEHIND) == 3
 
 
-def test_a_thousand_flows_share_two_next_hops_evenly_and_each_stays_on_one(network: Network) -> None:
-    flows = UdpFlows(network.lab, CLIENT, SHARED, 7000, receivers=(FIRST, SECOND), flows=1000, packets=2)
+@pytest.mark.parametrize("shared", [SHARED, SHARED6], ids=["IPv4", "IPv6"])
+def test_a_thousand_flows_share_two_next_hops_evenly_and_each_stays_on_one(network: Network, shared: str) -> None:
+    flows = UdpFlows(network.lab, CLIENT, shared, 7000, receivers=(FIRST, SECOND), flows=1000, packets=2)
     assert not flows.unseen, f"{flows.unseen} flows got lost"
     assert all(len(sides) == 1 for sides in flows.sides.values()), "a flow went two ways"
     assert chi_square(flows.counts) > 0.001, flows.counts
     before = dict(flows.sides)
     network.restart_controller()
-    again = UdpFlows(network.lab, CLIENT, SHARED, 7000, receivers=(FIRST, SECOND), flows=200, packets=1)
+    again = UdpFlows(network.lab, CLIENT, shared, 7000, receivers=(FIRST, SECOND), flows=200, packets=1)
     assert all(again.sides[number] == before[number] for number in again.sides), "a restart moved flows"
 
 
@@ -161,6 +174,27 @@ def test_a_next_hop_that_answers_no_arp_is_out_within_three_seconds_and_returns(
     assert chi_square(flows.counts) > 0.001, flows.counts
     told = " ".join(str(row["text"]) for row in network.rows("show system events") if row["kind"] == "health")
     assert "acme/prod/edge-2 10.1.2.22, probed by arp, is alive again" in told
+
+
+def test_an_ipv6_next_hop_that_answers_no_solicitation_is_out_within_three_seconds_and_returns(
+    network: Network,
+) -> None:
+    lab, address = network.lab, "2001:db8:2::22"
+    assert wait_until(lambda: health(network).get(address) == "alive", 5)
+    lab.remove_address(SECOND, f"{address}/64")
+    began = time.monotonic()
+    try:
+        assert wait_until(lambda: health(network)[address] == "dead", 5, 0.05)
+        assert time.monotonic() - began < 3.0
+        flows = UdpFlows(lab, CLIENT, SHARED6, 7001, receivers=(FIRST, SECOND), flows=200)
+        assert flows.counts == {FIRST: 200, SECOND: 0}
+        assert health(network)["10.1.2.22"] == "alive", "its IPv4 address is another target"
+    finally:
+        lab.add_address(SECOND, f"{address}/64")
+        lab.exec(SECOND, ["ip", "-6", "route", "replace", "default", "via", "2001:db8:2::1"])
+    assert wait_until(lambda: health(network)[address] == "alive", 3, 0.1)
+    flows = UdpFlows(lab, CLIENT, SHARED6, 7001, receivers=(FIRST, SECOND), flows=400)
+    assert chi_square(flows.counts) > 0.001, flows.counts
 
 
 def _only(network: Network, hypervisor: str) -> bool:

@@ -19,18 +19,21 @@ from tests.system.traffic import TcpStream
 
 INFRA = "set enterprise infra domain services"
 GUARD = "set enterprise acme domain prod egress-policy guard"
-BEYOND = "203.0.113.9"  # behind the router
+BEYOND, BEYOND6 = "203.0.113.9", "fd00:203::9"  # behind the router
 POLICY = f"""
 {INFRA} shared
 {INFRA} access-prefix 100.64.0.0/24
 {INFRA} access-prefix fd00:64::/96
 {INFRA} zone svc subnet svc prefix 172.16.0.0/24 ipv6-prefix fd00:16::/64
 {INFRA} vport dns subnet svc mac 02:00:ac:10:00:0a address [ 172.16.0.10 fd00:16::10 ]
-{INFRA} zone out subnet out prefix 198.51.100.0/24 gateway 198.51.100.254
+{INFRA} zone out subnet out prefix 198.51.100.0/24 gateway 198.51.100.254 ipv6-prefix fd00:51::/64
 {INFRA} vport exit type bridge subnet out uplink wan vlan 100
 {INFRA} static-route 0.0.0.0/0 next-hop 198.51.100.1
+{INFRA} static-route ::/0 next-hop fd00:51::2
 {INFRA} source-nat everybody address 198.51.100.10
+{INFRA} source-nat everybody6 address fd00:51::10
 {INFRA} floating-ip 198.51.100.20 vport dns
+{INFRA} floating-ip fd00:51::20 vport dns
 """ + "".join(
     f"""
 set enterprise {name} domain prod use infra/services
@@ -56,7 +59,10 @@ MACHINES = (
         address=("172.16.0.10/24", "fd00:16::10/64"), gateway=("172.16.0.1", "fd00:16::1"),
     ),
 )  # fmt: skip
-ROUTER = Outside(name="router", uplink="wan", vlan=100, address=("198.51.100.1/24",), loopback=(f"{BEYOND}/32",))
+ROUTER = Outside(
+    name="router", uplink="wan", vlan=100, address=("198.51.100.1/24", "fd00:51::2/64"),
+    loopback=(f"{BEYOND}/32", f"{BEYOND6}/128"),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +89,7 @@ def access(network: Network, name: str) -> str:
 
 def sees(network: Network, server: str, source: str, address: str, port: int) -> str:
     """Which address a server sees a client under."""
-    with network.lab.capture(server, f"tcp[tcpflags] & tcp-syn != 0 and dst port {port}") as capture:
+    with network.lab.capture(server, f"(tcp[tcpflags] & tcp-syn != 0 or ip6) and tcp dst port {port}") as capture:
         assert reaches(network, source, address, port)
     return " ".join(capture.lines)
 
@@ -157,6 +163,11 @@ def test_everybody_goes_out_behind_one_address_and_nobody_outside_comes_in_by_it
     with lab.tcp_server("router", 8084):
         for name in ("acme", "bolt"):
             assert "198.51.100.10." in sees(network, "router", f"{name}-web", BEYOND, 8084)
+    with lab.tcp_server("router", 8094, bind=BEYOND6):
+        for name in ("acme", "bolt"):
+            assert "fd00:51::10." in sees(network, "router", f"{name}-web", BEYOND6, 8094)
+    with lab.tcp_server("acme-web", 8096, bind="fd00:1::11"), lab.tcp_server("dns", 8096, bind="fd00:16::10"):
+        assert not lab.tcp("router", "fd00:51::10", 8096).ok
     with lab.tcp_server("acme-web", 8085), lab.tcp_server("dns", 8085):
         assert not lab.tcp("router", "198.51.100.10", 8085).ok
 
@@ -167,6 +178,11 @@ def test_a_floating_ip_is_reached_from_outside_and_seen_outside(network: Network
         assert reaches(network, "router", "198.51.100.20", 8086)
     with lab.tcp_server("router", 8087):
         assert "198.51.100.20." in sees(network, "router", "dns", BEYOND, 8087)
+    with lab.tcp_server("dns", 8088, bind="fd00:16::10"):
+        assert reaches(network, "router", "fd00:51::20", 8088)
+        assert not lab.tcp("router", "fd00:16::10", 8088).ok, "the router knows no inner prefix"
+    with lab.tcp_server("router", 8089, bind=BEYOND6):
+        assert "fd00:51::20." in sees(network, "router", "dns", BEYOND6, 8089)
     assert not lab.tcp("router", "172.16.0.10", 8086).ok, "the router knows no inner prefix"
 
 

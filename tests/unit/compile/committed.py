@@ -7,9 +7,11 @@ and checked by the rules. Read next: `test_random_configurations.py`.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from controller.compile import Location, Observed, Placement, State, compile_all, start
+from controller.compile import Location, Observed, Placement, State, start
 from controller.compile.core import fragments_of
 from controller.compile.state import domains
 from controller.events import Events
@@ -26,6 +28,15 @@ from data.configuration import Edits, Running
 from data.path import Path, path_text
 from data.schema.objects import Object, Vport
 from data.steps import at_once
+
+
+class Plugged(NamedTuple):
+    """An interface with what it claims to be, its hypervisor, and its port there; port 0: it is gone."""
+
+    claim: str
+    dvrs: str
+    port: int
+
 
 Held = dict[str, dict[bytes, bytes]]
 
@@ -78,13 +89,22 @@ class Committed:
             self.topology.appear(dvrs, name, name, port)
         await self.settle(Observed())
 
-    def plug(self, uplink: str, dvrs: str, port: int) -> None:
-        """A physical port appears on a hypervisor, beside those of the same name elsewhere; port 0: it is gone."""
-        if port:
-            self.topology.appear(dvrs, uplink, UPLINK + uplink, port)
-        else:
-            self.topology.vanish(dvrs, uplink)
-        asyncio.run(self.settle(Observed()))
+    def plug(self, interfaces: Sequence[Plugged], settled: bool = True) -> None:
+        """Interfaces appear and go at once. Those of a vport are gone from elsewhere then; uplinks of one name stay.
+        What is not `settled` is found by the next commit or change."""
+        for claim, dvrs, _ in interfaces:
+            names = self.topology.hypervisors if not claim.startswith(UPLINK) else (dvrs,)
+            for other in names:
+                self.topology.vanish(other, claim)
+        for claim, dvrs, port in interfaces:
+            if port:
+                self.topology.appear(dvrs, claim, claim, port)
+        if settled:
+            asyncio.run(self.settle(Observed()))
+
+    def ports(self, dvrs: str) -> set[int]:
+        """Those in use on a hypervisor."""
+        return {claim.ofport for claim in self.topology.claims_of(dvrs)}
 
     def observe(self, facts: Observed) -> None:
         """Facts are others now."""
@@ -107,23 +127,28 @@ class Committed:
         """Domains and l2-domains."""
         return list(domains(self.acting))
 
-    def agree(self) -> None:
-        """What is held is what a compilation from nothing makes, of an acting configuration made from nothing; and no
-        two fragments say different things about one flow."""
+    def agree(self, *hypervisors: str) -> None:
+        """What these hypervisors, or all, hold is what a compilation from nothing makes, of an acting configuration
+        made from nothing; no two fragments say different things about one flow, and vports are where interfaces are.
+        """
         acting = Acting(self.configured)
         assert dict(acting.walk()) == dict(self.acting.walk()), "what acts is not what is configured"
         numbers = Numbers(dict(self.numbers.items()))
         state = at_once(start(acting, self.state.placement, numbers))
         assert not numbers.new, f"a restart gives out other numbers: {numbers.new}"
+        given = Counter((pool, number) for (pool, _), number in self.numbers.items())
+        assert max(given.values()) == 1, f"given out twice: {given.most_common(2)}"
         for path, vport in self.acting.objects(Vport):
-            assert located(self.topology, path, vport) == self.state.placement.location(vport.uuid), path_text(path)
-        for dvrs in self.configured.children((), "dvrs"):
+            if not self.topology.touched:
+                here = located(self.topology, path, vport)
+                assert here == self.state.placement.location(vport.uuid), f"{path_text(path)} is at {here}"
+        for dvrs in hypervisors or self.configured.children((), "dvrs"):
             said: dict[bytes, tuple[bytes, object]] = {}
             for fragment in fragments_of(state, dvrs):
                 for flow in fragment.flows(state, dvrs):
                     other, whose = said.setdefault(key(flow), (flow, fragment))
-                    assert other == flow, f"{fragment} and {whose} differ about one flow"
-            fresh = {at: as_replacement(flow) for at, flow in at_once(compile_all(state, dvrs)).items()}
+                    assert other == flow, f"{fragment} and {whose} differ about one flow on {dvrs}: {describe(flow)}"
+            fresh = {at: as_replacement(flow) for at, (flow, _) in said.items()}
             held = self.held.get(dvrs, {})
             assert held == fresh, _differing({dvrs: held}, {dvrs: fresh})
 

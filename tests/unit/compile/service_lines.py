@@ -112,52 +112,82 @@ def random_line(model: Committed, dice: random.Random) -> str:
     if dice.random() < 0.8 and objects:
         anything = pick(objects)
     ends = ("any", "any", f"subnet {subnet}", f"zone {subnet[:3]}", f"vport {pick(vports)}", "policy-group front")
-    balancer, prefix, body = f"{domain} load-balancer {pick(('shop', 'shop6', 'more'))}", pick(ROUTES), f"{domain} vport"
+    balancer, prefix, body = (
+        f"{domain} load-balancer {pick(('shop', 'shop6', 'more'))}",
+        pick(ROUTES),
+        f"{domain} vport",
+    )
     choices: tuple[Callable[[], str], ...] = (
         lambda: f"set {body} {vport} subnet {subnet} mac 02:00:00:00:00:{end:02x} address {four}.{end}",
-        lambda: f"set {body} {vport} subnet {subnet} mac 02:00:00:00:00:{end:02x} address [ {four}.{end} {six}::{end} ]",
+        lambda: (
+            f"set {body} {vport} subnet {subnet} mac 02:00:00:00:00:{end:02x} address [ {four}.{end} {six}::{end} ]"
+        ),
         lambda: f"set {body} {pick(vports)} anti-spoofing {pick(('full', 'mac', 'off'))}",
         lambda: f"set {body} {pick(vports)} policy-group front",
         lambda: f"set {body} {pick(vports)} mac 02:00:00:00:00:{end:02x}",
-        lambda: f"set {body} {pick(BRIDGES)} type bridge subnet {subnet} uplink wan{dice.randrange(3)}"
-        + pick(("", f" vlan {dice.randrange(1, 30)}")),
-        lambda: f"set {body} {vport} type host subnet {subnet} uplink wan{dice.randrange(3)} vlan {dice.randrange(1, 30)}",
-        lambda: f"set {lan} vport {pick(BRIDGES)} type bridge uplink wan{dice.randrange(3)} vlan {dice.randrange(1, 30)}",
-        lambda: f"set {lan} vport {pick(('v0', 'v1'))} mac 02:00:00:00:07:{end:02x}" + pick(("", f" address {four}.{end}")),
+        lambda: (
+            f"set {body} {pick(BRIDGES)} type bridge subnet {subnet} uplink wan{dice.randrange(3)}"
+            + pick(("", f" vlan {dice.randrange(1, 30)}"))
+        ),
+        lambda: (
+            f"set {body} {vport} type host subnet {subnet} uplink wan{dice.randrange(3)} vlan {dice.randrange(1, 30)}"
+        ),
+        lambda: (
+            f"set {lan} vport {pick(BRIDGES)} type bridge uplink wan{dice.randrange(3)} vlan {dice.randrange(1, 30)}"
+        ),
+        lambda: (
+            f"set {lan} vport {pick(('v0', 'v1'))} mac 02:00:00:00:07:{end:02x}" + pick(("", f" address {four}.{end}"))
+        ),
         lambda: f"set {lan} unknown-unicast {pick(('flood', 'bridge', 'drop'))}",
         lambda: f"set {lan} mirror tap vport v0 " + pick(("to v1", "to b0", "collector 172.31.0.201")),
         lambda: f"set {lan} qos thin egress-rate {pick((500, 700))}",
         lambda: f"set {lan} default-qos thin",
         lambda: f"set {domain} static-route {prefix} next-hop {hops(prefix)} health {pick(PROBE)}",
         lambda: f"set {domain} static-route {prefix} blackhole",
-        lambda: f"set {domain} redirection-target {pick(('fw', 'ids'))} vport {some(vports)} health {pick(PROBE)}"
-        f" fail {pick(('open', 'closed'))}",
-        lambda: f"set {policy} redirect {pick((10, 20))} from {pick(ends)} to {pick(ends)}"
-        f" {pick(('', 'protocol udp', 'protocol tcp destination-port 443'))} target {pick(('fw', 'ids'))}",
+        lambda: (
+            f"set {domain} redirection-target {pick(('fw', 'ids'))} vport {some(vports)} health {pick(PROBE)}"
+            f" fail {pick(('open', 'closed'))}"
+        ),
+        lambda: (
+            f"set {policy} redirect {pick((10, 20))} from {pick(ends)} to {pick(ends)}"
+            f" {pick(('', 'protocol udp', 'protocol tcp destination-port 443'))} target {pick(('fw', 'ids'))}"
+        ),
         lambda: f"set {policy} redirect {pick((10, 20))} from {pick(ends)} next-hop {ip()}",
         lambda: f"set {policy} priority {dice.randrange(3)}",
-        lambda: f"set {balancer} address {ip()} port {pick((80, 443))} protocol {pick(('tcp', 'udp'))}"
-        f" health {pick(('none', 'icmp'))} affinity {pick(('none', 'source'))}",
+        lambda: (
+            f"set {balancer} address {ip()} port {pick((80, 443))} protocol {pick(('tcp', 'udp'))}"
+            f" health {pick(('none', 'icmp'))} affinity {pick(('none', 'source'))}"
+        ),
         lambda: f"set {balancer} backend {pick(vports)} port {pick((80, 8080))} weight {dice.randrange(4)}",
-        lambda: f"set {pick((domain, 'domain-template office'))} qos {pick(('gold', 'base'))}"
-        f" {pick(('ingress', 'egress'))}-rate {pick((1000, 5000))} dscp {pick((0, 46))}",
+        lambda: (
+            f"set {pick((domain, 'domain-template office'))} qos {pick(('gold', 'base'))}"
+            f" {pick(('ingress', 'egress'))}-rate {pick((1000, 5000))} dscp {pick((0, 46))}"
+        ),
         lambda: f"set {body} {pick(vports)} qos {pick(('gold', 'base'))}",
         lambda: f"set {zone} subnet {subnet} qos {pick(('gold', 'base'))}",
         lambda: f"set {pick((domain, 'domain-template office'))} default-qos {pick(('gold', 'base'))}",
-        lambda: f"set {domain} mirror {pick(('tap', 'far'))} vport {some(vports)} direction"
-        f" {pick(('ingress', 'egress', 'both'))} "
-        + pick((f"to {pick(vports)}", f"collector 172.31.0.200 encapsulation {pick(('gre', 'erspan'))}")),
-        lambda: f"set {domain} virtual-ip {ip()} vport {some(vports)}"
-        + pick(("", f" mac 00:00:5e:00:01:{dice.randrange(0x20, 0x24):02x}")),
+        lambda: (
+            f"set {domain} mirror {pick(('tap', 'far'))} vport {some(vports)} direction"
+            f" {pick(('ingress', 'egress', 'both'))} "
+            + pick((f"to {pick(vports)}", f"collector 172.31.0.200 encapsulation {pick(('gre', 'erspan'))}"))
+        ),
+        lambda: (
+            f"set {domain} virtual-ip {ip()} vport {some(vports)}"
+            + pick(("", f" mac 00:00:5e:00:01:{dice.randrange(0x20, 0x24):02x}"))
+        ),
         lambda: f"set {domain} floating-ip {ip()} vport {pick(vports)}",
-        lambda: f"set {domain} source-nat {pick(('everybody', 'else'))} address {ip()}"
-        f" from {pick(('any', f'subnet {subnet}', f'vport {pick(vports)}'))}",
+        lambda: (
+            f"set {domain} source-nat {pick(('everybody', 'else'))} address {ip()}"
+            f" from {pick(('any', f'subnet {subnet}', f'vport {pick(vports)}'))}"
+        ),
         lambda: f"set {zone} subnet {subnet} {pick(('dhcp', 'dns-proxy', 'mtu 1400', 'unknown-unicast drop'))}",
         lambda: f"set {zone} subnet {subnet} ipv6-addressing {pick(('slaac', 'dhcpv6', 'none'))}",
         lambda: f"set {zone} subnet {subnet} prefix {four}.0/24 ipv6-prefix {six}::/64",
         lambda: f"set {zone} subnet {subnet} gateway {four}.254",
-        lambda: f"set {domain} {pick(('ingress', 'egress'))}-policy base entry {pick((10, 20))} from {pick(ends)}"
-        f" to {pick(ends)} action allow {pick(('', 'stateful'))}",
+        lambda: (
+            f"set {domain} {pick(('ingress', 'egress'))}-policy base entry {pick((10, 20))} from {pick(ends)}"
+            f" to {pick(ends)} action allow {pick(('', 'stateful'))}"
+        ),
         lambda: f"set enterprise {pick(('acme', 'bolt'))} domain prod use infra/svc",
         lambda: f"set enterprise {pick(('acme', 'bolt'))} domain prod template office",
         lambda: f"delete enterprise {pick(('acme', 'bolt'))} domain prod {pick(('use infra/svc', 'template'))}",

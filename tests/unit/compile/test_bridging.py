@@ -147,6 +147,13 @@ def test_a_domain_without_bridge_vports_has_no_flow_of_theirs_and_a_host_behind_
     assert not flows(model, "hv1", Table.SPOOF_GUARD, "in_port")
 
 
+def test_what_vlans_of_one_uplink_send_to_the_controller_queues_by_vport() -> None:
+    model = bridged()
+    (tagged,) = flows(model, "hv1", Table.CLASSIFY, "dl_vlan=100")
+    assert "load:0x5001->OXM_OF_IN_PORT[]" in tagged, tagged
+    assert not [text for text in flows(model, "hv1", Table.CLASSIFY, "IN_PORT[]") if "dl_vlan" not in text]
+
+
 def test_an_l2_domain_lets_every_protocol_through_and_answers_for_whom_it_knows() -> None:
     model = Model()
     model.commit(base(model))

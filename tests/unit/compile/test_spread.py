@@ -93,5 +93,12 @@ def test_two_equal_members_cost_two_flows() -> None:
     assert "reg9=0/0xffffffe0" in describe(made[0]) or "reg9=0x0/0xffffffe0" in describe(made[0]), describe(made[0])
 
 
+def test_a_slot_alone_is_matched_without_a_mask_as_switches_read_it_back() -> None:
+    dealt = deal([("a", 1), ("b", 1), ("c", 1)], "abc")
+    made = [describe(one) for one in spread.flows(Table.SPREAD, 100, [], dealt, lambda name: Way(1, [], Table.SWITCH))]
+    assert any(mask == 0xFFFFFFFF for _, mask, _ in pieces(dealt))
+    assert not [text for text in made if "/0xffffffff" in text], made
+
+
 def test_each_use_hashes_from_a_basis_of_its_own() -> None:
     assert len({spread.pick(basis).parts for basis in Basis}) == len(Basis)

@@ -46,6 +46,18 @@ async def test_another_vport_of_the_same_name_takes_the_place_and_the_former_giv
     assert network.state.placement.location(vport(2).uuid) is None
 
 
+async def test_a_port_that_changed_hands_just_before_a_commit_is_given_up_by_it() -> None:
+    """Else both vports had it for a moment, and settling the former one would remove the flows of the latter."""
+    model = Model(vports=2)
+    network = model.network
+    network.topology.appear("hv1", "tap2", "acme/prod/vm-2", 4)
+    model.upkeep.settle()
+    await model.upkeep.idle()
+    network.topology.report("hv1", {"tap9": ("acme/prod/vm-9", 4)})
+    made = await draft(network.running, {vport_path(9): vport(9)}, network.state, network.topology)
+    assert made.moved == {vport(9).uuid: Location("hv1", 4), vport(2).uuid: None}
+
+
 async def test_deleting_a_hypervisor_takes_its_workloads_along() -> None:
     model = Model(vports=2)
     network = model.network

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from data.candidate import Candidate
 from data.configuration import Configuration, Running
 from data.path import Path
+from data.schema.completion import nameable
 from data.schema.nodes import TOP, LeafNode, Node
 from data.schema.objects import Object
 from data.schema.secret import hashed
@@ -97,12 +98,13 @@ _words = {
 }
 
 
-def _value(leaf: LeafNode) -> st.SearchStrategy[list[str]]:
-    """Words of one value of the leaf."""
+def _value(leaf: LeafNode, path: Path) -> st.SearchStrategy[list[str]]:
+    """Words of one value of the leaf of an object."""
     if leaf.flag:
         return st.just([])
     if leaf.endpoint:
-        kinds = st.sampled_from(["vport", "policy-group", "zone", "subnet", "network-macro"])
+        named = ["vport", "policy-group", "zone", "subnet", "network-macro"]
+        kinds = st.sampled_from([kind for kind in named if nameable(path, kind)])
         return st.just(["any"]) | st.tuples(kinds, _names).map(list)
     if leaf.type.name == "choice":
         return st.sampled_from([[word] for word, _ in leaf.type.choices])
@@ -130,7 +132,7 @@ def _lines(draw: st.DrawFn, nodes: dict[str, Node], above: tuple[str, ...], most
             path = (*above, keyword, *name)
             words = list(path)
             for leaf in draw(st.lists(st.sampled_from(list(node.leaves.values())), max_size=4, unique=True)):
-                for value in draw(st.lists(_value(leaf), min_size=1, max_size=3 if leaf.many else 1)):
+                for value in draw(st.lists(_value(leaf, path), min_size=1, max_size=3 if leaf.many else 1)):
                     words += [leaf.keyword, *value]
             if node.key is not None or len(words) > len(path):
                 lines.append(words)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
+from controller.edge import gleaning as asking
+from controller.edge import learning as subject
 from controller.edge.context import EdgeContext
 from controller.edge.gleaning import Gleaning
 from controller.edge.learning import AGE, MOVES, PAUSE, PROBES, SWEEP, Learning
@@ -23,7 +25,7 @@ from controller.punted import Punted
 from data.addresses import Ip, address
 from data.configuration import Edits
 from data.path import Path
-from data.schema.objects import Vport
+from data.schema.objects import Controller, Vport
 from data.schema.services import StaticRoute, VirtualIp
 from tests.unit.controller.model import PROD, WEB, Model, uuid, vport_path
 
@@ -166,6 +168,21 @@ async def test_a_host_that_moves_between_bridges_is_believed_a_few_times(bench: 
     assert await bench.agreed()
 
 
+async def test_what_moves_all_the_time_in_one_subnet_leaves_moves_of_another_believed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "_WATCHED", 2)
+    for what in ("one", "two"):
+        assert bench.learning._believed("a subnet of somebody else", what, what, "there")
+    assert not bench.learning._believed("a subnet of somebody else", "three", "three", "there"), "it is full"
+    bench.says(1, "10.1.1.50")
+    bench.says(1, "10.1.1.50", OTHER)
+    assert await bench.known() == {} and mac(1) in await bench.known(OTHER)
+    bench.time += SWEEP + 1
+    await bench.learning.second()
+    assert not bench.learning._moves, "what stands still is forgotten"
+
+
 async def test_who_is_silent_is_asked_and_forgotten_unless_he_answers(bench: Bench) -> None:
     bench.says(1, "10.1.1.50")
     bench.says(2, "10.1.1.51")
@@ -258,6 +275,20 @@ async def test_an_unresolved_address_is_asked_for_once_a_second_behind_every_bri
     assert len(bench.sent) < 4 + 2 * 256
 
 
+async def test_who_scans_a_subnet_keeps_no_other_enterprise_and_no_next_hop_from_being_resolved(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "RATE", 5)
+    gleaning = Gleaning(bench.context)
+    mark = cookie(Owner.SUBNET, Feature.GLEAN, bench.network.state.number(WEB))
+    for number in range(50, 100):
+        packet = ethernet(ROUTER, "02:00:0a:01:01:02", 0x0800, _ipv4("10.1.2.9", f"10.1.1.{number}"))
+        bench.punted.packet("hv2", PacketIn(mark, Table.ROUTE, packet, len(packet)))
+    assert len(bench.sent) == 5 * 2, "behind two bridges"
+    gleaning._ask(WEB, address("10.1.1.99"))
+    assert len(bench.sent) == 6 * 2 and gleaning._allowance.take("beta")
+
+
 async def test_next_hops_are_asked_for_and_an_uplink_that_moves_is_announced(bench: Bench) -> None:
     gleaning = Gleaning(bench.context)
     task = asyncio.create_task(gleaning.run())
@@ -277,6 +308,21 @@ async def test_next_hops_are_asked_for_and_an_uplink_that_moves_is_announced(ben
         await asyncio.sleep(0.02)
         told = {(name, found.sender_mac, str(found.sender)) for name, frame in bench.sent if (found := arp(frame))}
         assert {("hv2", ROUTER, "10.1.1.1"), ("hv2", "02:00:0a:01:01:02", "10.1.1.2")} <= told
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_every_vport_is_told_when_the_gateways_have_another_mac_address(bench: Bench) -> None:
+    other = "02:00:00:00:ff:01"
+    task = asyncio.create_task(Gleaning(bench.context).run())
+    try:
+        await asyncio.sleep(0.02)
+        bench.sent.clear()
+        await bench.commit({("controller",): Controller(uuid=uuid(900), anycast_gateway_mac=other)})
+        await asyncio.sleep(0.05)
+        told = {(name, found.sender_mac, str(found.sender)) for name, frame in bench.sent if (found := arp(frame))}
+        assert told == {("hv1", other, "10.1.1.1"), ("hv2", other, "10.1.1.1")}
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

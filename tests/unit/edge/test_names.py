@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import dns.message
 import dns.rcode
@@ -167,5 +168,37 @@ def test_other_names_are_asked_of_the_server_with_an_id_of_our_own_and_failures_
         await asyncio.sleep(0.5)
         assert not bench.names._outstanding
         transport.close()
+
+    asyncio.run(scene())
+
+
+def test_dead_servers_of_one_enterprise_leave_room_for_queries_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        monkeypatch.setattr(subject, "OUTSTANDING", 6)
+        monkeypatch.setattr(subject, "PATIENCE", 0.3)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))
+            bench = Scene(silent.getsockname()[1])
+            await bench.begin(dns_proxy=True, dns_server=("127.0.0.1",))
+            waiting = bench.names._waiting
+            for _ in range(10):
+                bench.ask("www.example.org")
+            await asyncio.sleep(0)
+            (acme,) = waiting.values()
+            assert len(acme) == 6, "all there is"
+            oldest = next(iter(acme))
+            assert not bench.names._room("acme"), "nobody makes room for himself"
+            assert bench.names._room("beta"), "beta has none"
+            beta = bench.context.upkeep.spawn(asyncio.sleep(0.01), "a query of beta")
+            waiting["beta"] = {beta: None}
+            assert oldest not in acme and len(acme) == 5
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert oldest.cancelled() and bench.names._outstanding.total() == 5
+            waiting["beta"] = dict.fromkeys([beta, *list(acme)[:4]])  # as many as acme has
+            assert not bench.names._room("beta") and not bench.names._room("acme")
+            del waiting["beta"]
+            await asyncio.sleep(0.5)
+            assert not bench.names._outstanding and not waiting
 
     asyncio.run(scene())

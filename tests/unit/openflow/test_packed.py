@@ -328,6 +328,13 @@ def test_a_strict_delete_keeps_table_priority_and_match(elements: list[m.Match])
     assert len(gone) == int.from_bytes(gone[2:4], "big")
 
 
+@pytest.mark.parametrize("name", MASKABLE)
+def test_a_mask_of_all_ones_is_left_away_as_a_switch_leaves_it_away(name: str) -> None:
+    width = FIELDS[name].width
+    assert m.field(name, 1, (1 << width * 8) - 1) == m.field(name, 1)
+    assert m.field(name, 0, (1 << width * 8) - 2) != m.field(name, 0)
+
+
 def test_what_cannot_be_packed_is_refused_when_it_is_declared() -> None:
     with pytest.raises(ValueError, match="outside its mask"):
         m.ipv4_dst("10.0.0.1", "255.0.0.0")
