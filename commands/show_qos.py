@@ -10,7 +10,7 @@ from commands.lookup import named, note, scope
 from commands.registry import Arguments, command
 from commands.show_dvrs import attachments
 from commands.show_policy import domain_name
-from controller.compile.limits import burst
+from controller.compile.services.limits import burst
 from data.configuration import Configuration
 from data.path import Path
 from data.qos import effective

@@ -12,7 +12,7 @@ from commands.registry import Arguments, command
 from commands.show_dvrs import attachments
 from commands.show_policy import domain_name
 from controller.compile.access import used_path
-from controller.compile.sharing import Share
+from controller.compile.services.sharing import Share
 from controller.topology import Hypervisor
 from data.addresses import BITS, address
 from data.errors import NothingThere

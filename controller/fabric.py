@@ -25,7 +25,7 @@ from controller.agents import AgentServer
 from controller.commits import Commits, Outcome, Participant
 from controller.compile import Observed
 from controller.compile.access import access_address, used_path
-from controller.compile.sharing import Share, sharing
+from controller.compile.services.sharing import Share, sharing
 from controller.edge import Edge
 from controller.edge.claims import Held
 from controller.edge.dhcp import LeaseRecord

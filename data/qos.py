@@ -1,6 +1,7 @@
 """Which qos a vport has: the one that it names itself, else that of its subnet, else that of its domain.
 
-The compiler (`controller/compile/qos.py`) and `show` ask here, of what acts: a template's default is the domain's then.
+The compiler (`controller/compile/services/qos.py`) and `show` ask here, of what acts: a template's default is then the
+domain's.
 """
 
 from __future__ import annotations

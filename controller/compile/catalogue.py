@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from controller.compile import (
+from controller.compile.features import Feature
+from controller.compile.services import (
     balancing,
     bridging,
     floating,
@@ -15,8 +16,7 @@ from controller.compile import (
     source_nat,
     virtual_ip,
 )
-from controller.compile.features import Feature
-from controller.compile.probed import probed
+from controller.compile.services.probed import probed
 
 __all__ = ["FEATURES", "SERVICES"]
 

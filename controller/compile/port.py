@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.compile import copies, limits, responder
+from controller.compile import responder
 from controller.compile.addresses import FAMILIES, Family, address, link_local, mac, value
 from controller.compile.fragments import Kind, own, vport_host
+from controller.compile.services import copies, limits
 from controller.compile.state import BRIDGE, State
 from controller.openflow import actions, match, wire
 from controller.openflow.actions import Action

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from controller.compile.addresses import Ip, address
-from controller.compile.balance import PORTS
-from controller.compile.serving import servings
+from controller.compile.services.balance import PORTS
+from controller.compile.services.serving import servings
 from controller.compile.state import State
 from controller.edge.context import EdgeContext
 from controller.events import Kind

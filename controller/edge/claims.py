@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from controller.compile import Observed, State
-from controller.compile.virtual_ip import candidates, holder
+from controller.compile.services.virtual_ip import candidates, holder
 from controller.edge.context import EdgeContext
 from controller.events import Kind
 from controller.openflow import actions

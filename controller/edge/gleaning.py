@@ -3,7 +3,7 @@
     packet to an address of a subnet that nobody has   ──> asked for, at most once a second; the packet itself is lost
     next hop of a route in such a subnet, not resolved ──> asked for when the routes change, and every NEXT_HOPS seconds
     the uplink is that of another hypervisor now       ──> every vport and gateway of the subnet says where it is
-    the gateways have another MAC address now          ──> every vport is told, or it would send to the old one for minutes
+    the gateways have another MAC address now          ──> every vport is told: it would send to the old one for minutes
 
 Answers are learned like everything else that is sent (`learning.py`).
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from controller.compile.bridging import known_behind, vports_in
+from controller.compile.services.bridging import known_behind, vports_in
 from controller.compile.state import BRIDGE, State
 from controller.edge.allowance import Allowance
 from controller.edge.context import EdgeContext

@@ -25,7 +25,7 @@ from enum import Enum, auto
 from controller.compile import Observed
 from controller.compile.catalogue import SERVICES
 from controller.compile.health import Probe
-from controller.compile.probed import probes_in
+from controller.compile.services.probed import probes_in
 from controller.edge.context import EdgeContext
 from controller.edge.questions import Asked, Questions
 from controller.events import Kind

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from controller.compile import Learned, Observed
-from controller.compile.bridge_guard import ADDRESSES_OF_ONE
-from controller.compile.bridging import learned_flows
+from controller.compile.services.bridge_guard import ADDRESSES_OF_ONE
+from controller.compile.services.bridging import learned_flows
 from controller.compile.state import BRIDGE, Place
 from controller.edge.context import EdgeContext
 from controller.edge.segments import claimed, has_object, hosts, may_have, question

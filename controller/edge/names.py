@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from controller.compile.punts import DNS_PORT
+from controller.compile.services.punts import DNS_PORT
 from controller.edge.allowance import Allowance
 from controller.edge.context import EdgeContext
 from controller.packets.dns import answer, asked_name, forwardable, onward, refusal, returned

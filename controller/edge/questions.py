@@ -13,7 +13,7 @@ from typing import NamedTuple
 from controller.compile import State
 from controller.compile.addresses import gateways
 from controller.compile.health import Probe
-from controller.compile.probed import FIRST_PORT, PORT_MASK
+from controller.compile.services.probed import FIRST_PORT, PORT_MASK
 from controller.packets import probe as packets
 from controller.packets.probe import EchoReply, Holder, TcpAnswer
 from controller.punted import Punt

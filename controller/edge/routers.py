@@ -18,7 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from controller.compile.punts import advertises, served
+from controller.compile.services.punts import advertises, served
 from controller.edge.allowance import Allowance
 from controller.edge.context import EdgeContext
 from controller.edge.told import advertisement, subnet_of

@@ -6,7 +6,7 @@ whichever controller, wherever the vport has moved. Pure functions of the config
 
 from __future__ import annotations
 
-from controller.compile.punts import advertises, leases, leases6, served
+from controller.compile.services.punts import advertises, leases, leases6, served
 from controller.packets.dhcp import Lease, option_bytes
 from controller.packets.dhcp6 import Lease6
 from controller.packets.neighbour import ALL_NODES, AdvertisedPrefix, router_advertisement

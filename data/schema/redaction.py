@@ -26,6 +26,7 @@ _RUN = re.compile(r"[^\s;}]\S*|[;}]+[^\s;}]\S*")
 _REST = "..."
 _LAST_WORDS = {"rename": 2, "copy": 2, "annotate": 1}
 """Words after the path: `to NAME`, and the text."""
+_NO_VALUES = (["]"], ["{"], ["}"], [";"])
 _GLUED = 4
 """A word that begins with so many characters of a secret's keyword may have the secret itself at its end."""
 
@@ -195,8 +196,8 @@ def _read(words: Sequence[str], start: int, node: Node | None, ends: _Ends, clos
             index += 1 if found.key is None else 2
         elif found.flag:
             index += 1
-        elif not isinstance(found, Node) and found.secret and words[index + 1 : index + 2] in (["]"], ["{"], ["}"]):
-            break  # a bracket is no value: it tore the keyword apart, and the secret may be any word behind it
+        elif not isinstance(found, Node) and found.secret and words[index + 1 : index + 2] in _NO_VALUES:
+            break  # that is no value: it tore the keyword apart, and the secret may be any word behind it
         else:
             end = index + 2
             if words[index + 1 : index + 2] == ["["]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from controller.compile.sharing import Share
+from controller.compile.services.sharing import Share
 from controller.edge.claims import Held
 from controller.edge.dhcp import LeaseRecord
 from controller.edge.health import Target

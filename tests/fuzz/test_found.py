@@ -47,6 +47,7 @@ def test_a_line_of_many_words_that_may_be_about_secrets_is_hidden_soon(piece: st
         ("set", f"set password{SECRET}"),
         ("merge", f'"set user bob password {SECRET} class operator'),
         ("merge", f'set user bob class operator passw]d "{SECRET} {SECRET}"'),
+        ("merge", f'set user bob class operator passw;d "{SECRET} {SECRET}"'),
     ],
 )
 def test_a_mistake_next_to_a_secret_does_not_tell_it(mode: str, text: str) -> None:

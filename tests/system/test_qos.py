@@ -65,7 +65,7 @@ def meters(network: Network, hypervisor: str) -> dict[int, int]:
 
 def tcp(network: Network, source: str, destination: str) -> float:
     """Mbit/s of frames that one TCP connection gets through. It is a CUBIC one, as in most guests: the default differs
-    from machine to machine (`controller/compile/limits.py` has figures of others)."""
+    from machine to machine (`controller/compile/services/limits.py` has figures of others)."""
     rate = tcp_throughput(network.lab, source, destination, seconds=3.5, skip=1.0, congestion="cubic")
     return rate * TCP_FRAME / TCP_PAYLOAD
 

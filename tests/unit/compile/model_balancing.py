@@ -7,7 +7,7 @@ import random
 import msgspec
 
 from controller.compile import Observed
-from controller.compile.serving import balancers, servings
+from controller.compile.services.serving import balancers, servings
 from data.path import Path
 from data.schema.objects import Object
 from data.schema.services import Backend, LoadBalancer

@@ -6,7 +6,7 @@ import random
 
 from controller.compile import Location, Observed
 from controller.compile.catalogue import SERVICES
-from controller.compile.probed import probes_in
+from controller.compile.services.probed import probes_in
 from data.path import Path
 from data.schema.objects import Endpoint, Object, Vport
 from data.schema.services import ForwardingPolicy, Redirect, RedirectionTarget, StaticRoute, VirtualIp

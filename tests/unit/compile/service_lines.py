@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from controller.compile import Observed
 from controller.compile.catalogue import SERVICES
-from controller.compile.probed import probes_in
+from controller.compile.services.probed import probes_in
 from data.networks import networks
 from data.path import Path, path_text
 from data.schema.objects import L2Domain, Subnet, Vport

@@ -9,8 +9,8 @@ import pytest
 
 from controller.compile import Location, Observed
 from controller.compile.catalogue import SERVICES
-from controller.compile.probed import probes_in
-from controller.compile.serving import dealt, servings
+from controller.compile.services.probed import probes_in
+from controller.compile.services.serving import dealt, servings
 from controller.openflow.text import describe
 from controller.pipeline import SPREAD_SLOTS, Table
 from data.path import Path

@@ -8,7 +8,7 @@ import pytest
 
 from controller.compile import Location, Observed
 from controller.compile.catalogue import SERVICES
-from controller.compile.probed import probes_in
+from controller.compile.services.probed import probes_in
 from controller.openflow.text import describe
 from controller.pipeline import Table
 from data.path import Path

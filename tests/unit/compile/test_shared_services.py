@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from controller.compile import Location, Observed
-from controller.compile.limits import burst
-from controller.compile.virtual_ip import holder
+from controller.compile.services.limits import burst
+from controller.compile.services.virtual_ip import holder
 from controller.openflow import meters
 from controller.openflow.messages import METERS
 from controller.openflow.text import describe

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from controller.compile import spread
-from controller.compile.spread import Basis, Way, deal, pieces, shares
+from controller.compile.services import spread
+from controller.compile.services.spread import Basis, Way, deal, pieces, shares
 from controller.openflow.packed import flow_key
 from controller.openflow.text import describe
 from controller.pipeline import SPREAD_SLOTS, Table

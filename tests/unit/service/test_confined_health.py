@@ -9,7 +9,7 @@ from commands.lexer import lex
 from commands.parse import parse
 from commands.registry import Mode
 from controller.compile.health import Probe
-from controller.compile.sharing import Share
+from controller.compile.services.sharing import Share
 from controller.edge.health import Target
 from data.access import EVERYTHING, Access
 from data.path import Path

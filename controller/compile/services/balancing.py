@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.compile.backends import BACKEND, CLIENT, clients, entered
-from controller.compile.balance import LOAD_BALANCER
 from controller.compile.features import Delta, Feature
 from controller.compile.fragments import Fragment
 from controller.compile.health import Probe
-from controller.compile.serving import balancers, servings, sharers
+from controller.compile.services.backends import BACKEND, CLIENT, clients, entered
+from controller.compile.services.balance import LOAD_BALANCER
+from controller.compile.services.serving import balancers, servings, sharers
 from controller.compile.state import State
 from data.path import Path
 from data.schema.objects import Domain

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from controller.compile import spread
 from controller.compile.addresses import Ip, address
 from controller.compile.health import Probe, alive
+from controller.compile.services import spread
 from controller.compile.state import State
 from data.path import Path
 from data.schema.objects import Vport

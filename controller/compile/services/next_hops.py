@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from controller.compile import reach
 from controller.compile.addresses import mac
-from controller.compile.bridging import known_behind
 from controller.compile.features import Delta
 from controller.compile.health import Probe
+from controller.compile.services.bridging import known_behind
+from controller.compile.services.virtual_ip import holder
 from controller.compile.state import State
-from controller.compile.virtual_ip import holder
 from controller.openflow import actions
 from controller.openflow.actions import Action
 from controller.pipeline import Register, Table

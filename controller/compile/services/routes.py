@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from controller.compile import next_hops, reach, spread
+from controller.compile import reach
 from controller.compile.addresses import FAMILIES, Prefix, narrow, prefix
 from controller.compile.features import Delta, Feature
 from controller.compile.fragments import Fragment, Kind, domain_hosts
 from controller.compile.health import Probe, alive
-from controller.compile.next_hops import NextHop
-from controller.compile.spread import Basis, Way
+from controller.compile.services import next_hops, spread
+from controller.compile.services.next_hops import NextHop
+from controller.compile.services.spread import Basis, Way
 from controller.compile.state import State
 from controller.openflow import actions, match
 from controller.openflow.match import Match

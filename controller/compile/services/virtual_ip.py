@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterator
 from functools import partial
 
-from controller.compile import bridge_guard, identity, reach, responder, virtual_guard
+from controller.compile import identity, reach, responder
 from controller.compile.addresses import Ip, address, mac
 from controller.compile.features import Delta, Feature
 from controller.compile.fragments import Fragment, Kind, own, placed
 from controller.compile.policy import vport_terms
+from controller.compile.services import bridge_guard, virtual_guard
 from controller.compile.state import BRIDGE, Place, State
 from controller.pipeline import Feature as Purpose
 from controller.pipeline import Owner, cookie

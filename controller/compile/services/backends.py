@@ -21,9 +21,9 @@ from collections.abc import Collection, Hashable, Iterator
 
 from controller.compile.access import access_address
 from controller.compile.addresses import FAMILIES, Ip, address, value
-from controller.compile.balance import PORTS, complaints, zone_of
 from controller.compile.fragments import Fragment, Kind, vport_host
-from controller.compile.serving import balanced
+from controller.compile.services.balance import PORTS, complaints, zone_of
+from controller.compile.services.serving import balanced
 from controller.compile.skeleton import returned
 from controller.compile.state import State
 from controller.openflow import actions, match, wire

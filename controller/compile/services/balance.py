@@ -20,12 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.compile import reach, responder, spread
+from controller.compile import reach, responder
 from controller.compile.addresses import FAMILIES, Ip, address, value
-from controller.compile.floating import outside_answers
 from controller.compile.fragments import Kind, domain_hosts
-from controller.compile.serving import Serving, dealt, servings, sharers
-from controller.compile.spread import Basis, Way
+from controller.compile.services import spread
+from controller.compile.services.floating import outside_answers
+from controller.compile.services.serving import Serving, dealt, servings, sharers
+from controller.compile.services.spread import Basis, Way
 from controller.compile.state import State
 from controller.openflow import actions, match, wire
 from controller.openflow.actions import Action

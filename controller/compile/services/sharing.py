@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from controller.compile import forwarding, next_hops, routes, serving, spread
 from controller.compile.health import Probe
+from controller.compile.services import forwarding, next_hops, routes, serving, spread
 from controller.compile.state import State
 from controller.pipeline import SPREAD_SLOTS
 from data.path import Path

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from controller.compile.copies import mirrors_of, out_of, target_of
 from controller.compile.features import Delta, Feature
 from controller.compile.fragments import Fragment, Kind, own
 from controller.compile.port import PORT
+from controller.compile.services.copies import mirrors_of, out_of, target_of
 from controller.compile.state import Place, State
 from controller.openflow import match
 from controller.openflow.packed import flow

@@ -19,12 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator
 
-from controller.compile import bridge_guard, identity, reach, responder, segment
+from controller.compile import identity, reach, responder, segment
 from controller.compile.addresses import FAMILIES, Ip, Prefix, address, gateways, mac, narrow, prefixes, value
 from controller.compile.features import Delta, Feature
 from controller.compile.fragments import Fragment, Kind, domain_hosts, own, placed, same, subnet_hosts, vport_host
 from controller.compile.placement import Learned
 from controller.compile.policy import vport_terms
+from controller.compile.services import bridge_guard
 from controller.compile.state import BRIDGE, Place, State
 from controller.openflow import actions, match
 from controller.openflow.packed import flow

@@ -17,8 +17,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 from controller.compile.addresses import FAMILIES, Ip, Prefix, address, narrow, prefix, prefixes, value
 from controller.compile.features import Delta, Feature
-from controller.compile.floating import outside_answers
 from controller.compile.fragments import Fragment, Kind, own
+from controller.compile.services.floating import outside_answers
 from controller.compile.state import State
 from controller.openflow import actions, match
 from controller.openflow.packed import flow
