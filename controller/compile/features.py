@@ -37,6 +37,19 @@ class Delta:
     hypervisors: frozenset[str]
     observed: Observed = field(default_factory=Observed)
 
+    def near(self, kind: str) -> list[Path]:
+        """The vports in domains that have objects of this kind, before or after: a domain without any costs nothing."""
+        known: dict[Path, bool] = {}
+        found = []
+        for path in self.vports:
+            domain = path[:4]
+            has = known.get(domain)
+            if has is None:
+                has = known[domain] = any(state.view.count(domain, kind) for state in (self.old, self.new))
+            if has:
+                found.append(path)
+        return found
+
     def edited(self, *kinds: str) -> Iterator[Path]:
         """The edited objects of these kinds, in domains of enterprises."""
         for path in self.edits:

@@ -153,6 +153,7 @@ def test_guesses_become_slow_and_nobody_else_does(own: Site) -> None:
     assert time.monotonic() - began < 1.0
 
 
+@pytest.mark.quiet
 def test_who_does_not_exist_is_told_the_same_after_the_same_time(own: Site) -> None:
     bob = own.user("bob", "class operator password Correct.Horse")
     nobody = OpenSsh(own.shell.folder, own.ssh.port, "nobody-here")

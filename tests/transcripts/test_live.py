@@ -62,6 +62,7 @@ def test_a_filter_on_events_acts_on_each(person: Person, shell: Shell) -> None:
     person.prompt()
 
 
+@pytest.mark.quiet
 def test_ctrl_c_ends_a_one_shot_monitor_and_nothing_stays_behind(shell: Shell) -> None:
     assert shell.commands("show version").returncode == 0
     child = subprocess.Popen(

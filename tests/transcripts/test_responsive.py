@@ -10,6 +10,8 @@ import pytest
 
 from tests.transcripts.shell import Shell
 
+pytestmark = pytest.mark.quiet
+
 LINES = 100_000
 ANSWERED = 1.0  # seconds, generous: the client alone takes 0.1 s, and the machine may be busy
 

@@ -39,16 +39,29 @@ def _fragments(state: State, domain: Path) -> Iterator[Fragment]:
 
 
 def _touched(delta: Delta) -> Iterator[Fragment]:
+    near = delta.near("load-balancer")
     for state in (delta.old, delta.new):
         for path in delta.edits:
             if len(path) > 4 and path[0] == "enterprise":
                 yield from _edited(state, path)
-        for path in {*delta.vports, *_probed(delta)}:
+        for path in {*near, *_probed(delta)}:
             yield from _balancers_of(state, path)
-    for path in delta.vports:
+    for path in near:
         yield Fragment(BACKEND, path)
+    for path in _clients(delta):
         yield Fragment(CLIENT, path)
     yield from _entered_or_left(delta)
+
+
+def _clients(delta: Delta) -> Iterator[Path]:
+    """The vports of domains that use shared ones: they may be clients there."""
+    users: dict[Path, bool] = {}
+    for path in delta.vports:
+        domain = path[:4]
+        if domain not in users:
+            users[domain] = any(state.routed(domain) and bool(state.shared(domain)) for state in (delta.old, delta.new))
+        if users[domain]:
+            yield path
 
 
 def _edited(state: State, path: Path) -> Iterator[Fragment]:

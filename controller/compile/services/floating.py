@@ -112,7 +112,7 @@ def _fragments(state: State, domain: Path) -> Iterator[Fragment]:
 
 
 def _touched(delta: Delta) -> Iterator[Fragment]:
-    vports = set(delta.vports)
+    vports = set(delta.near("floating-ip"))
     for path in delta.edited("floating-ip"):
         yield Fragment(FLOATING, path)
         for view in (delta.old.view, delta.new.view):

@@ -55,7 +55,7 @@ def _fragments(state: State, domain: Path) -> Iterator[Fragment]:
 
 def _touched(delta: Delta) -> Iterator[Fragment]:
     mirrors = set(delta.edited("mirror"))
-    for path in delta.vports:
+    for path in delta.near("mirror"):
         for state in (delta.old, delta.new):
             mirrors.update(one for one in mirrors_of(state, path) if _gets_copies(state, one, path))
     if delta.hypervisors:  # their tunnels lead elsewhere

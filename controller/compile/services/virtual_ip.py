@@ -185,7 +185,7 @@ def _touched(delta: Delta) -> Iterator[Fragment]:
                 found.update(where for where, _ in state.view.objects(VirtualIp, path[:2]))
         elif len(path) == 4 and path[0] == "enterprise":
             found.update(_of(delta, path))
-    for path in delta.vports:
+    for path in delta.near("virtual-ip"):
         for state in (delta.old, delta.new):
             found.update(one for one in state.view.referrers(path) if one[-2] == "virtual-ip")
             vport = state.view.get(path)
