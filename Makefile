@@ -43,7 +43,7 @@ lint: .venv/installed
 	$(BIN)/lint-imports
 
 test: packages .venv/installed lint
-	$(ROOT) $(BIN)/python -m pytest -n auto --dist loadfile -m "not soak and not bench and not quiet"
+	$(ROOT) $(BIN)/python -m tests.parallel
 	$(ROOT) $(BIN)/python -m pytest -m "quiet and not soak and not bench"
 
 bench: bench-packages packages .venv/installed

@@ -29,6 +29,7 @@ from data.errors import CommandFailed
 PROBE, WIRE, METER = (Path(__file__).with_name(name) for name in ("probe.py", "wire.py", "meter.py"))
 READY_TIMEOUT = 10.0  # seconds
 STOP_TIMEOUT = 10.0  # seconds
+SEEN_TIMEOUT = 15.0  # seconds, on a busy machine
 
 
 class PingReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +102,22 @@ class Running:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class Watch(Running):
+    """A watcher of frames, which says what came before it is stopped, too."""
+
+    def saw(self, enough: Callable[[list[dict[str, Any]]], object], timeout: float = SEEN_TIMEOUT) -> bool:
+        """Wait until the frames so far are enough: whether that was within `timeout` seconds."""
+        return wait_until(lambda: enough(self.so_far()), timeout, 0.1)
+
+    def so_far(self) -> list[dict[str, Any]]:
+        """The frames that came until now."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        frames: list[dict[str, Any]] = json.loads(self.process.stdout.readline())["frames"]
+        return frames
 
 
 class Probing(abc.ABC):
@@ -226,9 +243,11 @@ class Probing(abc.ABC):
         )
         return list(report["answers"])
 
-    def watch(self, name: str, interface: str = "eth0") -> Running:
+    def watch(self, name: str, interface: str = "eth0") -> Watch:
         """What a machine receives; the result has `count` and `frames` (kind, MACs, addresses, ports, ttl, dscp)."""
-        return self._start(name, "watch", f"--interface={interface}", tool=WIRE)
+        watch = Watch(f"vm {name}: watch", self._popen(name, WIRE, "watch", f"--interface={interface}"))
+        watch.wait_ready()
+        return watch
 
     def measure(self, name: str, command: str, *args: str) -> dict[str, Any]:
         """Run a command of meter.py that ends by itself; its result."""

@@ -47,19 +47,11 @@ def arp(options: argparse.Namespace) -> None:
     target = socket.inet_aton(options.address)
     head = struct.pack("!HHHBBH", ETH_P_ARP, 1, 0x0800, 6, 4, 1)
     link.send(b"\xff" * 6 + mine + head + mine + source + bytes(6) + target)
-    answers = set()
-    deadline = time.monotonic() + options.timeout
-    while (left := deadline - time.monotonic()) > 0:
-        link.settimeout(left)
-        try:
-            frame = link.recv(2048)
-        except TimeoutError:
-            break
-        if len(frame) >= 42 and frame[20:22] == b"\0\2" and frame[28:32] == target:
-            answers.add(frame[22:28].hex(":"))
-            if not options.all:
-                break
-    say({"answers": sorted(answers)})
+
+    def answerer(frame: bytes) -> bytes | None:
+        return frame[22:28] if len(frame) >= 42 and frame[20:22] == b"\0\2" and frame[28:32] == target else None
+
+    say_answers(link, options, answerer)
 
 
 def nd(options: argparse.Namespace) -> None:
@@ -76,24 +68,34 @@ def nd(options: argparse.Namespace) -> None:
     body = body[:2] + struct.pack("!H", ~total & 0xFFFF) + body[4:]
     head = struct.pack("!IHBB", 6 << 28, len(body), 58, 255) + source + group
     link.send(b"\x33\x33" + group[12:] + mine + struct.pack("!H", ETH_P_IPV6) + head + body)
+
+    def answerer(frame: bytes) -> bytes | None:
+        if len(frame) < 78 or frame[20] != 58 or frame[54] != 136 or frame[62:78] != target:
+            return None
+        return frame[80:86] if frame[78:80] == b"\2\1" else frame[6:12]
+
+    say_answers(link, options, answerer)
+
+
+def say_answers(link: socket.socket, options: argparse.Namespace, answerer: Callable[[bytes], bytes | None]) -> None:
+    """Says which MAC addresses answered within the time; `answerer` gives that of a frame which is an answer."""
     answers = set()
     deadline = time.monotonic() + options.timeout
     while (left := deadline - time.monotonic()) > 0:
         link.settimeout(left)
         try:
-            frame = link.recv(2048)
+            hardware = answerer(link.recv(2048))
         except TimeoutError:
             break
-        if len(frame) >= 78 and frame[20] == 58 and frame[54] == 136 and frame[62:78] == target:
-            stated = frame[80:86] if frame[78:80] == b"\2\1" else frame[6:12]
-            answers.add(stated.hex(":"))
+        if hardware is not None:
+            answers.add(hardware.hex(":"))
             if not options.all:
                 break
     say({"answers": sorted(answers)})
 
 
 def watch(options: argparse.Namespace) -> None:
-    """What arrives on the interface, frame by frame, until standard input is closed."""
+    """What arrives on the interface, frame by frame, until standard input is closed; a line asks what came so far."""
     link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
     link.bind((options.interface, ETH_P_ALL))
     say({"ready": True})
@@ -107,9 +109,11 @@ def watch(options: argparse.Namespace) -> None:
                 count += 1
                 if len(seen) < FRAMES_MAX:
                     seen.append(describe(frame))
-        elif sys.stdin in readable:
-            break
-    say({"count": count, "frames": seen})
+        else:
+            asked = sys.stdin.readline()
+            say({"count": count, "frames": seen})
+            if not asked:
+                break
 
 
 def describe(frame: bytes) -> dict[str, Any]:

@@ -6,16 +6,19 @@ as any other. Everything it starts ends with ``stop``: processes by their own pi
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 _START_LIMIT = 10.0  # seconds; 0.3 s usually
+_RECEIVE_LIMIT = 20.0  # seconds
 
 
 class RealOvs:
@@ -102,6 +105,21 @@ class RealOvs:
     def appctl(self, *words: str) -> str:
         """Run ovs-appctl against the switch daemon."""
         return self.run("ovs-appctl", f"--target={self.directory / 'ovs-vswitchd.ctl'}", "--timeout=10", *words)
+
+    async def receive(self, port: str, packet: str, seen: Callable[[], object]) -> None:
+        """Let a dummy port receive a packet (hexadecimal digits, or as ovs-dpctl writes it) until it is seen.
+
+        A datapath flow that another packet made may outlive the OpenFlow flows it was made from. They are all removed
+        before; a packet that meets one all the same is lost, so another follows each second. TimeoutError after 20.
+        """
+        self.appctl("revalidator/purge")
+        async with asyncio.timeout(_RECEIVE_LIMIT):
+            while True:
+                self.appctl("netdev-dummy/receive", port, packet)
+                for _ in range(20):
+                    if seen():
+                        return
+                    await asyncio.sleep(0.05)
 
     def dump(self, bridge: str = "br-nsh") -> list[str]:
         """The flows as ovs-ofctl prints them, without counters, highest priority first."""

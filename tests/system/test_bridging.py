@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -85,26 +85,33 @@ def hardware(network: Network, name: str) -> str:
     return lab.machines[name].mac if name in lab.machines else lab.outside[name].hardware
 
 
-def sent(network: Network, source: str, frames: Sequence[bytes], *watched: str) -> dict[str, list[dict[str, Any]]]:
-    """What others receive of our EtherType, or of whatever comes from these senders, when `source` sends frames."""
+def sent(
+    network: Network, source: str, frames: Sequence[bytes], *watched: str, reached: Collection[str] = ()
+) -> dict[str, list[dict[str, Any]]]:
+    """What others receive of our EtherType, or of whatever comes from these senders, when `source` sends frames. Those
+    that something should have `reached` are waited for."""
     senders = {packet[6:12].hex(":") for packet in frames}
     watches = {name: network.lab.watch(name) for name in watched}
     network.lab.send_frames(source, frames, interval=0.02)
+    for name in reached:
+        watches[name].saw(lambda seen: any(one["source_mac"] in senders for one in seen))
     time.sleep(0.3)
     return {
         name: [one for one in watch.stop()["frames"] if one["source_mac"] in senders] for name, watch in watches.items()
     }
 
 
-def injected(network: Network, frames: Sequence[bytes], *watched: str) -> dict[str, int]:
+def injected(network: Network, frames: Sequence[bytes], *watched: str, reached: Collection[str] = ()) -> dict[str, int]:
     """How many frames of their senders others receive when the uplink that carries the traffic receives these."""
     carrier = carrying(network)
     port = network.lab.ovs(carrier).vsctl("get", "Interface", WAN.nic, "ofport").strip()
     watches = {name: network.lab.watch(name) for name in watched}
     for packet in frames:
         network.lab.ofctl(carrier, "packet-out", f"in_port={port} packet={packet.hex()} actions=table")
-    time.sleep(0.3)
     senders = {packet[6:12].hex(":") for packet in frames}
+    for name in reached:
+        watches[name].saw(lambda seen: any(one["source_mac"] in senders for one in seen))
+    time.sleep(0.3)
     seen = {name: watch.stop()["frames"] for name, watch in watches.items()}
     return {name: sum(1 for one in found if one["source_mac"] in senders) for name, found in seen.items()}
 
@@ -152,7 +159,8 @@ def test_an_l2_domain_reaches_from_machines_on_two_hypervisors_to_a_physical_hos
         done = lab.exec(name, ["ping", "-6", "-c", "2", "-W", "2", "-I", "eth0", local])
         assert done.returncode == 0, done.stdout + done.stderr
     for source, others in (("a1", ("a2", "pa")), ("pa", ("a1", "a2"))):
-        seen = sent(network, source, [frame(BROADCAST, hardware(network, source))], *others, "b1", "pb", "c1")
+        everybody = (*others, "b1", "pb", "c1")
+        seen = sent(network, source, [frame(BROADCAST, hardware(network, source))], *everybody, reached=others)
         assert {name: len(frames) for name, frames in seen.items()} == {
             **dict.fromkeys(others, 1), "b1": 0, "pb": 0, "c1": 0,
         }  # fmt: skip
@@ -166,8 +174,8 @@ def test_two_vlans_of_one_uplink_carry_two_tenants_that_do_not_see_each_other(ne
     none_reach(network, (("b1", "192.168.7.50"), ("pb", "192.168.7.2"), ("stray", "192.168.7.1")))
     everybody = ("a1", "b1", "pb")
     stranger = frame(BROADCAST, "02:0e:00:00:00:77")
-    assert injected(network, [tagged(stranger, 100)], *everybody) == {"a1": 1, "b1": 0, "pb": 0}
-    assert injected(network, [tagged(stranger, 200)], *everybody) == {"a1": 0, "b1": 1, "pb": 0}
+    assert injected(network, [tagged(stranger, 100)], *everybody, reached={"a1"}) == {"a1": 1, "b1": 0, "pb": 0}
+    assert injected(network, [tagged(stranger, 200)], *everybody, reached={"b1"}) == {"a1": 0, "b1": 1, "pb": 0}
     service = stranger[:12] + struct.pack("!HH", 0x88A8, 5) + stranger[12:]
     others = [tagged(stranger, *vlans) for vlans in ((100, 200), (200, 100), (100, 100), (500,), ())]
     assert injected(network, [*others, tagged(service, 100)], *everybody) == {"a1": 0, "b1": 0, "pb": 0}
@@ -269,6 +277,7 @@ def test_a_physical_host_uses_no_address_of_a_vport_nor_of_the_gateway(network: 
     good = echo(own, "10.1.1.50", "10.1.2.12")
     with lab.watch("c2") as watch:
         injected(network, [tagged(good, 300)])
+        watch.saw(lambda frames: any(one.get("source") == "10.1.1.50" for one in frames))
     assert any(one.get("source") == "10.1.1.50" for one in watch.stop()["frames"]), "what is true arrives"
 
 
@@ -278,13 +287,13 @@ def test_the_mac_address_above_the_limit_gets_nowhere_and_is_counted(network: Ne
         network.run("request vport acme/office/door clear-mac-table")
         many = [f"02:0e:00:00:01:{number:02x}" for number in range(1, 6)]
         for number in range(3):
-            assert sent(network, "pa", [frame(BROADCAST, many[number])], "a1")["a1"]
+            assert sent(network, "pa", [frame(BROADCAST, many[number])], "a1", reached={"a1"})["a1"]
         assert wait_until(lambda: set(table(network, "l2-domain office")) >= set(many[:3]), PATIENCE)
         assert len(table(network, "l2-domain office")) == 3
         before = dropped(network, "acme/office/door")["too_many"]
         for sender in many[3:]:
             assert not sent(network, "pa", [frame(BROADCAST, sender)], "a1")["a1"]
-        assert sent(network, "pa", [frame(BROADCAST, many[0])], "a1")["a1"], "who was learned goes on"
+        assert sent(network, "pa", [frame(BROADCAST, many[0])], "a1", reached={"a1"})["a1"], "who was learned goes on"
         assert dropped(network, "acme/office/door")["too_many"] >= before + 2
         assert set(table(network, "l2-domain office")) == set(many[:3])
     finally:
@@ -296,7 +305,7 @@ def test_the_mac_address_above_the_limit_gets_nowhere_and_is_counted(network: Ne
 def test_unknown_unicast_goes_where_the_policy_says(network: Network, policy: str, reached: set[str]) -> None:
     network.commit(f"{ACME} l2-domain office unknown-unicast {policy}")
     nobody = frame("02:0e:00:00:00:99", hardware(network, "a1"))
-    seen = sent(network, "a1", [nobody], "a2", "pa", "b1", "pb")
+    seen = sent(network, "a1", [nobody], "a2", "pa", "b1", "pb", reached=reached)
     assert {name for name, frames in seen.items() if frames} == reached
     shown = network.run("show l2-domain office")
     assert ("unknown unicast dropped" in shown.lower()) and (policy != "drop" or " 0" not in _dropped_line(shown))

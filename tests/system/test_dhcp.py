@@ -168,10 +168,11 @@ def request(mac: str, kind: int, *, chaddr: str = "", options: bytes = b"", clie
     return packets.ethernet(packets.BROADCAST, mac, 0x0800, packet)
 
 
-def answers(network: Network, frames: list[bytes], *, count: int = 1) -> list[str]:
-    """The DHCP messages that the machine pc receives after it sent these frames."""
+def answers(network: Network, frames: list[bytes], *, count: int = 1, expected: int = 0) -> list[str]:
+    """The DHCP messages that the machine pc receives after it sent these frames; so many are waited for."""
     with network.lab.capture("pc", "udp src port 67") as seen:
         network.lab.send_frames("pc", frames, count=count)
+        wait_until(lambda: len(seen.read()) >= expected, 10.0, 0.2)
         time.sleep(0.5)
     return seen.lines
 
@@ -233,18 +234,18 @@ def test_a_lease_is_renewed_also_after_a_move_and_a_restart_of_the_controller(ne
 def test_nobody_gets_an_address_that_is_not_his(network: Network) -> None:
     mine, other = "02:00:0a:01:01:0b", "02:00:0a:01:01:0d"
     wanted = b"\x32\x04" + socket.inet_aton("10.1.1.13") + b"\x36\x04" + socket.inet_aton(GATEWAY)
-    refused = answers(network, [request(mine, dhcp.REQUEST, options=wanted)])
+    refused = answers(network, [request(mine, dhcp.REQUEST, options=wanted)], expected=1)
     assert len(refused) == 1 and "NACK" in refused[0]
     assert not answers(network, [request(mine, dhcp.DISCOVER, chaddr=other)]), "in the name of another"
     before = dropped(network, "pc", "spoofed_mac")
     assert not answers(network, [request(other, dhcp.DISCOVER)])
     assert dropped(network, "pc", "spoofed_mac") == before + 1
-    offered = answers(network, [request(mine, dhcp.DISCOVER)])
+    offered = answers(network, [request(mine, dhcp.DISCOVER)], expected=1)
     assert len(offered) == 1 and "10.1.1.11" in offered[0] and "10.1.1.13" not in offered[0]
 
 
 def test_a_client_that_floods_hears_five_answers_a_second(network: Network) -> None:
-    flood = answers(network, [request("02:00:0a:01:01:0b", dhcp.DISCOVER)], count=200)
+    flood = answers(network, [request("02:00:0a:01:01:0b", dhcp.DISCOVER)], count=200, expected=1)
     assert 1 <= len(flood) <= 10, "5 in each of two seconds"
 
 
@@ -258,6 +259,7 @@ def test_a_machine_that_plays_dhcp_server_reaches_nobody(network: Network) -> No
     before = dropped(network, "liar", "spoofed_dhcp")
     with network.lab.watch("db") as there, network.lab.watch("pc") as here:
         network.lab.send_frames("liar", [*offers(68), *offers(69)])
+        there.saw(lambda frames: [frame.get("destination_port") for frame in frames].count(69) == 2)
         time.sleep(0.5)
     ports = [frame.get("destination_port") for frame in there.report["frames"]]
     assert ports.count(69) == 2 and 68 not in ports, "the same to another port does arrive"
@@ -333,5 +335,5 @@ def test_the_controller_is_asked_nothing_where_neither_dhcp_nor_the_proxy_is_on(
     assert not [flow for flow in flows if "CONTROLLER:65535" in flow], "whole packets are those that are answered"
     assert not answers(network, [request("02:00:0a:01:01:0b", dhcp.DISCOVER)])
     network.commit("rollback 1")
-    assert answers(network, [request("02:00:0a:01:01:0b", dhcp.DISCOVER)])
+    assert answers(network, [request("02:00:0a:01:01:0b", dhcp.DISCOVER)], expected=1)
     assert network.stale_flows() == {}

@@ -124,6 +124,8 @@ def test_a_redirect_by_next_hop(network: Network, version: int, port: int) -> No
     with lab.watch(HOP) as hop, lab.watch(SERVER) as server, lab.watch(FIREWALL) as firewall:
         lab.measure(CLIENT, "udp-flows", address, str(port), "--flows=5", "--first-port=20000")
         lab.measure(CLIENT, "udp-flows", address, "7778", "--flows=5", "--first-port=20000")
+        hop.saw(lambda frames: port in {frame.get("destination_port") for frame in frames})
+        server.saw(lambda frames: {port, 7778} <= {frame.get("destination_port") for frame in frames})
         time.sleep(0.3)
     for seen, expected in ((hop, {port}), (server, {port, 7778}), (firewall, set())):
         frames = [frame for frame in seen.report["frames"] if frame["kind"] == "udp"]
@@ -144,7 +146,7 @@ def test_nobody_gets_in_by_the_redirect_who_would_not_get_in_otherwise(network: 
     assert not passed(firewall, 443) and not passed(server, 443)
     with lab.watch(FIREWALL) as firewall:
         lab.send_frames(CLIENT, [own], count=3)
-        time.sleep(0.3)
+        firewall.saw(lambda frames: any(frame.get("destination_port") == 443 for frame in frames))
     assert "to" in passed(firewall, 443), "it does when the source is its own"
 
 

@@ -121,6 +121,7 @@ def test_spoofed_sources_advertisements_and_router_advertisements_are_dropped_an
     before = dropped(network, "web-1")
     with network.lab.watch("web-2") as seen, network.lab.watch("auto") as beside:
         network.lab.send_frames("web-1", [*spoofed, *claims, *routers, datagram(WEB1, 4002)])
+        seen.saw(lambda frames: any(frame.get("destination_port") == 4002 for frame in frames))
         time.sleep(0.5)
     ports = [frame.get("destination_port") for frame in seen.report["frames"]]
     assert 4002 in ports and 4001 not in ports, "what is its own arrives"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from nshell.lab import Machine
+from nshell.lab.probing import wait_until
 from tests.system.network import Network
 
 BASE = "enterprise acme domain prod"
@@ -53,7 +53,7 @@ def carried(network: Network) -> None:
 def test_vxlan_over_ipv6_carries_both_families_and_no_ipv4_is_on_the_underlay(network: Network) -> None:
     with network.lab.capture("hv1") as seen:
         carried(network)
-        time.sleep(0.2)
+        wait_until(lambda: len(seen.read("ip6 and udp port 4789")) >= 20, 10.0, 0.2)
     assert len(seen.read("ip6 and udp port 4789")) >= 20
     assert not seen.read("ip and udp port 4789")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -133,6 +132,7 @@ def test_tunnels_go_over_ipv6_with_packets_of_full_size(lab: Lab) -> None:
     with lab.capture("hv1", "udp port 4789") as seen:
         assert lab.ping("vm1", "2001:db8:1::12").ok
         done = lab.exec("vm1", ["ping", "-M", "do", "-s", "1422", "-c", "1", "10.1.1.12"])
+        wait_until(seen.read, 10.0, 0.2)
     assert done.returncode == 0, done.stdout
     assert seen.lines and all("IPv6 (0x86dd)" in line.split("VXLAN")[0] for line in seen.lines)
 
@@ -166,9 +166,10 @@ def test_who_holds_an_address_is_announced_and_heard(lab: Lab) -> None:
     for address, kind in (("10.1.1.99", "arp"), ("2001:db8:1::99", "icmp6")):
         with lab.watch("printer") as seen:
             lab.add_address("vm2", f"{address}/{'64' if ':' in address else '24'}", announce=True)
-            time.sleep(0.2)
+            seen.saw(lambda frames: any(one["kind"] == kind for one in frames))  # noqa: B023
         assert [one["source"] for one in seen.report["frames"] if one["kind"] == kind] == [address]
-        assert lab.arp("printer", address, sender="2001:db8:1::77" if ":" in address else "") == [MACHINES[1].mac]
+        sender = "2001:db8:1::77" if ":" in address else ""
+        assert lab.arp("printer", address, sender=sender, timeout=10.0) == [MACHINES[1].mac]
         lab.remove_address("vm2", f"{address}/{'64' if ':' in address else '24'}")
 
 

@@ -17,11 +17,10 @@ from typing import Any
 import pytest
 
 from agent import namespaces
-from nshell.lab import Machine
 from nshell.lab.capture import Capture
 from nshell.lab.probing import wait_until
 from nshell.lab.wire import describe
-from tests.system.network import Network
+from tests.system.network import Network, dual_stack
 
 BASE = "set enterprise acme domain prod"
 MIRROR = f"{BASE} mirror tap"
@@ -42,13 +41,7 @@ SETTLING = 0.3  # seconds until the last copy has come
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    machines = [
-        Machine(
-            name=name, hypervisor=hypervisor, vport=f"acme/prod/{name}", mac=f"02:00:0a:01:01:{nth:02x}",
-            address=(f"10.1.1.{nth}/24", f"2001:db8:1::{nth}/64"), gateway=("10.1.1.1", "2001:db8:1::1"),
-        )
-        for name, hypervisor, nth in ROWS
-    ]  # fmt: skip
+    machines = [dual_stack(*row) for row in ROWS]
     network = Network(tmp_path_factory.mktemp("network"), "q4mir", machines=machines, policy=POLICY)
     yield network
     network.close()
@@ -82,6 +75,7 @@ def test_a_vport_gets_copies_of_what_another_sends_and_receives_and_of_nothing_e
             assert lab.ping("web-1", "web-2", count=5).received == 5
             assert lab.ping("web-1", "2001:db8:1::12", count=2).received == 2
             assert lab.ping("web-2", "web-3", count=5).received == 5
+            copies.saw(lambda frames: sum(one["kind"] in ("icmp", "icmp6") for one in frames) >= 14)
             time.sleep(SETTLING)
         sent, got = echoes(copies.report, kind=ECHO), echoes(copies.report, kind=REPLY)
         assert len(sent) == len(got) == 5
@@ -104,6 +98,7 @@ def test_one_direction_alone_is_copied(network: Network, direction: str, kind: i
     with mirrored(network, "vport web-1", "to ids", f"direction {direction}"):
         with network.lab.watch("ids") as copies:
             assert network.lab.ping("web-1", "web-2", count=5).received == 5
+            copies.saw(lambda frames: len(echoes({"frames": frames})) >= 5)
             time.sleep(SETTLING)
         assert len(echoes(copies.report, kind=kind)) == len(echoes(copies.report)) == 5
 
@@ -123,7 +118,7 @@ def test_copies_go_on_when_either_end_moves_and_when_the_controller_is_restarted
             network.ready()
             assert wait_until(lambda: copied() == 10, 5.0), (name, hypervisor)
         network.restart_controller()
-        assert copied() == 10
+        assert wait_until(lambda: copied() == 10, 5.0)
         (row,) = network.rows("show mirror")
         assert (row["name"], row["to"], row["state"]) == ("tap", "vport ids", "copying")
 
@@ -177,6 +172,7 @@ def test_a_collector_gets_copies_in_a_tunnel_with_the_session_as_key(
             with lab.watch("web-2") as originals:
                 assert lab.ping("web-1", "web-2", count=5).received == 5
                 assert lab.ping("web-2", "web-3", count=5).received == 5
+                wait_until(lambda: len(seen.read()) >= 10, 10.0, 0.2)
                 time.sleep(SETTLING)
         assert all(f"{lab.tunnel_address('hv1')} > {COLLECTOR}" in one for one in seen.lines)
         copies = [describe(frame) for key, frame in gre_copies(seen.pcap) if key == session]
@@ -195,6 +191,7 @@ def test_the_packets_themselves_are_not_changed_by_being_copied(network: Network
         assert lab.tcp("web-1", "web-2", 8080).echoed
         with lab.capture("hv1", "udp port 4789") as wire:
             assert lab.ping("web-1", "web-2", count=5).received == 5
+            wait_until(lambda: sum("echo request" in one for one in wire.read()) >= 10, 10.0, 0.2)
         own = [one for one in wire.lines if f"> {lab.tunnel_address('hv2')}." in one and "echo request" in one]
         copies = [one for one in wire.lines if f"> {lab.tunnel_address('hv3')}." in one and "echo request" in one]
         assert len(own) == len(copies) == 5

@@ -37,6 +37,7 @@ ROUTE = Template(
         a.output(1),
     ],
 )
+PATIENCE = 20.0  # seconds until something is there, on a machine that does much else
 MAC = bytes.fromhex("020000000001")
 ARP = "ffffffffffff0200000000010806000108000604000102000000000a0a0101010000000000000a010102"
 GROUP_MISSING = flow(50, 200, 0xBAD, [m.in_port(7)], [a.group(99999)])
@@ -65,7 +66,7 @@ async def dialled(ovs: RealOvs, probe_interval: float = 5.0) -> AsyncIterator[Sw
     ovs.vsctl("--no-wait", "set-controller", "br-nsh", f"tcp:127.0.0.1:{port}")
     ovs.vsctl("--no-wait", "set", "controller", "br-nsh", "connection_mode=out-of-band", "max_backoff=1000")
     try:
-        yield await asyncio.wait_for(arrived.get(), 10)
+        yield await asyncio.wait_for(arrived.get(), PATIENCE)
     finally:
         ovs.vsctl("--no-wait", "del-controller", "br-nsh")
         await server.close()
@@ -193,7 +194,7 @@ async def test_changes_by_others_are_reported_and_own_ones_are_not(ovs: RealOvs,
     mine = routes(1)[0]
 
     async def next_event() -> FlowEvent:
-        return await asyncio.wait_for(events.get(), 5)
+        return await asyncio.wait_for(events.get(), PATIENCE)
 
     ovs.ofctl("--strict", "del-flows", "table=20,priority=132,ip,metadata=1,nw_dst=10.0.0.0")
     removed = await next_event()
@@ -212,8 +213,8 @@ async def test_a_packet_for_the_controller_arrives_with_its_cookie(ovs: RealOvs,
     arrived: asyncio.Queue[PacketIn] = asyncio.Queue()
     switch.on_packet_in = arrived.put_nowait
     await push(switch, [flow(0, 1, 7, [], [], goto=3), flow(3, 1, 0xABCDEF0123, [m.in_port(1)], [a.controller()])])
-    ovs.appctl("netdev-dummy/receive", "p1", ARP)
-    packet = await asyncio.wait_for(arrived.get(), 5)
+    await ovs.receive("p1", ARP, arrived.qsize)
+    packet = arrived.get_nowait()
     assert (packet.cookie, packet.table, packet.in_port) == (0xABCDEF0123, 3, 1)
     assert packet.total_length == len(packet.frame)
     assert packet.frame.hex().startswith(ARP)
@@ -225,8 +226,8 @@ async def test_a_packet_for_the_controller_brings_the_registers_along(ovs: RealO
     knows = [a.set_reg(number, 0xF0000000 + number) for number in range(16)]
     knows += [a.set_metadata(1 << 63), a.set_field("tunnel_id", 5001), a.load_in_port(), a.controller()]
     await push(switch, [flow(0, 1, 7, [], knows)])
-    ovs.appctl("netdev-dummy/receive", "p1", ARP)
-    packet = await asyncio.wait_for(arrived.get(), 5)
+    await ovs.receive("p1", ARP, arrived.qsize)
+    packet = arrived.get_nowait()
     assert [packet.register(number) for number in range(16)] == [0xF0000000 + number for number in range(16)]
     assert (packet.metadata, packet.tunnel_id, packet.in_port) == (1 << 63, 5001, 0)
 
@@ -239,7 +240,7 @@ async def test_a_packet_of_the_controller_passes_the_pipeline_and_leaves_by_a_po
     await push(switch, [flow(9, 1, 7, [m.reg(5, 6)], [a.output(2), a.controller()])])
     before = transmitted(ovs, "p2")
     assert switch.packet_out(bytes.fromhex(ARP), [a.set_reg(5, 6), a.set_metadata(3), a.resubmit(9)])
-    packet = await asyncio.wait_for(arrived.get(), 5)
+    packet = await asyncio.wait_for(arrived.get(), PATIENCE)
     assert (packet.frame.hex(), packet.metadata, packet.in_port) == (ARP, 3, wire.PORT_CONTROLLER)
     assert switch.packet_out(bytes.fromhex(ARP), [a.output(2)])
     assert switch.packet_out(bytes.fromhex(ARP), [a.output(0xFFFFFF01)])
@@ -323,8 +324,7 @@ async def test_conntrack_of_a_zone_is_flushed(ovs: RealOvs, switch: Switch) -> N
         "in_port(1),eth(src=02:00:00:00:00:02,dst=02:00:00:00:00:01),eth_type(0x0800),"
         "ipv4(src=10.1.1.1,dst=10.1.1.2,proto=17,tos=0,ttl=64,frag=no),udp(src=1025,dst=1026)"
     )
-    ovs.appctl("netdev-dummy/receive", "p1", udp)
-    assert "10.1.1.1" in ovs.appctl("dpctl/dump-conntrack")
+    await ovs.receive("p1", udp, lambda: "10.1.1.1" in ovs.appctl("dpctl/dump-conntrack"))
     await switch.flush_conntrack(8)
     assert "10.1.1.1" in ovs.appctl("dpctl/dump-conntrack")
     await switch.flush_conntrack(7)
@@ -389,7 +389,7 @@ async def test_a_switch_of_another_version_is_refused_with_the_remedy(
     ovs.vsctl("set", "bridge", "br-nsh", "protocols=OpenFlow10,OpenFlow13")
     ovs.vsctl("--no-wait", "set-controller", "br-nsh", f"tcp:127.0.0.1:{port}")
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while "the switch offers 1.0, 1.3: set protocols=OpenFlow14" not in caplog.text:
                 await asyncio.sleep(0.05)
         assert arrived.empty()

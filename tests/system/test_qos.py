@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
-from nshell.lab import Machine, packets
+from nshell.lab import packets
 from nshell.lab.probing import wait_until
-from tests.system.network import Network
+from tests.system.network import Network, dual_stack
 from tests.system.traffic import dscps, tcp_throughput, udp_throughput
 
 BASE = "set enterprise acme domain prod"
@@ -37,13 +38,7 @@ SETTLING = 0.3  # seconds until the last packet of a stream has come
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    machines = [
-        Machine(
-            name=name, hypervisor=hypervisor, vport=f"acme/prod/{name}", mac=f"02:00:0a:01:01:{nth:02x}",
-            address=(f"10.1.1.{nth}/24", f"2001:db8:1::{nth}/64"), gateway=("10.1.1.1", "2001:db8:1::1"),
-        )
-        for name, hypervisor, nth in ROWS
-    ]  # fmt: skip
+    machines = [dual_stack(*row) for row in ROWS]
     network = Network(tmp_path_factory.mktemp("network"), "q4qos", machines=machines, policy=POLICY)
     yield network
     network.close()
@@ -101,7 +96,9 @@ def test_the_burst_passes_at_once_and_what_is_beyond_is_dropped(network: Network
     network.commit(f"{BASE} qos gold ingress-rate 100", f"{BASE} qos gold ingress-burst 400")
     with network.lab.watch("web-2") as watch:
         network.lab.measure("web-1", "udp-source", "10.1.1.12", str(PORT), "--seconds=1", "--bits=4000000")
-    got = sum(one["length"] * 8 for one in watch.report["frames"] if one.get("destination_port") == PORT) / 1000
+        watch.saw(lambda frames: _kilobits(frames) > 400 * 0.9)
+        time.sleep(SETTLING)
+    got = _kilobits(watch.report["frames"])
     assert 400 * 0.9 < got < (400 + 100) * 1.1
 
 
@@ -134,8 +131,9 @@ def test_a_flood_reaches_the_others_whole_when_one_of_them_is_limited(network: N
     try:
         with network.lab.watch("web-2") as limited, network.lab.watch("web-3") as free:
             assert network.lab.send_frames("web-1", [frame], count=200, interval=0.001) == 200
+            free.saw(lambda frames: _count(frames) == 200)
             time.sleep(SETTLING)
-        got = {name: _count(watch.report) for name, watch in (("web-2", limited), ("web-3", free))}
+        got = {name: _count(watch.report["frames"]) for name, watch in (("web-2", limited), ("web-3", free))}
     finally:
         network.commit(f"delete {BASE[4:]} vport web-2 qos", f"delete {BASE[4:]} vport web-3 qos",
                        f"delete {BASE[4:]} qos slow")  # fmt: skip
@@ -143,8 +141,12 @@ def test_a_flood_reaches_the_others_whole_when_one_of_them_is_limited(network: N
     assert got["web-2"] < 30
 
 
-def _count(report: Mapping[str, list[Mapping[str, object]]]) -> int:
-    return sum(1 for one in report["frames"] if one.get("destination_port") == PORT)
+def _count(frames: Iterable[Mapping[str, Any]]) -> int:
+    return sum(1 for one in frames if one.get("destination_port") == PORT)
+
+
+def _kilobits(frames: Iterable[Mapping[str, Any]]) -> float:
+    return sum(one["length"] * 8 for one in frames if one.get("destination_port") == PORT) / 1000
 
 
 @pytest.mark.parametrize(
@@ -160,6 +162,8 @@ def test_packets_have_the_code_point_on_the_wire_inside_and_outside(
         with network.lab.watch("web-2") as watch, network.lab.capture("hv1", "udp port 4789") as wire:
             words = ["--seconds=0.3", "--bits=400000", "--size=400", "--dscp=18"]
             network.lab.measure("web-1", "udp-source", address, str(PORT), *words)
+            watch.saw(_count)
+            wait_until(lambda: any(f".{PORT}" in one for one in wire.read()), 10.0, 0.2)
         assert dscps(watch.report["frames"], PORT) == {seen}
         outer = [one for one in wire.lines if f".{PORT}" in one and "02:00:0a:01:01:0b > 02:00:0a:01:01:0c" in one]
         assert outer and all(f"(tos 0x{seen << 2:x}," in one.partition("VXLAN")[0] for one in outer), outer[:1]
@@ -170,6 +174,7 @@ def test_without_a_qos_a_vport_keeps_its_code_points(network: Network) -> None:
         network.lab.measure(
             "web-2", "udp-source", "10.1.1.11", str(PORT), "--seconds=0.3", "--bits=400000", "--dscp=18"
         )
+        watch.saw(_count)
     assert dscps(watch.report["frames"], PORT) == {18}
 
 

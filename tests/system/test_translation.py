@@ -91,6 +91,7 @@ def sees(network: Network, server: str, source: str, address: str, port: int) ->
     """Which address a server sees a client under."""
     with network.lab.capture(server, f"(tcp[tcpflags] & tcp-syn != 0 or ip6) and tcp dst port {port}") as capture:
         assert reaches(network, source, address, port)
+        wait_until(capture.read, 10.0, 0.2)
     return " ".join(capture.lines)
 
 
@@ -143,6 +144,7 @@ def test_no_tenant_reaches_another_beside_the_service_though_it_is_the_default_r
         with lab.tcp_server(f"{other}-web", 9095), lab.capture(f"{other}-web", "tcp port 9095") as capture:
             assert not lab.tcp(f"{name}-web", access(network, other), 9095).ok
             assert reaches(network, "dns", access(network, other), 9095), "the service itself reaches it"
+            wait_until(capture.read, 10.0, 0.2)
         assert capture.lines and all("172.16.0.10." in line for line in capture.lines), "nothing of the other arrives"
     lab.move("acme-web", "hv1")
     network.ready("infra/services/exit")
@@ -196,7 +198,8 @@ def test_a_router_outside_cannot_speak_to_a_tenant_as_one_of_its_own(network: Ne
     with lab.capture("bolt-web", "udp port 5001") as capture:
         lab.send_frames("router", [datagram("10.1.1.99"), datagram(BEYOND)], count=3)
         lab.send_frames("router", [datagram("198.51.100.1")], count=3)
-        time.sleep(1.0)
+        wait_until(lambda: len(capture.read()) >= 3, 10.0, 0.2)
+        time.sleep(0.5)
     assert len(capture.lines) == 3, "its own address may, as the policy says"
     assert all("198.51.100.1." in line for line in capture.lines)
 

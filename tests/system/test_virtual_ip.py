@@ -160,6 +160,7 @@ def test_its_holder_sends_from_it_and_a_claim_of_one_that_may_goes_no_further_th
         network.lab.send_frames("a", [packets.announcement(MACS["a"], VIP)], count=3)
         forged = packets.ipv4(VIP, "10.1.1.13", 17, packets.udp(9, 9))
         network.lab.send_frames("a", [packets.ethernet(MACS["c"], MACS["a"], packets.ETHERTYPE_IPV4, forged)])
+        watch.saw(lambda frames: any(one.get("source") == VIP and one["kind"] == "udp" for one in frames))
         time.sleep(0.3)
     heard = [one["kind"] for one in watch.report["frames"] if one.get("source") == VIP]
     assert heard == ["udp"], "it holds the address already, and nobody need be told again"

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from nshell.lab import Lab
-from nshell.lab.probing import Running
+from nshell.lab.probing import Watch
 
 SETTLING = 0.3  # seconds before and after what is measured
 FIRST_PORT = 20_000  # of the sources of many flows
@@ -166,7 +166,7 @@ class UdpFlows:
         received_port: int | None = None,
     ) -> None:
         arriving = received_port or port
-        watches: dict[str, Running] = {}
+        watches: dict[str, Watch] = {}
         with ExitStack() as stack:
             for name in receivers:
                 watches[name] = stack.enter_context(lab.watch(name))
@@ -175,6 +175,7 @@ class UdpFlows:
                 source, "udp-flows", address, str(port), f"--flows={flows}", f"--count={packets}",
                 f"--first-port={first_port}", "--interval=0.001",
             )  # fmt: skip
+            _all_came(watches.values(), arriving, flows)
             time.sleep(SETTLING)
         self.failed = int(sent["failed"])
         self.sides: dict[int, set[str]] = {number: set() for number in range(first_port, first_port + flows)}
@@ -184,6 +185,16 @@ class UdpFlows:
                     self.sides.setdefault(frame["source_port"], set()).add(name)
         self.counts = dict.fromkeys(receivers, 0) | Counter(name for names in self.sides.values() for name in names)
         self.unseen = sum(1 for names in self.sides.values() if not names)
+
+
+def _all_came(watches: Iterable[Watch], port: int, flows: int) -> None:
+    """Wait until so many flows came to somebody, or for two seconds no more did."""
+    came, last = 0, time.monotonic()
+    while came < flows and time.monotonic() < last + 2.0:
+        now = {one["source_port"] for watch in watches for one in watch.so_far() if one.get("destination_port") == port}
+        if len(now) > came:
+            came, last = len(now), time.monotonic()
+        time.sleep(0.1)
 
 
 def tcp_flows(
