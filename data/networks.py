@@ -11,7 +11,7 @@ from typing import NamedTuple
 from data.addresses import Ip, Prefix, gateway, prefix
 from data.schema.objects import Subnet
 
-__all__ = ["PREFIX_FIELDS", "Network", "network", "networks"]
+__all__ = ["PREFIX_FIELDS", "Network", "holds", "network", "networks"]
 
 PREFIX_FIELDS = {4: "prefix", 6: "ipv6_prefix"}
 """IP version -> field of a subnet that holds the prefix of this family."""
@@ -49,6 +49,11 @@ def networks(subnet: Subnet) -> tuple[Network, ...]:
             own = prefix(text)
             found.append(Network(own, gateway(own, configured)))
     return tuple(found)
+
+
+def holds(subnet: Subnet, ip: Ip) -> bool:
+    """Whether the address lies in a prefix of the subnet."""
+    return any(one.prefix.covers(ip) for one in networks(subnet))
 
 
 def network(subnet: Subnet, version: int) -> Network | None:

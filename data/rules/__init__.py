@@ -8,6 +8,7 @@ subject holds the rules:
     the network     domains.py, subnets.py, vports.py, attachments.py (uplinks), addresses.py (who has which),
                     dhcp.py, entries.py
     services        routes.py, redirects.py, virtual.py, balancers.py, mirrors.py, qos.py
+    the WAN         wan.py
     templates       templates.py, inherited.py (their problems are said once)
     nshell itself   controller.py, hypervisors.py, accounts.py
 """
@@ -33,6 +34,7 @@ from data.rules import (
     unique,
     virtual,
     vports,
+    wan,
 )
 from data.rules.registry import check
 
@@ -58,4 +60,5 @@ __all__ = [
     "unique",
     "virtual",
     "vports",
+    "wan",
 ]

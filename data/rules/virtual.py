@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from data.addresses import address as as_ip
 from data.errors import Problem
+from data.floating import inside_of
 from data.networks import network, networks
 from data.path import Path, path_text
 from data.rules.addresses import domain_of
@@ -85,7 +86,7 @@ def floating_ips_have_an_inside(check: Check, path: Path, floating: FloatingIp) 
         yield problem(path, "vport", cause, "name another vport, or give it one")
 
 
-@rule(FloatingIp)
+@rule(FloatingIp, again=True)
 def an_inside_has_one_floating_ip(check: Check, path: Path, floating: FloatingIp) -> Iterator[Problem]:
     where = check.view.resolve(path, "vport", floating.vport) if floating.vport else None
     vport = vport_named(check, path, floating.vport)
@@ -96,24 +97,17 @@ def an_inside_has_one_floating_ip(check: Check, path: Path, floating: FloatingIp
         item = check.view.get(other)
         if other == path or not isinstance(item, FloatingIp) or check.said_there(path, other):
             continue
-        if inside_of(other, item, vport) == inside:
+        if inside_of(other, item, vport) == inside and check.first_time(("inside", frozenset((path, other)))):
             cause = f"{inside} of vport {floating.vport} is already known outside as {other[-1]}"
             yield problem(path, "vport", cause, f"delete {path_text(other)}, or choose another address of the vport")
             return
 
 
-def inside_of(path: Path, floating: FloatingIp, vport: Vport) -> str | None:
-    """The address of the vport that the floating IP stands for."""
-    if floating.address:
-        return floating.address if floating.address in vport.address else None
-    version = as_ip(path[-1]).version
-    return next((text for text in vport.address if as_ip(text).version == version), None)
-
-
 @dependents(Vport)
 def addresses_of_a_vport(check: Check, path: Path, before: Vport, after: Vport | None) -> Iterator[Path]:
     if after is not None and (before.subnet, before.address, before.type) != (after.subnet, after.address, after.type):
-        yield from (one for one in check.view.referrers(path) if one[-2] in ("virtual-ip", "floating-ip", "backend"))
+        affected = ("virtual-ip", "floating-ip", "backend")
+        yield from sorted(one for one in check.view.referrers(path) if one[-2] in affected)
 
 
 @dependents(Subnet)

@@ -2,13 +2,15 @@
 
     system, controller, ssh, login-class, user,     enterprise NAME
     alias: see accounts.py; dvrs NAME               ├── network-macro NAME
+    bgp, underlay, pe: see wan.py                   │
     domain-template NAME                            ├── l2-domain NAME: policy-group, qos, vport,
     └── zone, policy-group, qos, policies           │   ingress-policy, egress-policy, mirror
                                                     └── domain NAME
                                                         ├── zone NAME ── subnet NAME ── dhcp-option NUMBER
                                                         ├── policy-group NAME, qos NAME
                                                         ├── vport NAME
-                                                        ├── ingress-policy, egress-policy NAME ── entry NUMBER
+                                                        ├── policies.py: ingress-policy, egress-policy NAME
+                                                        │   ── entry NUMBER
                                                         └── services.py: static-route, virtual-ip, floating-ip,
                                                             source-nat, load-balancer, redirection-target,
                                                             forwarding-policy, mirror
@@ -26,10 +28,13 @@ from typing import Annotated, ClassVar
 from data.schema.accounts import AccessDefaults, Alias, ClassRule, LoginClass, Ssh, User
 from data.schema.base import Object as Object
 from data.schema.declaration import EVERYWHERE, Kind, Leaf
-from data.schema.endpoint import ANY
 from data.schema.endpoint import ENDPOINT as ENDPOINT
 from data.schema.endpoint import ENDPOINT_KINDS as ENDPOINT_KINDS
 from data.schema.endpoint import Endpoint as Endpoint
+from data.schema.policies import PERMIT
+from data.schema.policies import EgressPolicy as EgressPolicy
+from data.schema.policies import Entry as Entry
+from data.schema.policies import IngressPolicy as IngressPolicy
 from data.schema.services import (
     Backend,
     DhcpOption,
@@ -54,21 +59,28 @@ from data.schema.types import (
     LISTEN_ADDRESS,
     MAC,
     NAME,
-    PORTS,
     PREFIX,
-    PROTOCOL,
     SUBNET_PREFIX,
     SUBNET_PREFIX_6,
     TEXT,
     choice,
     integer,
-    numbered,
+)
+from data.schema.wan import (
+    EXPORT_TARGET,
+    FIXED_VNI,
+    IMPORT_TARGET,
+    RD,
+    TARGET,
+    Bgp,
+    Neighbor,
+    Pe,
+    PeVpn,
+    Underlay,
+    UnderlayListener,
 )
 
-_PERMIT = choice(("allow", "let the packet through"), ("deny", "drop the packet"))
 _PORT = integer(1, 65535, "a TCP port")
-_PRIORITY = integer(0, 65535, "lower is looked at first")
-_BYTE = integer(0, 255, "a number of one byte")
 _SECONDS = integer(60, 31536000, "seconds", units="seconds")
 _DOMAINS = ("domain", "domain-template", "l2-domain")
 _ROUTED = ("domain", "domain-template")
@@ -137,12 +149,12 @@ class NetworkMacro(Object, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
 
 _INGRESS_DEFAULT = Leaf(
     "what happens to packets from a vport that no entry matches",
-    _PERMIT,
+    PERMIT,
     default_text="deny once an ingress-policy has an entry",
 )
 _EGRESS_DEFAULT = Leaf(
     "what happens to packets to a vport that no entry matches",
-    _PERMIT,
+    PERMIT,
     default_text="deny once an egress-policy has an entry",
 )
 _DEFAULT_QOS = Leaf("qos of its vports that name none", NAME, reference="qos")
@@ -185,6 +197,10 @@ class Domain(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         tuple[str, ...],
         Leaf("of a shared domain: vports of its users are seen under addresses of these prefixes", PREFIX),
     ] = ()
+    route_distinguisher: Annotated[str | None, RD] = None
+    route_target: Annotated[tuple[str, ...], TARGET] = ()
+    import_target: Annotated[tuple[str, ...], IMPORT_TARGET] = ()
+    export_target: Annotated[tuple[str, ...], EXPORT_TARGET] = ()
     use: Annotated[
         tuple[str, ...],
         Leaf("shared domains that its vports reach, as enterprise/domain", DOMAIN_NAME, reference="domain"),
@@ -200,6 +216,8 @@ class L2Domain(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     ingress_default: Annotated[str | None, _INGRESS_DEFAULT] = None
     egress_default: Annotated[str | None, _EGRESS_DEFAULT] = None
     default_qos: Annotated[str | None, _DEFAULT_QOS] = None
+    vni: Annotated[int | None, FIXED_VNI] = None
+    route_target: Annotated[tuple[str, ...], TARGET] = ()
     unknown_unicast: Annotated[str, Leaf("where frames to an unknown MAC address go", _UNKNOWN_UNICAST)] = "flood"
 
 
@@ -256,6 +274,8 @@ class Subnet(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     mtu: Annotated[int, Leaf("MTU that its vports are told", integer(1280, 9216, "bytes", units="bytes"))] = 1450
     unknown_unicast: Annotated[str, Leaf("where frames to an unknown MAC address go", _UNKNOWN_UNICAST)] = "flood"
     qos: Annotated[str | None, _DEFAULT_QOS] = None
+    vni: Annotated[int | None, FIXED_VNI] = None
+    route_target: Annotated[tuple[str, ...], TARGET] = ()
 
 
 class PolicyGroup(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -315,47 +335,6 @@ class Vport(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     ] = None
 
 
-class IngressPolicy(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    declared: ClassVar[Kind] = Kind(
-        "ingress-policy", "filters packets from vports into the network", under=_DOMAINS, key=NAME
-    )
-    priority: Annotated[int, Leaf("order among the policies, lower is looked at first", _PRIORITY)] = 100
-
-
-class EgressPolicy(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    declared: ClassVar[Kind] = Kind("egress-policy", "filters packets to vports", under=_DOMAINS, key=NAME)
-    priority: Annotated[int, Leaf("order among the policies, lower is looked at first", _PRIORITY)] = 100
-
-
-class Entry(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    declared: ClassVar[Kind] = Kind(
-        "entry",
-        "one rule; the first that matches decides",
-        under=("ingress-policy", "egress-policy"),
-        key=numbered(1, 65535, "order in the policy, lower is looked at first"),
-    )
-    from_: Annotated[Endpoint, Leaf("where the packet comes from", ENDPOINT)] = ANY
-    to: Annotated[Endpoint, Leaf("where the packet goes", ENDPOINT)] = ANY
-    protocol: Annotated[str | None, Leaf("IP protocol", PROTOCOL, default_text="any")] = None
-    source_port: Annotated[tuple[str, ...], Leaf("source ports (tcp, udp, sctp)", PORTS, default_text="any")] = ()
-    destination_port: Annotated[
-        tuple[str, ...], Leaf("destination ports (tcp, udp, sctp)", PORTS, default_text="any")
-    ] = ()
-    icmp_type: Annotated[int | None, Leaf("ICMP type (RFC 792, RFC 4443)", _BYTE, default_text="any")] = None
-    icmp_code: Annotated[int | None, Leaf("ICMP code (RFC 792, RFC 4443)", _BYTE, default_text="any")] = None
-    dscp: Annotated[
-        int | None,
-        Leaf(
-            "differentiated services code point (RFC 2474)",
-            integer(0, 63, "a code point"),
-            default_text="any",
-        ),
-    ] = None
-    action: Annotated[str, Leaf("what to do", _PERMIT, mandatory=True)] = ""
-    stateful: Annotated[bool, Leaf("let the replies back, too", FLAG)] = False
-    log: Annotated[bool, Leaf("log the first packet of each flow", FLAG)] = False
-
-
 KINDS: tuple[type[Object], ...] = (
     System,
     Ssh,
@@ -365,6 +344,12 @@ KINDS: tuple[type[Object], ...] = (
     User,
     Alias,
     Controller,
+    Bgp,
+    Neighbor,
+    Underlay,
+    UnderlayListener,
+    Pe,
+    PeVpn,
     Dvrs,
     DomainTemplate,
     Enterprise,

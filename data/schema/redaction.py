@@ -12,7 +12,7 @@ The time this takes grows with the length of the line, whatever is in it: everyb
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -99,27 +99,36 @@ def _secrets(words: list[str], node: Node | None, below_secret: bool) -> tuple[s
             continue
         glued = any(may_hold(word, keyword) for keyword in leaves)
         anchors = [
-            holder
-            for keyword, holder in leaves.items()
+            holders
+            for keyword, holders in leaves.items()
             if glued or keyword in word or _may_be(word, (keyword,)) or _mistyped(keyword).fullmatch(word)
         ]
         if anchors:
             secret |= {number, number + 1} if glued else {number + 1}
-        for where in (*anchors, *([None] if _may_be(word, kinds) else [])):
-            reading = _read(words, number, where, ends, closings)
-            secret |= reading.secret
-            listed = reading.listed or listed
-            if reading.understood < len(words):
-                cuts.append(max(number + 1, reading.understood))
+        readable: list[list[Node | None]] = [[None]] if _may_be(word, kinds) and not anchors else []
+        readable += [list(holders) for holders in anchors]
+        for places in readable:
+            understood = 0  # by the kind that understands most, of those that have a secret of this keyword
+            for where in places:
+                reading = _read(words, number, where, ends, closings)
+                secret |= reading.secret
+                listed = reading.listed or listed
+                understood = max(understood, reading.understood)
+            if understood < len(words):
+                cuts.append(max(number + 1, understood))
     shows = words[0] in ("show", "sh", "sho") or words[:2] == ["run", "show"]
     return secret, None if shows else min(cuts, default=None)
 
 
 @cache
-def _keywords() -> tuple[frozenset[str], dict[str, Node]]:
-    """Keywords of the kinds that have secrets, and each keyword of a secret with the node that it is in."""
-    holders = {leaf.keyword: node for node in NODES.values() for leaf in node.leaves.values() if leaf.secret}
-    return frozenset(node.keyword for node in holders.values()), holders
+def _keywords() -> tuple[frozenset[str], dict[str, list[Node]]]:
+    """Keywords of the kinds that have secrets, and each keyword of a secret with the nodes that it is in."""
+    holders: dict[str, list[Node]] = {}
+    for node in NODES.values():
+        for leaf in node.leaves.values():
+            if leaf.secret:
+                holders.setdefault(leaf.keyword, []).append(node)
+    return frozenset(node.keyword for nodes in holders.values() for node in nodes), holders
 
 
 @cache
@@ -143,7 +152,7 @@ def _mistyped(keyword: str) -> re.Pattern[str]:
     return re.compile(f"(?:{'|'.join(ways)})")
 
 
-def _may_be(word: str, keywords: Sequence[str] | frozenset[str] | dict[str, Node]) -> bool:
+def _may_be(word: str, keywords: Iterable[str]) -> bool:
     return bool(word) and any(keyword.startswith(word) for keyword in keywords)
 
 
@@ -185,6 +194,8 @@ def _read(words: Sequence[str], start: int, node: Node | None, ends: _Ends, clos
         word, possible = words[index], _possible(node)
         matches = [item for keyword, item in possible.items() if word and keyword.startswith(word)]
         found = possible.get(word) or (matches[0] if len(matches) == 1 else None)
+        if node is None and word not in possible and _may_be(word, _keywords()[1]):
+            break  # at an edit level that is not known here it may be the keyword of a secret
         if word in ("{", "}", ";"):
             index += 1
         elif found is None:

@@ -82,3 +82,29 @@ PASSWORD = ValueType(
     text=lambda value: HIDDEN,
     secret=True,
 )
+
+
+SHARED_LONGEST = 80
+"""Characters: TCP MD5 takes no more (TCP_MD5SIG_MAXKEYLEN)."""
+
+
+def parse_shared_key(word: str) -> str:
+    """A key that another system must be told as it is, so it is kept as it is, in the store alone, which nobody but
+    the daemon may read. Raises BadValue, which never repeats the word."""
+    if not 1 <= len(word) <= SHARED_LONGEST or not word.isprintable() or not word.isascii() or " " in word:
+        raise BadValue(
+            f"a key has 1 to {SHARED_LONGEST} printable characters without spaces",
+            "leave it out to be asked for it, without an echo",
+        )
+    return word
+
+
+SHARED_KEY = ValueType(
+    "key",
+    "<key>",
+    parse_shared_key,
+    f"1 to {SHARED_LONGEST} characters; leave it out to be asked for it",
+    text=lambda value: HIDDEN,
+    secret=True,
+)
+"""A secret that both ends must know."""

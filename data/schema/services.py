@@ -19,14 +19,14 @@ from typing import Annotated, ClassVar
 from data.schema.base import Object
 from data.schema.declaration import Kind, Leaf
 from data.schema.endpoint import ANY, ENDPOINT, Endpoint
-from data.schema.types import ADDRESS, FLAG, MAC, NAME, PORTS, PREFIX, PROTOCOL, TEXT, choice, integer, numbered
+from data.schema.matching import DESTINATION_PORT, FROM, POLICY_PRIORITY, SOURCE_PORT, TO, TRANSPORT
+from data.schema.types import ADDRESS, FLAG, MAC, NAME, PREFIX, TEXT, choice, integer, numbered
 
 _PORT = integer(1, 65535, "a port")
 _RATE = integer(64, 100_000_000, "kilobits per second", units="kbit/s")
 _BURST = integer(1, 10_000_000, "kilobits", units="kbit")
 _HEALTH_PORT = Leaf("TCP port that is probed", _PORT, default_text="the port of the service")
 _INTERVAL = Leaf("time between two probes", integer(200, 60000, "milliseconds", units="milliseconds"))
-_PRIORITY = integer(0, 65535, "lower is looked at first")
 _NO_HEALTH = ("none", "it is alive while it is resolved")
 _ARP = ("arp", "it answers ARP, or neighbour solicitations")
 _ICMP = ("icmp", "it answers ping")
@@ -178,7 +178,7 @@ class ForwardingPolicy(Object, frozen=True, gc=False, kw_only=True, omit_default
         under=("domain", "domain-template"),
         key=NAME,
     )
-    priority: Annotated[int, Leaf("order among the policies, lower is looked at first", _PRIORITY)] = 100
+    priority: Annotated[int, POLICY_PRIORITY] = 100
 
 
 class Redirect(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -190,13 +190,11 @@ class Redirect(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         under=("forwarding-policy",),
         key=numbered(1, 65535, "order in the policy, lower is looked at first"),
     )
-    from_: Annotated[Endpoint, Leaf("where the packet comes from", ENDPOINT)] = ANY
-    to: Annotated[Endpoint, Leaf("where the packet goes", ENDPOINT)] = ANY
-    protocol: Annotated[str | None, Leaf("IP protocol", PROTOCOL, default_text="any")] = None
-    source_port: Annotated[tuple[str, ...], Leaf("source ports (tcp, udp, sctp)", PORTS, default_text="any")] = ()
-    destination_port: Annotated[
-        tuple[str, ...], Leaf("destination ports (tcp, udp, sctp)", PORTS, default_text="any")
-    ] = ()
+    from_: Annotated[Endpoint, FROM] = ANY
+    to: Annotated[Endpoint, TO] = ANY
+    protocol: Annotated[str | None, TRANSPORT] = None
+    source_port: Annotated[tuple[str, ...], SOURCE_PORT] = ()
+    destination_port: Annotated[tuple[str, ...], DESTINATION_PORT] = ()
     dscp: Annotated[
         int | None, Leaf("differentiated services code point", integer(0, 63, "a code point"), default_text="any")
     ] = None

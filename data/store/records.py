@@ -26,12 +26,23 @@ class Revision:
     state: str = APPLIED
 
 
+_PARTS = ("bgp-neighbor", "pe")
+
+
+def part_of(path: Path) -> str | None:
+    """How receipts name what is configured at a path: a hypervisor by its name, a neighbour or router by its whole
+    path; None for what gives no receipts."""
+    if len(path) != 2:
+        return None
+    return path[1] if path[0] == "dvrs" else " ".join(path) if path[0] in _PARTS else None
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What one dVRS confirmed of a revision: `state` is verified, pending or failed; `added`, `removed` count
-    flows."""
+    """What one part of the network confirmed of a revision: `state` is verified, pending or failed; `added`, `removed`
+    count flows, routes or lines."""
 
-    dvrs: str
+    part: str
     state: str
     added: int
     removed: int

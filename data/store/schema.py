@@ -37,7 +37,7 @@ def m001_first_tables(db: Database) -> None:
     db.table("receipt").create(
         {
             "revision": int,
-            "dvrs": str,
+            "part": str,
             "state": str,
             "added": int,
             "removed": int,
@@ -45,7 +45,7 @@ def m001_first_tables(db: Database) -> None:
             "time": float,
             "reason": str,
         },
-        pk=("revision", "dvrs"),
+        pk=("revision", "part"),
         strict=True,
     )
     db.table("number").create({"pool": str, "key": str, "number": int}, pk=("pool", "key"), strict=True)

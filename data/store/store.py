@@ -26,6 +26,7 @@ from data.store.records import (
     JournalEntry,
     Receipt,
     Revision,
+    part_of,
 )
 from data.store.scheduled import ScheduledTable
 
@@ -106,9 +107,10 @@ class Store(AuditTable, ScheduledTable):
             )
             db.executemany(_ADD_RECEIPT, (_receipt_row(number, receipt) for receipt in receipts))
             for path, item in edits.items():
-                if path[0] == "dvrs" and (item is None or item.inactive):
+                part = part_of(path)
+                if part is not None and (item is None or item.inactive):
                     what = "deleted" if item is None else "deactivated"
-                    db.execute(_GIVE_UP, (f"{what} in revision {number}", path[-1]))
+                    db.execute(_GIVE_UP, (f"{what} in revision {number}", part))
             if journal is not None:
                 db.execute(_CLOSE_JOURNAL, (COMMITTED, "", journal))
             if candidate_of is not None:
@@ -205,8 +207,8 @@ class Store(AuditTable, ScheduledTable):
     def receipts(self, revision: int) -> list[Receipt]:
         """The receipts of a revision, by name of the dVRS."""
         found = self.rows(
-            "SELECT dvrs, state, added, removed, milliseconds, time, reason FROM receipt"
-            " WHERE revision = ? ORDER BY dvrs",
+            "SELECT part, state, added, removed, milliseconds, time, reason FROM receipt"
+            " WHERE revision = ? ORDER BY part",
             revision,
         )
         return [Receipt(*row) for row in found]
@@ -214,8 +216,8 @@ class Store(AuditTable, ScheduledTable):
     def pending_receipts(self) -> dict[str, list[int]]:
         """Revisions that a dVRS has not confirmed yet, by name of the dVRS."""
         found: dict[str, list[int]] = {}
-        for dvrs, revision in self.rows("SELECT dvrs, revision FROM receipt WHERE state = 'pending' ORDER BY revision"):
-            found.setdefault(dvrs, []).append(revision)
+        for part, revision in self.rows("SELECT part, revision FROM receipt WHERE state = 'pending' ORDER BY revision"):
+            found.setdefault(part, []).append(revision)
         return found
 
     # Candidates
@@ -283,9 +285,9 @@ class Store(AuditTable, ScheduledTable):
 
 
 _CLOSE_JOURNAL = "UPDATE journal SET outcome = ?, reason = ? WHERE id = ?"
-_GIVE_UP = "UPDATE receipt SET state = 'failed', reason = ? WHERE dvrs = ? AND state = 'pending'"
+_GIVE_UP = "UPDATE receipt SET state = 'failed', reason = ? WHERE part = ? AND state = 'pending'"
 _ADD_RECEIPT = (
-    "INSERT OR REPLACE INTO receipt(revision, dvrs, state, added, removed, milliseconds, time, reason)"
+    "INSERT OR REPLACE INTO receipt(revision, part, state, added, removed, milliseconds, time, reason)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
@@ -293,7 +295,7 @@ _ADD_RECEIPT = (
 def _receipt_row(revision: int, receipt: Receipt) -> tuple[object, ...]:
     return (
         revision,
-        receipt.dvrs,
+        receipt.part,
         receipt.state,
         receipt.added,
         receipt.removed,

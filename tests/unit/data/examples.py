@@ -75,6 +75,7 @@ _prefix = st.builds("10.{}.0.0/{}".format, _number, st.integers(16, 32)) | st.bu
     "2001:db8:{:x}::/{}".format, _number, st.integers(48, 128)
 )
 _ports = st.tuples(st.integers(1, 65535), st.integers(1, 65535)).map(lambda pair: f"{min(pair)}-{max(pair)}")
+_pairs = st.builds("65000:{}".format, st.integers(0, 0xFFFFFFFF)) | st.sampled_from(["192.0.2.1:7", "4200000000:7"])
 _HASHES = [hashed(f"correct horse {number}") for number in range(3)]
 _BLOBS = [b"\0\0\0\x0bssh-ed25519" + bytes([number] * 36) for number in range(3)]
 _KEYS = [f"ssh-ed25519 {b64encode(blob).decode()} ops@host" for blob in _BLOBS]
@@ -94,6 +95,11 @@ _words = {
     "domain-name": st.builds("{}/{}".format, _names, _names),
     "mac": st.builds("02:00:00:00:{:02x}:{:02x}".format, _number, _number),
     "ports": _ports | st.integers(1, 65535).map(str),
+    "key": st.sampled_from(["s3cret", "x"]),
+    "interface": st.sampled_from(["eth1", "ge-0/0/1.100", "Ethernet3"]),
+    "as-number": st.sampled_from(["1", "65000", "4200000000"]),
+    "route-distinguisher": _pairs,
+    "route-target": _pairs,
     "protocol": st.sampled_from(["tcp", "udp", "icmp", "icmpv6", "sctp", "6", "47", "0"]),
 }
 

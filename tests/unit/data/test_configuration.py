@@ -90,7 +90,7 @@ def test_applying_edits_in_place_gives_the_same_as_building_anew(old: Running, n
 def test_every_overlapping_prefix_is_found(state: Running) -> None:
     import ipaddress
 
-    subnets = [(path, item) for path, item in state.objects(Subnet) if item.prefix]
+    subnets = [(path, item) for path, item in state.objects(Subnet) if item.prefix and path[0] == "enterprise"]
     for path, item in subnets:
         mine = ipaddress.ip_network(item.prefix)
         wanted = [

@@ -317,6 +317,16 @@ def test_a_virtual_ip_whose_vport_moves_to_another_subnet_is_looked_at_again() -
     assert f"{HERE} virtual-ip 10.1.1.100 vport" in [problem.path_text for problem in found]
 
 
+def test_two_floating_ips_that_come_to_mean_the_same_address_of_a_vport_are_named_once() -> None:
+    app_1 = f"{HERE} vport app-1"
+    second = f"set {app_1} address 10.1.2.78\nset {HERE} floating-ip 192.0.2.11 vport app-1 address 10.1.2.78"
+    before = running(f"{ACME}{MORE}{second}")
+    candidate = edited(before, f"delete {app_1} address 10.1.2.11")
+    found = check(candidate.view, candidate.merge(), before)
+    assert [problem.path_text for problem in found] == [f"{HERE} floating-ip 192.0.2.10 vport"]
+    assert "10.1.2.78 of vport app-1 is already known outside as 192.0.2.11" in found[0].cause
+
+
 def test_a_new_name_of_a_domain_or_its_enterprise_is_followed_by_its_users() -> None:
     for line, name in (
         ("rename enterprise ops domain dns to names", "ops/names"),

@@ -176,7 +176,7 @@ def test_history_tells_revisions_and_failed_commits_newest_first(store: Store) -
         (2, "eve", "failed", "hv2: table full"),
         (1, "ops", "applied", ""),
     ]
-    assert [receipt.dvrs for receipt in history[1].receipts] == ["hv1"]
+    assert [receipt.part for receipt in history[1].receipts] == ["hv1"]
 
 
 def test_a_commit_ends_its_journal_row_and_its_authors_candidate_with_the_revision(
