@@ -178,7 +178,7 @@ class Hypervisors:
         topology = self._network.topology
         topology.note(name, vxlan_port=database.tunnel_port)
         for port, why in database.misplaced().items():
-            text = f"{name}: mirrors do not reach collectors by {port}: {why}"
+            text = f"{name}: nothing gets out by {port}: {why}"
             self._network.events.once(Kind.FAULT, f"{name} {port}", why, text)
         topology.report(name, database.attached())
         self._upkeep.settle()

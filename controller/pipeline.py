@@ -31,6 +31,10 @@ A packet from a vport enters at `classify`, one from the tunnel fabric skips wha
                                                                      the vport <- deliver <- nat_out
                                                              (rate: limited*)
 
+From the WAN, on the VNI or the labels of a whole domain, a packet comes by classify -> nat_in -> source -> destination
+-> ingress_track -> route: it is routed here, to the vports of the domain, and never back into the WAN. What route sends
+there leaves by `depart` (VXLAN with the MAC address of this hypervisor's router, or MPLS over GRE).
+
 (*) subroutines, which are resubmitted to and return: `limited` is a meter; the acl tables write a verdict. A reply is
 matched against the rules of the *other* direction with both ends swapped, so that a connection lives only while the
 rule that let it begin is still there (measured: traffic stops 14-33 ms after the rule is removed).
@@ -46,8 +50,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-__all__ = ["ANSWERED", "ARRIVED", "SERVICE_ZONE", "SPREAD_SLOTS", "TABLE_NAMES", "TRUNK_SLOTS", "Feature", "Owner",
-           "Priority", "Register", "Table", "Verdict", "cookie", "split_cookie"]  # fmt: skip
+__all__ = ["ANSWERED", "ARRIVED", "REMOTE_SHARED", "SERVICE_ZONE", "SPREAD_SLOTS", "TABLE_NAMES", "TRUNK_SLOTS",
+           "Feature", "Owner", "Priority", "Register", "Table", "Verdict", "cookie", "split_cookie"]  # fmt: skip
 
 
 class Table(IntEnum):
@@ -85,6 +89,7 @@ class Table(IntEnum):
     NAT_OUT = 29
     DELIVER = 30
     LIMITED = 31
+    DEPART = 32
 
 
 TABLE_NAMES = {int(table): table.name.lower() for table in Table}
@@ -93,9 +98,9 @@ TABLE_NAMES = {int(table): table.name.lower() for table in Table}
 class Register(IntEnum):
     """What the 32-bit registers hold. The 64-bit metadata field holds the number of the domain."""
 
-    SUBNET = 0  # VNI of the subnet the packet is in (24 bits)
+    SUBNET = 0  # VNI of the subnet the packet is in (24 bits); 0 of one from the WAN that is not routed yet
     FROM_PORT = 1  # slot of the sending vport, also its conntrack zone (16 bits); 0 from the tunnel
-    TO_PORT = 2  # slot of the receiving vport, also its conntrack zone (16 bits)
+    TO_PORT = 2  # slot of the receiving vport, also its conntrack zone (16 bits); in `depart` the port of the tunnel
     VERDICT = 3  # see Verdict
     SOURCE = 4  # identity of the packet's source address, 0 when no rule names it
     DESTINATION = 5  # identity of the packet's destination address
@@ -103,12 +108,14 @@ class Register(IntEnum):
     RULE_TO = 7  # the identity that a rule's `to` is matched with
     REPLY = 8  # 1 while a reply is matched against the mirrored rules
     PATH = 9  # which of SPREAD_SLOTS the packet's flow fell into
-    TARGET = 10  # number of the object whose members share the flows: redirection target, route, load balancer
+    TARGET = 10  # number of the object whose members share the flows: redirection target, route, load balancer;
+    # or REMOTE_SHARED plus the length of the remote prefix whose next hops do
     REALM = 11  # number of the domain whose outside the packet goes to, for address translation; 0 inside
     ZONE = 12  # conntrack zone of a service (16 bits): slot | SERVICE_ZONE; above them ANSWERED
 
 
 ARRIVED = 0xFFFFFFFF  # in REALM: translated back into the domain of its receiver, and only to be delivered
+REMOTE_SHARED = 0xFFFFFF00  # in TARGET, plus a prefix length (0 to 128)
 SPREAD_SLOTS = 64  # parts into which flows fall when several members share them; dealt out by weight
 TRUNK_SLOTS = 0x5000  # slots from here to 0x7fff are of vports that share an uplink by VLAN: 12,287 of them
 SERVICE_ZONE = 0x8000  # bit of a conntrack zone in which services translate, beside that of the policy
@@ -190,6 +197,10 @@ class Feature(IntEnum):
     UNICAST = 34  # dropped: unknown unicast where the subnet does not flood it
     SPOOFED_DHCP = 35  # dropped: what only a server of DHCP or DHCPv6 says
     LIMITED = 36
+    ENTERED = 37  # from the WAN, on the VNI or a label of the domain
+    REMOTE_MAC = 38  # to a machine behind another VTEP or at another site
+    REMOTE_PREFIX = 39  # to a PE or VTEP that told a route
+    TRANSIT = 40  # dropped: from the WAN to the WAN
 
 
 _MARK = 0x6E  # 'n': tells our flows from anyone else's

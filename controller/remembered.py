@@ -2,9 +2,9 @@
 
 The first hypervisor that dials in after a restart is reconciled before the others have reported their interfaces.
 Without this memory its flows towards their workloads would be taken for too many and removed, and so would be those
-towards what was learned behind uplinks, or is alive. It is a file of JSON lines, one per fact that came, changed or
-went, rewritten when it is read and when it has become long: facts that
-OVSDB reports again anyway, so it need not survive a power cut, only the process.
+towards what was learned behind uplinks, is alive, or was told by BGP, which takes time to tell it again. It is a file
+of JSON lines, one per fact that came, changed or went, rewritten when it is read and when it has become long: facts
+that are told again anyway, so it need not survive a power cut, only the process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pathlib import Path
 import msgspec
 
 from controller.compile import Learned, Observed
+from controller.compile.remote import NextHop, Remote, RemoteFlood, RemoteKey, RemoteMac, RemotePrefix, Tunnel
 from controller.topology import Interface
+from data.addresses import address, prefix
 
 __all__ = ["FILE", "Remembered"]
 
@@ -33,6 +35,7 @@ class _Line(msgspec.Struct, omit_defaults=True):
     learned: dict[str, tuple[str, ...]] | None = None
     holder: str | None = None
     alive: bool | None = None
+    remote: tuple[str, ...] | None = None
     about: str = ""
     iface_id: str = ""
     ofport: int = 0  # 0: the interface is gone
@@ -61,7 +64,7 @@ class Remembered:
             except msgspec.DecodeError:
                 continue  # the last line of a process that was killed while it wrote
             key = (line.dvrs, line.name) if line.dvrs else ("", f"{line.name} {line.about}")
-            if line.ofport or line.learned is not None or line.holder is not None or line.alive is not None:
+            if line.ofport or any(one is not None for one in (line.learned, line.holder, line.alive, line.remote)):
                 known[key] = line
             else:
                 known.pop(key, None)
@@ -84,6 +87,10 @@ class Remembered:
         ]
         lines += [_Line(name="holder", about=about, holder=holder) for about, holder in observed.holders.items()]
         lines += [_Line(name="health", about=about, alive=alive) for about, alive in observed.health.items()]
+        lines += [
+            _Line(name="remote", about=_about(key), remote=None if fact is None else _told(fact))
+            for key, fact in observed.remote.items()
+        ]
         if lines:
             written = [msgspec.json.encode(line) + b"\n" for line in lines]
             with self._path.open("ab") as file:
@@ -109,6 +116,7 @@ def _read(lines: Iterable[_Line]) -> tuple[list[Interface], Observed]:
     learned: dict[str, Learned] = {}
     holders: dict[str, str] = {}
     health: dict[str, bool] = {}
+    remote: dict[RemoteKey, Remote] = {}
     for line in lines:
         if line.dvrs:
             interfaces.append(Interface(line.dvrs, line.name, line.iface_id, line.ofport, line.since, line.order))
@@ -118,4 +126,41 @@ def _read(lines: Iterable[_Line]) -> tuple[list[Interface], Observed]:
             holders[line.about] = line.holder
         elif line.alive is not None:
             health[line.about] = line.alive
-    return interfaces, Observed(learned, holders, health)
+        elif line.remote is not None:
+            key, fact = _remote(line.about, line.remote)
+            remote[key] = fact
+    return interfaces, Observed(learned, holders, health, remote)
+
+
+# A fact about another place: UUID, kind and what it is about; the words of each of its tunnels, or addresses behind it
+
+
+def _about(key: RemoteKey) -> str:
+    what = key.what.hex() if isinstance(key.what, bytes) else str(key.what)
+    return f"{key.owner} {key.kind} {what}"
+
+
+def _told(fact: Remote) -> tuple[str, ...]:
+    if isinstance(fact, RemotePrefix):
+        return tuple(_words(hop.tunnel, hop.mac) for hop in fact.next_hops)
+    addresses = fact.addresses if isinstance(fact, RemoteMac) else ()
+    return (_words(fact.tunnel, None), *map(str, addresses))
+
+
+def _words(tunnel: Tunnel, mac: bytes | None) -> str:
+    return f"{tunnel.encapsulation} {tunnel.endpoint} {tunnel.number} {'' if mac is None else mac.hex()}".rstrip()
+
+
+def _remote(about: str, told: tuple[str, ...]) -> tuple[RemoteKey, Remote]:
+    owner, kind, what = about.split()
+    if kind == "prefix":
+        return RemoteKey(owner, kind, prefix(what)), RemotePrefix(tuple(_hop(words) for words in told))
+    tunnel = _hop(told[0]).tunnel
+    if kind == "mac":
+        return RemoteKey(owner, kind, bytes.fromhex(what)), RemoteMac(tunnel, tuple(map(address, told[1:])))
+    return RemoteKey(owner, kind, address(what)), RemoteFlood(tunnel)
+
+
+def _hop(words: str) -> NextHop:
+    encapsulation, endpoint, number, *mac = words.split()
+    return NextHop(Tunnel(address(endpoint), encapsulation, int(number)), bytes.fromhex(mac[0]) if mac else None)

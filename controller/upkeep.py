@@ -15,12 +15,14 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
 from controller.channel import Channel
-from controller.compile import Observed
+from controller.compile import Learned, Observed
+from controller.compile.remote import Remote, RemoteKey
 from controller.events import Kind
 from controller.network import Network
 from controller.openflow.errors import OpenFlowError, RequestRefused, SwitchGone
 from controller.pipeline import SERVICE_ZONE, TRUNK_SLOTS
-from controller.planning import Draft, located, relocation, told, vports_of, work
+from controller.plan import told
+from controller.planning import Draft, located, relocation, vports_of, work
 from controller.reconcile import Reconciled, reconcile, repair
 from controller.topology import Interface, Standing
 from controller.transaction import Rank, Work
@@ -32,6 +34,26 @@ AUDIT_INTERVAL = 300.0  # seconds between two comparisons of everything; the flo
 _AGAIN = 5.0  # seconds until a refused reconcile is tried again
 
 Lost = (SwitchGone, LookupError)
+
+
+class _Gathering:
+    """Facts observed since they were last taken, the latest about each."""
+
+    def __init__(self) -> None:
+        self._learned: dict[str, Learned | None] = {}
+        self._holders: dict[str, str | None] = {}
+        self._health: dict[str, bool | None] = {}
+        self._remote: dict[RemoteKey, Remote | None] = {}
+
+    def add(self, facts: Observed) -> None:
+        self._learned.update(facts.learned)
+        self._holders.update(facts.holders)
+        self._health.update(facts.health)
+        self._remote.update(facts.remote)
+
+    @property
+    def facts(self) -> Observed:
+        return Observed(self._learned, self._holders, self._health, self._remote)
 
 
 class Upkeep:
@@ -50,7 +72,7 @@ class Upkeep:
         self._tasks: set[asyncio.Task[None]] = set()
         self._lasting: set[asyncio.Task[None]] = set()  # those that end with the controller alone
         self._settling = False
-        self._observed = Observed()
+        self._observed = _Gathering()
         self._suspects: dict[str, set[int] | None] = {}  # hypervisor -> tables, None: all
         self._repairing: set[str] = set()
         self._programming: set[str] = set()
@@ -78,11 +100,9 @@ class Upkeep:
             self.spawn(self._settle(), "settle")
 
     def observe(self, facts: Observed) -> None:
-        """Facts about workloads are others now: recompiles what depends on them, together with what else changed."""
-        known = self._observed
-        self._observed = Observed(
-            {**known.learned, **facts.learned}, {**known.holders, **facts.holders}, {**known.health, **facts.health}
-        )
+        """Facts about workloads and other places are others now: recompiles what depends on them, together with what
+        else changed. Costs the facts alone, however many wait already."""
+        self._observed.add(facts)
         self.settle()
 
     def program(self, dvrs: str) -> None:
@@ -136,7 +156,7 @@ class Upkeep:
             changed = network.topology.take_changed()
             touched = network.topology.take_touched()
             released = network.topology.take_released()
-            seen, self._observed = self._observed, Observed()
+            seen, self._observed = self._observed.facts, _Gathering()
             if changed or seen:
                 await self._remember(changed, seen)
             moved = {}

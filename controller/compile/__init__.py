@@ -8,7 +8,8 @@ Read `state.py` for what is known, `fragments.py` for how the flows of a hypervi
 them, `core.py` for the pieces of the network itself, then one file per subject: `port.py` (entry, anti-spoofing),
 `responder.py` (ARP, ND, gateway), `policy.py`, `identity.py` and `acl.py` (security policy), `reach.py` (routing and
 switching), `segment.py` (VNI, flooding). The edge services are in `services/`, listed in `catalogue.py`; what one is,
-says `features.py`.
+says `features.py`. What is outside our hypervisors is in `remote.py` and `wan/`, which numbers things have in
+`numbering.py`.
 The tables and registers they meet in are `controller/pipeline.py`.
 """
 

@@ -6,7 +6,7 @@ a number that is kept as long as the vport has the address and its domain uses t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from controller.compile.addresses import Ip, Prefix, address, prefix
 from controller.numbers import Numbers
@@ -15,7 +15,7 @@ from data.errors import CommandFailed
 from data.path import Path, path_text, vport_name
 from data.schema.objects import Domain, Object, Vport
 
-__all__ = ["access_address", "give_access", "give_all", "used_path"]
+__all__ = ["access_address", "access_addresses", "give_access", "give_all", "used_path"]
 
 
 def used_path(name: str) -> Path:
@@ -45,6 +45,14 @@ def access_address(view: Configuration, numbers: Numbers, shared: Path, vport: V
         return None
     number = numbers.find(_pool(body, network), f"{vport.uuid} {ip}")
     return None if number is None else Ip(network.version, network.network + number)
+
+
+def access_addresses(view: Configuration, numbers: Numbers, shared: Path, vport: Vport) -> Iterator[tuple[Ip, Ip]]:
+    """Each address of a user's vport, and the one by which the shared domain knows it; those without one left out."""
+    for ip in map(address, vport.address):
+        known = access_address(view, numbers, shared, vport, ip)
+        if known is not None:
+            yield ip, known
 
 
 def give_access(view: Configuration, edits: Mapping[Path, Object | None], numbers: Numbers, old: Configuration) -> None:

@@ -1,4 +1,7 @@
-"""The edge services that a domain can have: the `FEATURE` of each file (`features.py` says what one is)."""
+"""The edge services that a domain can have, and what it has in the WAN: the `FEATURE` of each file.
+
+`features.py` says what one is.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from controller.compile.services import (
     virtual_ip,
 )
 from controller.compile.services.probed import probed
+from controller.compile.wan import entrance, machines
+from controller.compile.wan import routes as remote_routes
 
 __all__ = ["FEATURES", "SERVICES"]
 
@@ -32,5 +37,8 @@ SERVICES: tuple[Feature, ...] = (
     virtual_ip.FEATURE,
     qos.FEATURE,
     mirror.FEATURE,
+    machines.FEATURE,
+    remote_routes.FEATURE,
+    entrance.FEATURE,
 )
 FEATURES: tuple[Feature, ...] = (*SERVICES, probed(SERVICES))

@@ -30,9 +30,10 @@ from controller.compile.core import (
 )
 from controller.compile.features import Delta
 from controller.compile.fragments import Fragment
+from controller.compile.numbering import fixed_vni, number_edits
 from controller.compile.placement import Location, Observed
 from controller.compile.policy import DomainPolicy, Rule, Terms, build, free_places, regrouped, rules_of, sets_of
-from controller.compile.state import BRIDGE, Hosts, Members, State, number_objects
+from controller.compile.state import BRIDGE, Hosts, Members, State, endpoints
 from data.configuration import Configuration
 from data.path import Path
 from data.schema.objects import Domain, Dvrs, L2Domain, Object, Subnet, Vport
@@ -87,15 +88,11 @@ def changed(
         old,
         view=old.view if view is None else view,
         numbers=old.numbers.fork() if edits else old.numbers,
-        placement=old.placement.with_vports(vports).with_hypervisors(hypervisors).with_observed(observed),
+        placement=(yield from old.placement.with_vports(vports).with_hypervisors(hypervisors).observing(observed)),
     )
-    for path, body in edits.items():
-        before = old.view.get(path)
-        if isinstance(before, Vport) and before.vlan is not None and new.view.by_uuid(before.uuid) is None:
-            new.numbers.free("trunk", before.uuid)
-        if body is not None:
-            number_objects(new.numbers, body)
-            yield
+    if any(path[0] == "dvrs" for path in edits):
+        new = replace(new, endpoints=endpoints(new.view))
+    yield from number_edits(new.numbers, edits, old.view, new.view)
     give_access(new.view, edits, new.numbers, old.view)
     new = _used(old, new, edits)
     dirty = Dirty()
@@ -115,6 +112,10 @@ def changed(
             dirty.everywhere(Fragment(kind, path) for kind in SUBNET_KINDS)
         if isinstance(body, Dvrs) or isinstance(before, Dvrs):
             _hypervisor(old, new, path[1], dirty)
+        if fixed_vni(before) != fixed_vni(body):  # all of its flows are on another VNI
+            for state in (old, new):
+                if state.policies.get(path[:4]) is not None:
+                    dirty.everywhere(everything_of(state, path[:4]))
         yield
     if old.gateway_mac() != new.gateway_mac():
         for state in (old, new):

@@ -7,8 +7,8 @@
     rule        entry     hypervisors of the domain     the entry
     gateway     subnet    hypervisors of the domain     ping of its gateways, no way to addresses that nobody has
     segment     subnet    hypervisors of the subnet     entry from its VNI, ARP and ND of its gateways
-    flood       subnet    hypervisors of the subnet     head-end replication
-    identity    vport     hypervisors of the domain     its addresses -> identities
+    flood       subnet    hypervisors of the subnet     head-end replication (`segment.py`)
+    identity    vport     hypervisors of the domain     its addresses -> identities (`identity.py`)
     reach       vport     hypervisors of the domain     route and switch to it
     arp         vport     hypervisors of the subnet     ARP and ND answers for it
     port        vport     its own hypervisor            entry, anti-spoofing, delivery
@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 
 from controller.compile import acl, identity, reach, responder, segment, skeleton
-from controller.compile.addresses import address, gateways, identified, mac, prefixes
+from controller.compile.addresses import address, gateways, mac, prefixes
 from controller.compile.catalogue import FEATURES
 from controller.compile.fragments import (
     Fragment,
@@ -30,14 +30,15 @@ from controller.compile.fragments import (
     everywhere,
     own,
     placed,
-    same,
     subnet_hosts,
     tunnel_port,
     vport_domain_hosts,
     vport_subnet_hosts,
 )
-from controller.compile.policy import vport_terms
+from controller.compile.identity import IDENTITY
 from controller.compile.port import PORT
+from controller.compile.remote import router_mac
+from controller.compile.segment import FLOOD
 from controller.compile.state import State
 from controller.pipeline import Feature, Owner, cookie
 from data.path import Path
@@ -49,7 +50,8 @@ __all__ = ["ARP", "DOMAIN", "FLOOD", "GATEWAY", "IDENTITY", "PORT", "PREFIXES", 
 
 
 def _skeleton(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
-    return skeleton.flows(state.placement.tunnel_ports[dvrs], state.gateway_mac())
+    router = router_mac(state.tunnel_address(dvrs))
+    return skeleton.flows(state.placement.tunnel_ports[dvrs], state.gateway_mac(), router)
 
 
 def _domain(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
@@ -93,31 +95,6 @@ def _segment(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
             yield from responder.link_local_answers(number, vni, router)
 
 
-def _flood(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
-    members = state.members_of(path)
-    return segment.flood(
-        cookie(Owner.SUBNET, Feature.FORWARD, state.number(path)),
-        state.vni(path),
-        state.placement.tunnel_ports[dvrs],
-        [state.tunnel_address(name) for name in members if name != dvrs],
-        members[dvrs].values(),
-    )
-
-
-def _identity(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
-    policy = state.policy(path[:4])
-    vport = placed(state, path).vport
-    if not policy.used:
-        return
-    owner = cookie(Owner.VPORT, Feature.FORWARD, state.number(path))
-    domain = state.number(path[:4])
-    terms = vport_terms(state.view, path, vport)
-    for ip in identified(vport):
-        found = policy.of_address(terms, ip)
-        if found:
-            yield from identity.address(owner, domain, ip, policy.numbers[found])
-
-
 def _reach(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
     vport, subnet, location = placed(state, path)
     if vport.mac is None:
@@ -148,14 +125,12 @@ def _arp(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
         yield from responder.answers(Owner.VPORT, number, vni, address(text), hardware)
 
 
-SKELETON = Kind("skeleton", everywhere, _skeleton, tunnel_port)
+SKELETON = Kind("skeleton", everywhere, _skeleton, own)
 DOMAIN = Kind("domain", domain_hosts, _domain)
 PREFIXES = Kind("prefixes", domain_hosts, _prefixes)
 RULE = Kind("rule", domain_hosts, _rule)
 GATEWAY = Kind("gateway", domain_hosts, _gateway)
 SEGMENT = Kind("segment", subnet_hosts, _segment, tunnel_port)
-FLOOD = Kind("flood", subnet_hosts, _flood, own)
-IDENTITY = Kind("identity", vport_domain_hosts, _identity, same)
 REACH = Kind("reach", vport_domain_hosts, _reach, _reach_variant)
 ARP = Kind("arp", vport_subnet_hosts, _arp)
 
@@ -186,6 +161,9 @@ def segment_fragments(state: State, subnet: Path) -> Iterator[Fragment]:
     for vports in state.members_of(subnet).values():
         for path in vports:
             yield Fragment(ARP, path)
+    for feature in FEATURES:
+        if feature.segment is not None:
+            yield from feature.segment(state, subnet)
 
 
 def everything_of(state: State, domain: Path) -> Iterator[Fragment]:
@@ -212,6 +190,8 @@ def fragments_of(state: State, dvrs: str) -> Iterator[Fragment]:
         for subnet in state.subnets(domain):
             members = state.members_of(subnet)
             if dvrs in members:
-                yield from segment_fragments(state, subnet)
+                for fragment in segment_fragments(state, subnet):
+                    if dvrs in fragment.scope(state):
+                        yield fragment
                 for path in members[dvrs]:
                     yield Fragment(PORT, path)

@@ -4,7 +4,8 @@ A feature has two pure functions. `fragments` names everything it can hold for a
 says which hypervisors do (always some of the hypervisors of that domain). `touched` names the fragments whose contents
 or scope a change may have altered, looked at with the state before and the state after: rather one too many than one
 too few, since equal contents are thrown away afterwards. Entering and leaving a domain or subnet is seen to in
-`change.py` for every fragment of the domain. One that depends on the health of others names its `probes` in a domain.
+`change.py` for every fragment of the domain. One that depends on the health of others names its `probes` in a domain;
+`segment` names what the hypervisors of a subnet alone hold.
 """
 
 from __future__ import annotations
@@ -64,3 +65,4 @@ class Feature:
     fragments: Callable[[State, Path], Iterator[Fragment]]
     touched: Callable[[Delta], Iterator[Fragment]]
     probes: Callable[[State, Path], Iterator[Probe]] | None = None
+    segment: Callable[[State, Path], Iterator[Fragment]] | None = None

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from controller.compile.addresses import FAMILIES, Family, Ip, Prefix, narrow, value
+from controller.compile.addresses import FAMILIES, Family, Ip, Prefix, identified, narrow, value
+from controller.compile.fragments import Kind, same
+from controller.compile.policy import vport_terms
+from controller.compile.state import State
+from controller.compile.wan.facts import elsewhere
 from controller.openflow import actions, match
 from controller.openflow.packed import Template, flow
 from controller.openflow.wire import Field
-from controller.pipeline import Priority, Register, Table
+from controller.pipeline import Feature, Owner, Priority, Register, Table, cookie
+from data.path import Path
+from data.schema.objects import Vport
 
-__all__ = ["address", "prefix"]
+__all__ = ["IDENTITY", "address", "prefix"]
 
 _FIELDS = ("priority", "cookie", "domain", "address", "identity")
 
@@ -63,3 +69,25 @@ def prefix(owner: int, domain: int, network: Prefix, identity: int) -> Iterator[
     ):
         end = narrow(name, network)
         yield flow(table, priority, owner, [*common, *end], [actions.set_reg(register, identity)], following)
+
+
+def _of_vport(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
+    policy, vport = state.policy(path[:4]), state.view.get(path)
+    assert isinstance(vport, Vport)
+    if not policy.used:
+        return
+    owner = cookie(Owner.VPORT, Feature.FORWARD, state.number(path))
+    domain = state.number(path[:4])
+    terms = vport_terms(state.view, path, vport)
+    for ip in identified(vport):
+        found = policy.of_address(terms, ip)
+        if found:
+            yield from address(owner, domain, ip, policy.numbers[found])
+
+
+def _hosts(state: State, path: Path) -> Collection[str]:
+    return state.hosts_of(path[:4]) if state.place(path) is not None or elsewhere(state, path) else ()
+
+
+IDENTITY = Kind("identity", _hosts, _of_vport, same)
+"""The addresses of a vport that is resolved, here or at another site that shares its subnet."""

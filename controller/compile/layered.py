@@ -31,6 +31,9 @@ class Layered(Generic[K, V]):
             return self._layer[key]
         return self._base.get(key)
 
+    def __bool__(self) -> bool:
+        return next(iter(self), None) is not None
+
     def __iter__(self) -> Iterator[K]:
         for key in self._base:
             if key not in self._layer:

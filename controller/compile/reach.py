@@ -14,15 +14,18 @@ from controller.openflow.packed import Template, flow
 from controller.openflow.wire import Field
 from controller.pipeline import Feature, Owner, Priority, Register, Table, cookie
 
-__all__ = ["FIRST", "here", "nobody", "priority", "route", "routed", "there", "to_tunnel"]
+__all__ = ["FIRST", "REMOTE", "here", "nobody", "priority", "route", "routed", "there", "to_tunnel"]
 
 _VNI, _MAC, _GATEWAY = Field("vni"), Field("mac"), Field("gateway")
 FIRST = 2
 """What an address of a vport adds to the priority of its length, so that it goes before every route."""
+REMOTE = -1
+"""What a route of others adds: of equal length, ours go before it; a longer one of theirs before a shorter of ours."""
 
 
 def priority(length: int, among: int = 0) -> int:
-    """The priority of a route to a prefix of this length; `among` (0 to 3) orders those of equal length."""
+    """The priority of a route to a prefix of this length; `among` (-1 to 2; 3 for a single
+    address) orders those of equal length."""
     return Priority.PREFIX + 4 * length + among
 
 

@@ -151,17 +151,20 @@ _PING = {version: _ping(version, match.metadata(Field("domain")), "domain").pack
 _PING_LINK_LOCAL = _ping(6, _SUBNET, "vni").pack
 
 
-def answers(owner: Owner, number: int, vni: int, ip: Ip, hardware: bytes, below: int = 0) -> Iterator[bytes]:
+def answers(
+    owner: Owner, number: int, vni: int, ip: Ip, hardware: bytes, below: int = 0, *, router: bool = True
+) -> Iterator[bytes]:
     """The answers for one address inside its subnet; `number` is that of the object of kind `owner` that has it.
 
-    Of two that answer for an address the one with the smaller `below` (0 to 9) does.
+    Of two that answer for an address the one with the smaller `below` (-9 to 9) does. What answers for a subnet itself
+    is its `router`, or else not.
     """
     mark = cookie(owner, Feature.RESPONDER, number)
     if ip.version == 4:
         yield _ARP.pack(mark, Priority.HIGH - below, vni, ip.number, hardware)
         return
     # A gateway that did not say so any more would lose its hosts' default route (RFC 4861 section 7.2.5).
-    flags = _OVERRIDE | (_ROUTER if owner is Owner.SUBNET else 0)
+    flags = _OVERRIDE | (_ROUTER if owner is Owner.SUBNET and router else 0)
     yield _SOLICITED.pack(mark, Priority.HIGH - below, vni, ip.packed)
     yield _ADVERTISE.pack(mark, Priority.NORMAL - below, vni, ip.packed, hardware, flags | _SOLICITED_FLAG)
     yield _DEFEND.pack(mark, Priority.HIGH - below, vni, ip.packed, hardware, flags)

@@ -2,7 +2,8 @@
 
 Broadcast, unknown unicast and multicast go once to every other hypervisor of the subnet and to every vport here (each
 through its own egress policy); what came from the tunnel goes to the vports here alone, so nothing loops and the
-underlay carries no multicast. Where a subnet says so, unknown unicast goes to bridge vports alone, or nowhere.
+underlay carries no multicast. VTEPs and hypervisors of other sites that want copies get theirs with the VNI that they
+know the segment by. Where a subnet says so, unknown unicast goes to bridge vports alone, or nowhere.
 """
 
 from __future__ import annotations
@@ -11,13 +12,18 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from controller.compile.addresses import FAMILIES, Ip, value
+from controller.compile.fragments import Kind, own, subnet_hosts
+from controller.compile.remote import Tunnel
+from controller.compile.state import State
+from controller.compile.wan.facts import floods
 from controller.openflow import actions, match, wire
 from controller.openflow.actions import Action
 from controller.openflow.match import Match
 from controller.openflow.packed import flow
-from controller.pipeline import Priority, Register, Table
+from controller.pipeline import Feature, Owner, Priority, Register, Table, cookie
+from data.path import Path
 
-__all__ = ["entry", "flood", "open_to_unknown", "unknown_unicast"]
+__all__ = ["FLOOD", "entry", "flood", "open_to_unknown", "unknown_unicast"]
 
 _ROUTERS = (133, 134, 137)  # RFC 4861: router solicitation, router advertisement, redirect
 _NEIGHBOURS = (135, 136)  # neighbour solicitation, neighbour advertisement
@@ -35,10 +41,20 @@ def entry(owner: int, domain: int, vni: int, tunnel_port: int) -> Iterator[bytes
     )
 
 
-def flood(owner: int, vni: int, tunnel_port: int, endpoints: Iterable[Ip], slots: Iterable[int]) -> Iterator[bytes]:
-    """`endpoints`: tunnel addresses of the other hypervisors of the subnet; `slots`: its vports here."""
+def flood(
+    owner: int,
+    vni: int,
+    tunnel_port: int,
+    endpoints: Iterable[Ip],
+    slots: Iterable[int],
+    others: Iterable[Tunnel] = (),
+) -> Iterator[bytes]:
+    """`endpoints`: tunnel addresses of the other hypervisors of the subnet; `slots`: its vports here; `others`: who
+    else gets copies."""
     subnet = match.reg(Register.SUBNET, vni)
     local, remote = _to_all(vni, tunnel_port, endpoints, slots)
+    for tunnel in sorted(others, key=lambda one: (one.number, one.endpoint)):
+        remote += [actions.set_field("tunnel_id", tunnel.number), _send(tunnel.endpoint, tunnel_port)]
     yield flow(Table.FLOOD, Priority.HIGH, owner, [subnet, match.in_port(tunnel_port)], local)
     yield flow(Table.FLOOD, Priority.NORMAL, owner, [subnet], remote + local)
 
@@ -80,6 +96,22 @@ def _to_all(
     if remote:
         remote.insert(0, actions.set_field("tunnel_id", vni))
     return local, remote
+
+
+def _flood(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
+    members = state.members_of(path)
+    return flood(
+        cookie(Owner.SUBNET, Feature.FORWARD, state.number(path)),
+        state.vni(path),
+        state.placement.tunnel_ports[dvrs],
+        [state.tunnel_address(name) for name in members if name != dvrs],
+        members[dvrs].values(),
+        floods(state, path),
+    )
+
+
+FLOOD = Kind("flood", subnet_hosts, _flood, own)
+"""Head-end replication of a subnet."""
 
 
 # A port joins a subnet of a thousand and the whole list is written anew: its pieces are made once.

@@ -14,6 +14,7 @@ from controller.openflow import actions, match, wire
 from controller.openflow.actions import Action
 from controller.openflow.match import Match
 from controller.openflow.packed import flow
+from controller.ovsdb.model import MPLS_OFPORT
 from controller.pipeline import (
     ANSWERED,
     ARRIVED,
@@ -65,8 +66,9 @@ def look_up(acl: Table, reply: bool) -> list[Action]:
     ]
 
 
-def flows(tunnel_port: int, gateway: bytes) -> Iterator[bytes]:
-    """Everything that depends on nothing but the number of the tunnel port and the MAC of the gateways."""
+def flows(tunnel_port: int, gateway: bytes, router: bytes) -> Iterator[bytes]:
+    """Everything that depends on nothing but the number of the tunnel port, the MAC of the gateways, and that of this
+    hypervisor's router (`compile/remote.py`)."""
     for ip in _IP:
         yield _plain(Table.RESPONDER, Priority.MISS, [ip], goto=Table.NAT_IN)
     unknown = cookie(Owner.FABRIC, Feature.UNKNOWN_ARP, 0)
@@ -84,6 +86,7 @@ def flows(tunnel_port: int, gateway: bytes) -> Iterator[bytes]:
     for table, following in _PASSED.items():
         yield _plain(table, Priority.DEFAULT, goto=following)
     yield from _services()
+    yield from _wan(tunnel_port, router)
     yield from _policy_side(
         state=Table.INGRESS_STATE,
         reply=Table.INGRESS_REPLY,
@@ -108,6 +111,19 @@ def flows(tunnel_port: int, gateway: bytes) -> Iterator[bytes]:
         link_local = [FAMILIES[6].is_ip, *narrow(end, _LINK_LOCAL)]
         yield flow(Table.ROUTE, _UNROUTED, lost, [match.eth_dst(gateway), *link_local])
     yield flow(Table.ROUTE, Priority.LOW, lost, [match.eth_dst(gateway)])
+
+
+def _wan(tunnel_port: int, router: bytes) -> Iterator[bytes]:
+    """What is from the WAN is routed, here alone; what goes there leaves by the tunnel that the route chose."""
+    from_wan = [match.reg(Register.SUBNET, 0), match.reg(Register.FROM_PORT, 0)]
+    yield _plain(Table.INGRESS_TRACK, _FIRST, from_wan, goto=Table.ROUTE)
+    transit = cookie(Owner.FABRIC, Feature.TRANSIT, 0)
+    for table in (Table.TRANSLATE, Table.DEPART):
+        yield flow(table, _FIRST, transit, from_wan)
+    vxlan = [actions.set_field("eth_src", router), actions.output(tunnel_port)]
+    yield _plain(Table.DEPART, Priority.NORMAL, [match.reg(Register.TO_PORT, tunnel_port)], vxlan)
+    mpls = [actions.output(MPLS_OFPORT)]
+    yield _plain(Table.DEPART, Priority.NORMAL, [match.reg(Register.TO_PORT, MPLS_OFPORT)], mpls)
 
 
 def _incomplete() -> Iterator[bytes]:

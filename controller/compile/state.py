@@ -7,6 +7,7 @@ A State is immutable. Its neighbour in time is made by `change.changed`, and sha
     hosts       domain -> hypervisor -> number of its vports there
     users       shared domain -> domains that use it
     bridges     subnet -> its bridge vports            resolved ones alone
+    endpoints   the tunnel addresses of our hypervisors
 
 `hosts` is what keeps the fabric local: a hypervisor gets a domain's flows only while it hosts a vport of it, or of a
 domain that uses it. An l2-domain stands where a domain does, and is its own one subnet.
@@ -21,27 +22,18 @@ from typing import NamedTuple
 from controller.compile.access import give_all, used_path
 from controller.compile.addresses import Ip, address, mac
 from controller.compile.layered import Layered
+from controller.compile.numbering import in_wan, number_objects
 from controller.compile.placement import Location, Placement
 from controller.compile.policy import DomainPolicy, build, uuid_of
 from controller.numbers import Numbers
 from controller.pipeline import TRUNK_SLOTS
 from data.configuration import Configuration
 from data.path import Path
-from data.schema.objects import Controller, Domain, Dvrs, Entry, L2Domain, Object, Subnet, Vport
-from data.schema.services import (
-    FloatingIp,
-    LoadBalancer,
-    Mirror,
-    Redirect,
-    RedirectionTarget,
-    SourceNat,
-    StaticRoute,
-    VirtualIp,
-)
+from data.schema.objects import Controller, Domain, Dvrs, L2Domain, Subnet, Vport
 from data.steps import Steps
 from data.templates import in_template
 
-__all__ = ["Place", "State", "domains", "number_objects", "start"]
+__all__ = ["Place", "State", "domains", "endpoints", "start"]
 
 Members = Mapping[str, Mapping[Path, int]]
 Hosts = Mapping[str, int]
@@ -71,6 +63,7 @@ class State:
     hosts: Layered[Path, Hosts]
     users: Layered[Path, frozenset[Path]]
     bridges: Layered[Path, frozenset[Path]] = field(default_factory=Layered)
+    endpoints: frozenset[Ip] = frozenset()
 
     def settled(self, view: Configuration, numbers: Numbers) -> State:
         """The same state once its plan is committed: on the running configuration and the register itself."""
@@ -147,8 +140,25 @@ class State:
         return self._number("object", path)
 
     def vni(self, subnet: Path) -> int:
-        """The VNI of a subnet."""
+        """The VNI of a subnet or l2-domain, on which others send us its frames; the configuration may fix it."""
         return self._number("vni", subnet)
+
+    def in_wan(self, path: Path) -> bool:
+        """Whether a domain, subnet or l2-domain is told to BGP and takes routes from it: a domain that has route
+        targets, a segment that has one or a fixed VNI, which VTEPs outside know it by."""
+        body = self.view.get(path)
+        return body is not None and in_wan(body)
+
+    def l3_vni(self, domain: Path) -> int:
+        """The VNI of a domain in the WAN, on which others send us packets to be routed in it (RFC 9135)."""
+        return self._number("vni", domain)
+
+    def label(self, domain: Path, version: int) -> int:
+        """The MPLS label by which PE routers send us packets of this IP version for a domain in the WAN. Each version
+        has its own: what is under a label that is taken away does not say what it is (RFC 3032 section 2.2)."""
+        found = self.numbers.find("label", f"{uuid_of(self.view, domain)} {version}")
+        assert found is not None, f"{' '.join(domain)} has no label"
+        return found
 
     def tunnel_address(self, dvrs: str) -> Ip:
         """The underlay address of a hypervisor."""
@@ -168,6 +178,11 @@ class State:
             for name in self.view.children((*domain, "zone", zone), "subnet"):
                 yield (*domain, "zone", zone, "subnet", name)
 
+    def objects(self, domain: Path, keyword: str) -> Iterator[Path]:
+        """The objects of one kind directly below a domain, or below a policy of it."""
+        for name in self.view.children(domain, keyword):
+            yield (*domain, keyword, name)
+
     def subnet(self, path: Path) -> Subnet:
         """The body of a subnet that exists."""
         body = self.view.get(path)
@@ -175,7 +190,8 @@ class State:
         return body
 
     def allocated(self, pool: str, path: Path) -> int:
-        """The number of an object in another pool, for which it was numbered."""
+        """The number of an object in another pool, for which it was numbered: "wan" of what is in the WAN, for its
+        route distinguisher (16 bits)."""
         return self._number(pool, path)
 
     def _number(self, pool: str, path: Path) -> int:
@@ -184,20 +200,9 @@ class State:
         return found
 
 
-_NUMBERED = (Domain, L2Domain, Subnet, Vport, Entry, Redirect, StaticRoute, VirtualIp, FloatingIp, SourceNat,
-             LoadBalancer, RedirectionTarget, Mirror)  # fmt: skip
-TRUNK_LIMIT = 0x7FFF - TRUNK_SLOTS
-_SEGMENTS = (Subnet, L2Domain, Mirror)
-
-
-def number_objects(numbers: Numbers, body: Object) -> None:
-    """Give an object the numbers its flows will carry."""
-    if isinstance(body, _NUMBERED):
-        numbers.get("object", body.uuid)
-        if isinstance(body, _SEGMENTS):
-            numbers.get("vni", body.uuid)
-        elif isinstance(body, Vport) and body.vlan is not None:
-            numbers.get("trunk", body.uuid, TRUNK_LIMIT)
+def endpoints(view: Configuration) -> frozenset[Ip]:
+    """The tunnel addresses of our hypervisors."""
+    return frozenset(address(body.tunnel_address) for _, body in view.objects(Dvrs) if body.tunnel_address)
 
 
 def start(view: Configuration, placement: Placement, numbers: Numbers) -> Steps[State]:
@@ -233,8 +238,9 @@ def start(view: Configuration, placement: Placement, numbers: Numbers) -> Steps[
             of_domain = hosts.setdefault(domain, {})
             of_domain[dvrs] = of_domain.get(dvrs, 0) + 1
     return State(
-        view, placement, numbers, Layered(policies), Layered(members), Layered(hosts), Layered(users), Layered(bridges)
-    )
+        view, placement, numbers, Layered(policies), Layered(members), Layered(hosts), Layered(users), Layered(bridges),
+        endpoints(view),
+    )  # fmt: skip
 
 
 def domains(view: Configuration) -> Iterator[Path]:

@@ -12,7 +12,7 @@ from controller.packets.dhcp6 import Lease6
 from controller.packets.neighbour import ALL_NODES, AdvertisedPrefix, router_advertisement
 from data.addresses import Ip, Prefix, address
 from data.configuration import Configuration
-from data.networks import network
+from data.networks import Network, network
 from data.path import Path
 from data.schema.objects import Controller, Object, Subnet, Vport
 from data.schema.services import DhcpOption
@@ -44,7 +44,7 @@ def lease(view: Configuration, path: Path) -> Lease | None:
         return None
     vport, subnet_path, subnet = found
     own = network(subnet, 4)
-    given = () if own is None else [ip for ip in map(address, vport.address) if own.prefix.covers(ip)]
+    given = _inside(vport, own)
     if own is None or not given or not leases(subnet) or not served(vport, 4):
         return None
     return Lease(
@@ -69,10 +69,15 @@ def lease6(view: Configuration, path: Path) -> Lease6 | None:
         return None
     vport, _, subnet = found
     own = network(subnet, 6)
-    given = () if own is None else tuple(ip for ip in map(address, vport.address) if own.prefix.covers(ip))
+    given = _inside(vport, own)
     if not given or not leases6(subnet) or not served(vport, 6):
         return None
     return Lease6(given, _router(view), _dns_servers(subnet, 6), _search(subnet), subnet.dhcp_lease)
+
+
+def _inside(vport: Vport, own: Network | None) -> tuple[Ip, ...]:
+    """The addresses of a vport that lie in its subnet, of the family that is meant."""
+    return () if own is None else tuple(ip for ip in map(address, vport.address) if own.prefix.covers(ip))
 
 
 def advertisement(

@@ -78,6 +78,9 @@ def _action(data: bytes, names: Names) -> str:
         return f"push_vlan:0x{int.from_bytes(data[4:6], 'big'):04x}"
     if kind == wire.POP_VLAN:
         return "pop_vlan"
+    if kind in (wire.PUSH_MPLS, wire.POP_MPLS):
+        verb = "push" if kind == wire.PUSH_MPLS else "pop"
+        return f"{verb}_mpls:0x{int.from_bytes(data[4:6], 'big'):04x}"
     if kind == wire.SET_FIELD:
         spec = spec_of(data[4:8])
         if spec is not None and not data[6] & 1:

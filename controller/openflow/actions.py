@@ -136,6 +136,16 @@ def pop_vlan() -> Action:
     return Action((struct.pack("!HH4x", wire.POP_VLAN, 8),))
 
 
+def push_mpls() -> Action:
+    """Put an MPLS label before an IP packet, with its TTL; ``set_field("mpls_label", L)`` then says which."""
+    return Action((struct.pack("!HHH2x", wire.PUSH_MPLS, 8, wire.ETH_MPLS),))
+
+
+def pop_mpls(eth_type: int) -> Action:
+    """Take the last MPLS label away (the flow must match one): what is under it is of this EtherType."""
+    return Action((struct.pack("!HHH2x", wire.POP_MPLS, 8, eth_type),))
+
+
 def set_ttl(value: Value) -> Action:
     """Set the IP time to live."""
     return Action((struct.pack("!HH", wire.SET_NW_TTL, 8), part(value, 1), bytes(3)))

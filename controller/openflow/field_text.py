@@ -58,15 +58,16 @@ _IN_MOVE = {
     "icmpv6_type": "NXM_NX_ICMPV6_TYPE", "icmpv6_code": "NXM_NX_ICMPV6_CODE", "nd_target": "NXM_NX_ND_TARGET",
     "nd_sll": "NXM_NX_ND_SLL", "nd_tll": "NXM_NX_ND_TLL", "nd_reserved": "ERICOXM_OF_ICMPV6_ND_RESERVED",
     "nd_options_type": "ERICOXM_OF_ICMPV6_ND_OPTIONS_TYPE", "tun_ipv6_src": "NXM_NX_TUN_IPV6_SRC",
-    "tun_ipv6_dst": "NXM_NX_TUN_IPV6_DST",
+    "tun_ipv6_dst": "NXM_NX_TUN_IPV6_DST", "mpls_label": "OXM_OF_MPLS_LABEL", "mpls_bos": "OXM_OF_MPLS_BOS",
     **{f"reg{n}": f"NXM_NX_REG{n}" for n in range(16)},
 }  # fmt: skip
 
 _DECIMAL = frozenset((
     "vlan_vid", "conj_id", "ct_zone", "ip_proto", "arp_op", "icmpv4_type", "icmpv4_code", "icmpv6_type", "icmpv6_code",
     "ip_ecn", "nw_ttl", "nd_reserved", "nd_options_type", "tun_erspan_ver", "tun_erspan_dir", "in_port",
+    "mpls_label", "mpls_bos",
 ))  # fmt: skip
-_WIDTH_BITS = {"ip_dscp": 6, "ip_ecn": 2}
+_WIDTH_BITS = {"ip_dscp": 6, "ip_ecn": 2, "mpls_label": 20, "mpls_bos": 1}
 
 
 def value_text(spec: MatchField, value: int, names: Names, masked: bool = False) -> str:

@@ -97,6 +97,16 @@ def vlan_vid(value: Value, mask: Value | None = None) -> Match:
     return field("vlan_vid", value, mask)
 
 
+def mpls_label(value: Value) -> Match:
+    """Label of the outer MPLS header, 20 bits."""
+    return field("mpls_label", value)
+
+
+def mpls_bos(value: Value) -> Match:
+    """Whether the outer MPLS header is the last one (RFC 3032 section 2.1)."""
+    return field("mpls_bos", value)
+
+
 def ip_proto(value: Value) -> Match:
     """IP protocol number."""
     return field("ip_proto", value)

@@ -33,13 +33,14 @@ _ORDER = (
     "tun_ipv4_src", "tun_ipv4_dst", "tun_ipv6_src", "tun_ipv6_dst", "tun_erspan_idx", "tun_erspan_ver",
     "tun_erspan_dir", "tun_erspan_hwid", "metadata", "in_port", "vlan_vid", "eth_src", "eth_dst", "eth_type",
     "ipv4_src", "ipv4_dst", "ipv6_src", "ipv6_dst", "arp_spa", "arp_tpa", "ip_proto", "arp_op", "arp_sha", "arp_tha",
+    "mpls_label", "mpls_bos",
     "ip_dscp", "ip_ecn", "nw_ttl", "ip_frag", "icmpv4_type", "icmpv4_code", "icmpv6_type", "icmpv6_code", "nd_target",
     "nd_sll", "nd_tll", "nd_reserved", "nd_options_type", "tcp_src", "tcp_dst", "tcp_flags", "udp_src", "udp_dst",
     "sctp_src", "sctp_dst",
 )  # fmt: skip
 # A field that nobody gave a place in the order comes last: a line must never fail for it.
 _PLACE = {name: place for place, name in enumerate(dict.fromkeys((*_ORDER, *FIELDS)))}
-_ETHER_TYPES = {wire.ETH_IPV4: "ip", wire.ETH_ARP: "arp", wire.ETH_IPV6: "ipv6", 0x8847: "mpls"}
+_ETHER_TYPES = {wire.ETH_IPV4: "ip", wire.ETH_ARP: "arp", wire.ETH_IPV6: "ipv6", wire.ETH_MPLS: "mpls"}
 _IP_PROTOCOLS = {
     ("ip", wire.IP_ICMP): "icmp", ("ip", wire.IP_TCP): "tcp", ("ip", wire.IP_UDP): "udp", ("ip", wire.IP_SCTP): "sctp",
     ("ipv6", wire.IP_ICMPV6): "icmp6", ("ipv6", wire.IP_TCP): "tcp6", ("ipv6", wire.IP_UDP): "udp6",

@@ -38,7 +38,8 @@ IN_PORT_16 = 0xFFF8  # OFPP_IN_PORT of OpenFlow 1.0, as the resubmit extension w
 
 # ofp_instruction_type, ofp_action_type
 GOTO_TABLE, APPLY_ACTIONS, METER = 1, 4, 6
-OUTPUT, PUSH_VLAN, POP_VLAN, GROUP, SET_NW_TTL, DEC_NW_TTL, SET_FIELD = 0, 17, 18, 22, 23, 24, 25
+OUTPUT, PUSH_VLAN, POP_VLAN, PUSH_MPLS, POP_MPLS, GROUP, SET_NW_TTL = 0, 17, 18, 19, 20, 22, 23
+DEC_NW_TTL, SET_FIELD = 24, 25
 EXPERIMENTER_ACTION = 0xFFFF
 
 # Nicira extensions (vendor 0x2320)
@@ -64,7 +65,7 @@ CT_SRC_NAT, CT_DST_NAT = 0x40, 0x80
 TCP_RST: Final = 0x04  # RFC 9293, 3.1
 
 # Values people write in matches
-ETH_IPV4, ETH_ARP, ETH_VLAN, ETH_IPV6 = 0x0800, 0x0806, 0x8100, 0x86DD
+ETH_IPV4, ETH_ARP, ETH_VLAN, ETH_IPV6, ETH_MPLS = 0x0800, 0x0806, 0x8100, 0x86DD, 0x8847
 IP_ICMP, IP_TCP, IP_UDP, IP_ICMPV6, IP_SCTP = 1, 6, 17, 58, 132
 
 BASIC, NXM_0, NXM_1 = 0x8000, 0x0000, 0x0001  # ofp_oxm_class
@@ -123,6 +124,8 @@ _ROWS: tuple[tuple[str, tuple[int, int], tuple[int, int] | None, int, str], ...]
     ("eth_dst", (BASIC, 3), (NXM_0, 1), 6, "mac"),
     ("eth_type", (BASIC, 5), (NXM_0, 3), 2, "number"),
     ("vlan_vid", (BASIC, 6), None, 2, "number"),
+    ("mpls_bos", (BASIC, 36), None, 1, "number"),
+    ("mpls_label", (BASIC, 34), None, 4, "number"),
     ("ipv4_src", (BASIC, 11), (NXM_0, 7), 4, "ipv4"),
     ("ipv4_dst", (BASIC, 12), (NXM_0, 8), 4, "ipv4"),
     ("ipv6_src", (BASIC, 26), (NXM_1, 19), 16, "ipv6"),

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 from controller.ovsdb.errors import OvsdbError, OvsdbGone, OvsdbRefused, OvsdbTimeout
-from controller.ovsdb.model import BRIDGE, COLLECTOR_PORTS, COLUMNS, TUNNEL_OFPORT, TUNNEL_PORT, Change, Tables
+from controller.ovsdb.model import BRIDGE, COLUMNS, FIXED_PORTS, TUNNEL_OFPORT, TUNNEL_PORT, Change, Tables
 from controller.trust.door import Credential
 
 log = logging.getLogger(__name__)
@@ -110,9 +110,9 @@ class Hypervisor(asyncio.Protocol):
         return port if isinstance(port, int) and port > 0 else TUNNEL_OFPORT
 
     def misplaced(self) -> dict[str, str]:
-        """Ports to collectors that the switch has not under the numbers that flows take for granted, and why."""
+        """Tunnel ports that the switch has not under the numbers that flows take for granted, and why."""
         found = {}
-        for name, wanted in COLLECTOR_PORTS.items():
+        for name, wanted in FIXED_PORTS.items():
             row = self.tables.find("Interface", name)
             if row is not None and row[1]["ofport"] not in (None, wanted):
                 found[name] = row[1]["error"] or f"it has OpenFlow port {row[1]['ofport']} instead of {wanted}"

@@ -15,9 +15,11 @@ BRIDGE: Final = "br-nsh"
 TUNNEL_PORT: Final = "nsh-vxlan"
 GRE_PORT: Final = "nsh-gre"
 ERSPAN_PORT: Final = "nsh-erspan"
+MPLS_PORT: Final = "nsh-mpls"
 GRE_OFPORT: Final = 65001
 ERSPAN_OFPORT: Final = 65002
-COLLECTOR_PORTS: Final = {GRE_PORT: GRE_OFPORT, ERSPAN_PORT: ERSPAN_OFPORT}
+MPLS_OFPORT: Final = 65003
+FIXED_PORTS: Final = {GRE_PORT: GRE_OFPORT, ERSPAN_PORT: ERSPAN_OFPORT, MPLS_PORT: MPLS_OFPORT}
 UPLINK: Final = "uplink:"  # begins the claim of an uplink
 TUNNEL_OFPORT: Final = 65000  # asked for; above the numbers that Open vSwitch hands out by itself
 

@@ -1,8 +1,9 @@
 """Our bridge on a hypervisor: what it must look like, and the one transaction that makes it so.
 
 The difference is computed from the mirrored tables; when there is none, nothing is sent, so ``ensure`` may be
-called on every connect and on every change. Other bridges, other ports of ours (the workloads') and other
-people's keys in ``other_config`` are left as they are.
+called on every connect and on every change. The tunnel ports of IP protocol 47 come one after the other (see
+``_tunnels``), so it is called again when the switch has done its part. Other bridges, other ports of ours (the
+workloads') and other people's keys in ``other_config`` are left as they are.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from controller.ovsdb.model import (
     ERSPAN_PORT,
     GRE_OFPORT,
     GRE_PORT,
+    MPLS_OFPORT,
+    MPLS_PORT,
     TUNNEL_OFPORT,
     TUNNEL_PORT,
     Row,
@@ -118,7 +121,7 @@ def difference(tables: Tables, setup: BridgeSetup) -> list[Operation]:
     operations = _bundle_timeout(tables, setup)
     if found is None:
         _free(tables, "Port", setup.bridge)
-        made = [_new_tunnel(tables, name, columns) for name, columns in _tunnels(setup).items()]
+        made = [_new_tunnel(tables, name, columns) for name, columns in _tunnels(setup).items() if name != ERSPAN_PORT]
         tunnels = [operation for some, _ in made for operation in some]
         local = [
             _insert("Interface", "local_interface", {"name": setup.bridge, "type": "internal"}),
@@ -143,6 +146,10 @@ def difference(tables: Tables, setup: BridgeSetup) -> list[Operation]:
         columns["controller"] = _set(references)
     if columns:
         operations.append(_update("Bridge", uuid, columns))
+    out_of_order = _out_of_order(tables, bridge)
+    if out_of_order:
+        mutation = ["ports", "delete", ["set", [["uuid", port] for port in out_of_order]]]
+        return [*operations, {"op": "mutate", "table": "Bridge", "where": _where(uuid), "mutations": [mutation]}]
     tunnels, added = _tunnel_ports(tables, setup, bridge)
     if added:
         mutation = ["ports", "insert", ["set", added]]
@@ -213,18 +220,27 @@ def _controllers(
 
 
 def _tunnels(setup: BridgeSetup) -> dict[str, dict[str, Any]]:
-    """Port name -> columns of its interface: the tunnel between hypervisors, and those to the collectors of mirrors.
+    """Port name -> columns of its interface: the tunnel between hypervisors, those to the collectors of mirrors, and
+    that to PE routers.
 
-    The outer header of the former gets the DSCP of the packet inside (RFC 2983, uniform model). Where the copies go,
+    The outer header of the first gets the DSCP of the packet inside (RFC 2983, uniform model). Where the copies go,
     and the key or session, is for the flows to say; an ERSPAN index (of the mirrored port) nobody asks for.
+
+    Two ports of type gre and of any remote address live side by side because they differ in the key: packets to and
+    from PE routers have none (RFC 4023 section 3), and bear no Ethernet header: that is what `legacy_l3` says. The
+    userspace datapath gives everything of IP protocol 47 to whichever such port it got first (lib/tnl-ports.c of Open
+    vSwitch 3.1): that must be one of type gre, for nobody sends us ERSPAN. So `nsh-erspan` is added last, and does not
+    ask for its number once it has it: a switch that starts adds the ports that ask before those that do not.
     """
     by_flow = {"remote_ip": "flow", "key": "flow", "local_ip": setup.local_ip}
     vxlan = {**by_flow, "dst_port": str(VXLAN_UDP_PORT), "tos": "inherit"}
+    mpls = {"remote_ip": "flow", "local_ip": setup.local_ip, "packet_type": "legacy_l3"}
     erspan = {**by_flow, "erspan_ver": "1", "erspan_idx": "0"}
     return {
         setup.tunnel_port: {"type": "vxlan", "ofport_request": setup.tunnel_ofport, "options": vxlan},
         GRE_PORT: {"type": "gre", "ofport_request": GRE_OFPORT, "options": by_flow},
         ERSPAN_PORT: {"type": "erspan", "ofport_request": ERSPAN_OFPORT, "options": erspan},
+        MPLS_PORT: {"type": "gre", "ofport_request": MPLS_OFPORT, "options": mpls},
     }
 
 
@@ -234,7 +250,13 @@ def _tunnel_ports(tables: Tables, setup: BridgeSetup, bridge: Row) -> tuple[list
     operations: list[Operation] = []
     added: list[list[str]] = []
     for name, columns in _tunnels(setup).items():
+        if name == ERSPAN_PORT and _number(tables, MPLS_PORT) is None:
+            continue  # its turn comes when the switch has the others
+        if name == ERSPAN_PORT and _number(tables, name) == ERSPAN_OFPORT:
+            columns = {**columns, "ofport_request": None}
         if name not in ports:
+            if name in _GRE and tables.root.get("cur_cfg") != tables.root.get("next_cfg"):
+                continue  # the switch may still have those that were out of order
             made, reference = _new_tunnel(tables, name, columns)
             operations += made
             added.append(reference)
@@ -244,6 +266,24 @@ def _tunnel_ports(tables: Tables, setup: BridgeSetup, bridge: Row) -> tuple[list
             if changed:
                 operations.append(_update("Interface", uuid, _encoded(changed)))
     return operations, added
+
+
+_GRE = (GRE_PORT, MPLS_PORT)
+
+
+def _out_of_order(tables: Tables, bridge: Row) -> list[str]:
+    """The ports of IP protocol 47, when some but not all of those that come first are there: all come anew."""
+    there = {row["name"]: uuid for uuid, row in tables.rows("Port", bridge["ports"])}
+    if all(name in there for name in _GRE):
+        return []
+    return [there[name] for name in (*_GRE, ERSPAN_PORT) if name in there]
+
+
+def _number(tables: Tables, name: str) -> int | None:
+    """The OpenFlow port that the switch has given to an interface."""
+    found = tables.find("Interface", name)
+    number = None if found is None else found[1]["ofport"]
+    return number if isinstance(number, int) and number > 0 else None
 
 
 def _new_tunnel(tables: Tables, name: str, columns: Mapping[str, Any]) -> tuple[list[Operation], list[str]]:
@@ -276,7 +316,10 @@ def _map(values: Mapping[str, str]) -> list[Any]:
 
 
 def _encoded(columns: Mapping[str, Any]) -> dict[str, Any]:
-    return {column: _map(value) if isinstance(value, dict) else value for column, value in columns.items()}
+    return {
+        column: _map(value) if isinstance(value, dict) else _set([]) if value is None else value
+        for column, value in columns.items()
+    }
 
 
 def _named(name: str) -> list[str]:

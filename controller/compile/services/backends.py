@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator
 
-from controller.compile.access import access_address
+from controller.compile.access import access_addresses
 from controller.compile.addresses import FAMILIES, Ip, address, value
 from controller.compile.fragments import Fragment, Kind, vport_host
 from controller.compile.services.balance import PORTS, complaints, zone_of
@@ -44,8 +44,6 @@ _NEW = wire.CT_TRACKED | wire.CT_NEW
 
 def entered(state: State, domain: Path) -> list[Path]:
     """The shared domains with load balancers that a domain uses."""
-    if not state.routed(domain):
-        return []
     return [shared for shared in state.shared(domain) if state.view.count(shared, "load-balancer")]
 
 
@@ -153,10 +151,7 @@ def _client_flows(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
     assert isinstance(vport, Vport)
     for shared in entered(state, path[:4]):
         realm = state.number(shared)
-        for ip in map(address, vport.address):
-            known = access_address(state.view, state.numbers, shared, vport, ip)
-            if known is None:
-                continue
+        for ip, known in access_addresses(state.view, state.numbers, shared, vport):
             family = FAMILIES[ip.version]
             its = [match.metadata(domain), match.reg(Register.REALM, realm), family.is_ip]
             to_own = [*its, match.field(family.destination, value(ip))]

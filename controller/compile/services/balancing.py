@@ -59,7 +59,7 @@ def _clients(delta: Delta) -> Iterator[Path]:
     for path in delta.vports:
         domain = path[:4]
         if domain not in users:
-            users[domain] = any(state.routed(domain) and bool(state.shared(domain)) for state in (delta.old, delta.new))
+            users[domain] = any(state.shared(domain) for state in (delta.old, delta.new))
         if users[domain]:
             yield path
 

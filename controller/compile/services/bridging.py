@@ -27,6 +27,7 @@ from controller.compile.placement import Learned
 from controller.compile.policy import vport_terms
 from controller.compile.services import bridge_guard
 from controller.compile.state import BRIDGE, Place, State
+from controller.compile.wan.facts import flooded, floods
 from controller.openflow import actions, match
 from controller.openflow.packed import flow
 from controller.pipeline import Feature as Purpose
@@ -217,13 +218,18 @@ def _unknown_hosts(state: State, path: Path) -> Collection[str]:
 
 def _differs(state: State, subnet: Path) -> bool:
     """Whether a subnet treats what nobody knows otherwise than most do."""
-    return not state.routed(subnet[:4]) or bool(state.bridges_of(subnet)) or _policy(state, subnet) != "flood"
+    return not state.routed(subnet[:4]) or _open(state, subnet) or _policy(state, subnet) != "flood"
+
+
+def _open(state: State, subnet: Path) -> bool:
+    """Whether there may be machines that nobody told us of: behind a bridge vport, or at another VTEP."""
+    return bool(state.bridges_of(subnet)) or bool(floods(state, subnet))
 
 
 def _unknown(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
     number, vni, routed = state.number(path), state.vni(path), state.routed(path[:4])
     bridges = state.bridges_of(path)
-    if bridges or not routed:
+    if not routed or _open(state, path):
         yield from segment.open_to_unknown(cookie(Owner.SUBNET, Purpose.FORWARD, number), vni, routed)
     policy = _policy(state, path)
     if policy == "flood":
@@ -309,6 +315,8 @@ def _touched(delta: Delta) -> Iterator[Fragment]:
                 again.add(subnet)
     for uuid in delta.observed.learned:
         yield from _relearned(old, new, uuid)
+    for path in flooded(delta):
+        yield Fragment(_UNKNOWN, path)
     edited = {path for path in delta.edits if path[-2:-1] in (("subnet",), ("l2-domain",))}
     if edited or delta.hypervisors:
         domains = {path[:4] for path in edited}

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from controller.compile import reach, responder
-from controller.compile.addresses import FAMILIES, Ip, address, mac, prefixes, value
+from controller.compile.addresses import FAMILIES, Ip, address, mac, value
 from controller.compile.features import Delta, Feature
 from controller.compile.fragments import Fragment, Kind
 from controller.compile.state import State
@@ -22,7 +22,9 @@ from controller.openflow import actions, match
 from controller.openflow.packed import flow
 from controller.pipeline import Feature as Doing
 from controller.pipeline import Owner, Priority, Register, Table, cookie
-from data.path import Path, natural_key
+from data.floating import inside_of
+from data.networks import holds
+from data.path import Path
 from data.schema.objects import Subnet, Vport
 from data.schema.services import FloatingIp
 
@@ -38,31 +40,16 @@ def _inside(state: State, path: Path) -> tuple[Path, Ip] | None:
     place = state.place(vport_path)
     if place is None or place.vport.mac is None:
         return None
-    known = address(path[-1])
-    own = [ip for ip in map(address, place.vport.address) if ip.version == known.version]
-    if body.address is not None:
-        own = [ip for ip in own if ip == address(body.address)]
-    return (vport_path, own[0]) if own else None
+    own = inside_of(path, body, place.vport)
+    return None if own is None else (vport_path, address(own))
 
 
 def _around(state: State, domain: Path, ip: Ip) -> Iterator[Path]:
     """The subnet of a domain that an address lies in, if any."""
     for subnet in state.subnets(domain):
         body = state.view.get(subnet)
-        if isinstance(body, Subnet) and any(network.covers(ip) for network in prefixes(body)):
+        if isinstance(body, Subnet) and holds(body, ip):
             yield subnet
-
-
-def _first(state: State, path: Path, vport: Path, own: Ip) -> bool:
-    """Whether the vport is seen outside under this one, if it has several for one address in one subnet."""
-    where = list(_around(state, path[:4], address(path[-1])))
-    others = (other for other in state.view.referrers(vport) if other[-2] == "floating-ip" and other != path)
-    return not any(
-        natural_key(other[-1]) < natural_key(path[-1])
-        and _inside(state, other) == (vport, own)
-        and list(_around(state, path[:4], address(other[-1]))) == where
-        for other in others
-    )
 
 
 def outside_answers(state: State, path: Path, ip: Ip) -> Iterator[bytes]:
@@ -90,12 +77,11 @@ def _flows(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
         ],
         Table.SWITCH,
     )
-    if _first(state, path, vport_path, own):
-        leaves = [match.metadata(domain), match.reg(Register.REALM, domain), family.is_ip]
-        leaves.append(match.field(family.source, value(own)))
-        leaves += [match.reg(Register.SUBNET, state.vni(subnet)) for subnet in _around(state, path[:4], known)]
-        acts = [actions.set_field(family.source, value(known))]
-        yield flow(Table.TRANSLATE, Priority.NORMAL, owner, leaves, acts, Table.SWITCH)
+    leaves = [match.metadata(domain), match.reg(Register.REALM, domain), family.is_ip]
+    leaves.append(match.field(family.source, value(own)))
+    leaves += [match.reg(Register.SUBNET, state.vni(subnet)) for subnet in _around(state, path[:4], known)]
+    acts = [actions.set_field(family.source, value(known))]
+    yield flow(Table.TRANSLATE, Priority.NORMAL, owner, leaves, acts, Table.SWITCH)
     yield from outside_answers(state, path, known)
 
 
@@ -107,19 +93,14 @@ FLOATING = Kind("floating-ip", _hosts, _flows)
 
 
 def _fragments(state: State, domain: Path) -> Iterator[Fragment]:
-    for name in state.view.children(domain, "floating-ip"):
-        yield Fragment(FLOATING, (*domain, "floating-ip", name))
+    for path in state.objects(domain, "floating-ip"):
+        yield Fragment(FLOATING, path)
 
 
 def _touched(delta: Delta) -> Iterator[Fragment]:
-    vports = set(delta.near("floating-ip"))
     for path in delta.edited("floating-ip"):
         yield Fragment(FLOATING, path)
-        for view in (delta.old.view, delta.new.view):
-            body = view.get(path)
-            if isinstance(body, FloatingIp):
-                vports.add((*path[:4], "vport", body.vport))
-    for path in vports:
+    for path in delta.near("floating-ip"):
         for view in (delta.old.view, delta.new.view):
             if isinstance(view.get(path), Vport):
                 for referrer in view.referrers(path):

@@ -172,13 +172,12 @@ EXEMPT = Kind("not-redirected", vport_host, _exempt_flows)
 
 
 def _redirects(state: State, domain: Path) -> Iterator[Path]:
-    for policy in state.view.children(domain, "forwarding-policy"):
-        parent = (*domain, "forwarding-policy", policy)
-        yield from ((*parent, "redirect", number) for number in state.view.children(parent, "redirect"))
+    for policy in state.objects(domain, "forwarding-policy"):
+        yield from state.objects(policy, "redirect")
 
 
 def _targets(state: State, domain: Path) -> Iterator[Path]:
-    yield from ((*domain, "redirection-target", name) for name in state.view.children(domain, "redirection-target"))
+    return state.objects(domain, "redirection-target")
 
 
 def _passed_by(state: State, path: Path) -> Iterator[Path]:

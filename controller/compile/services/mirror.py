@@ -49,8 +49,8 @@ MIRROR = Kind("mirror", _host, _arrival, own)
 
 
 def _fragments(state: State, domain: Path) -> Iterator[Fragment]:
-    for name in state.view.children(domain, "mirror"):
-        yield Fragment(MIRROR, (*domain, "mirror", name))
+    for path in state.objects(domain, "mirror"):
+        yield Fragment(MIRROR, path)
 
 
 def _touched(delta: Delta) -> Iterator[Fragment]:

@@ -87,8 +87,8 @@ STATIC_ROUTE = Kind("static-route", domain_hosts, _flows)
 
 
 def _fragments(state: State, domain: Path) -> Iterator[Fragment]:
-    for name in state.view.children(domain, "static-route"):
-        yield Fragment(STATIC_ROUTE, (*domain, "static-route", name))
+    for path in state.objects(domain, "static-route"):
+        yield Fragment(STATIC_ROUTE, path)
 
 
 def _touched(delta: Delta) -> Iterator[Fragment]:
@@ -97,8 +97,7 @@ def _touched(delta: Delta) -> Iterator[Fragment]:
 
 
 def _probes(state: State, domain: Path) -> Iterator[Probe]:
-    for name in state.view.children(domain, "static-route"):
-        path = (*domain, "static-route", name)
+    for path in state.objects(domain, "static-route"):
         route = state.view.get(path)
         if isinstance(route, StaticRoute) and route.health != "none":
             for hop in hops(state, path, route):

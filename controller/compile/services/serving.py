@@ -76,8 +76,7 @@ def sharers(state: State, path: Path) -> list[Path]:
 
 def balancers(state: State, domain: Path) -> Iterator[Path]:
     """The load balancers of a domain."""
-    for name in state.view.children(domain, "load-balancer"):
-        yield (*domain, "load-balancer", name)
+    return state.objects(domain, "load-balancer")
 
 
 def balanced(state: State, vport: Path) -> dict[tuple[Ip, str, int], list[Path]]:

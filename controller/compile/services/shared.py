@@ -21,8 +21,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from controller.compile import reach
-from controller.compile.access import access_address
-from controller.compile.addresses import FAMILIES, Prefix, address, mac, narrow, prefix, prefixes, value
+from controller.compile.access import access_addresses
+from controller.compile.addresses import FAMILIES, Prefix, mac, narrow, prefix, prefixes, value
 from controller.compile.features import Delta, Feature
 from controller.compile.fragments import Fragment, Kind, own
 from controller.compile.state import State
@@ -72,16 +72,21 @@ def _leak(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
 
 
 def _entrance(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
-    """What a user sends has passed the ingress policy of its own domain, and reaches no other user."""
+    """What a user sends has passed the ingress policy of its own domain, and reaches no other user. Nor does what
+    comes from the WAN: its source address is whatever somebody there says."""
     number, shared = state.number(path), state.view.get(path)
     assert isinstance(shared, Domain)
     entered = [match.metadata(number), match.reg(Register.REALM, number)]
+    strangers = [entered]
+    if state.in_wan(path):
+        strangers.append([match.metadata(number), match.reg(Register.SUBNET, 0), match.reg(Register.FROM_PORT, 0)])
     owner = cookie(Owner.DOMAIN, Doing.TRANSLATE, number)
     yield flow(Table.INGRESS_TRACK, Priority.HIGHEST, owner, entered, [], Table.SERVICE)
     for network in map(prefix, shared.access_prefix):
         family = FAMILIES[network.version]
-        users = [*entered, family.is_ip, *narrow(family.destination, network)]
-        yield flow(Table.ROUTE, reach.priority(family.bits, reach.FIRST + 1), owner, users)
+        for stranger in strangers:
+            users = [*stranger, family.is_ip, *narrow(family.destination, network)]
+            yield flow(Table.ROUTE, reach.priority(family.bits, reach.FIRST + 1), owner, users)
 
 
 def _senders(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
@@ -110,10 +115,7 @@ def _access(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
         if not state.view.get(shared):
             continue
         realm = state.number(shared)
-        for ip in map(address, vport.address):
-            known = access_address(state.view, state.numbers, shared, vport, ip)
-            if known is None:
-                continue
+        for ip, known in access_addresses(state.view, state.numbers, shared, vport):
             family = FAMILIES[ip.version]
             if place.location.dvrs == dvrs:
                 out = [match.metadata(domain), match.reg(Register.REALM, realm), family.is_ip]
@@ -184,7 +186,7 @@ def _members(state: State, domain: Path) -> Iterator[Path]:
 
 
 def _fragments(state: State, domain: Path) -> Iterator[Fragment]:
-    if state.routed(domain) and state.shared(domain):
+    if state.shared(domain):
         yield Fragment(LEAK, domain)
         for path in _members(state, domain):
             yield Fragment(ACCESS, path)
@@ -208,12 +210,12 @@ def _touched(delta: Delta) -> Iterator[Fragment]:
             yield Fragment(SENDERS, path[:4])
             for state in (delta.old, delta.new):
                 for user in (path[:4], *(state.users.get(path[:4]) or ())):
-                    if state.routed(user) and state.shared(user):
+                    if state.shared(user):
                         yield Fragment(LEAK, user)
     for path in delta.vports:
         domain = path[:4]
         for state in (delta.old, delta.new):
-            if state.routed(domain) and state.shared(domain):
+            if state.shared(domain):
                 yield Fragment(ACCESS, path)
         if set(delta.old.own_hosts(domain)) != set(delta.new.own_hosts(domain)) and any(
             state.users.get(domain) for state in (delta.old, delta.new)
@@ -226,7 +228,7 @@ def _touched(delta: Delta) -> Iterator[Fragment]:
     for name in delta.hypervisors:
         for state in (delta.old, delta.new):
             for domain in state.hosts:
-                if name in state.own_hosts(domain) and state.routed(domain) and state.shared(domain):
+                if name in state.own_hosts(domain) and state.shared(domain):
                     yield from _fragments(state, domain)
 
 

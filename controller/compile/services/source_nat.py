@@ -24,6 +24,7 @@ from controller.openflow import actions, match
 from controller.openflow.packed import flow
 from controller.pipeline import SERVICE_ZONE, Owner, Priority, Register, Table, cookie
 from controller.pipeline import Feature as Doing
+from data.networks import holds
 from data.path import Path
 from data.schema.objects import NetworkMacro, Subnet, Vport
 from data.schema.services import SourceNat
@@ -35,11 +36,9 @@ def _translations(state: State, subnet: Path) -> Iterator[tuple[Path, SourceNat]
     """The source NATs whose outside address lies in a subnet, in order of their names."""
     body = state.view.get(subnet)
     if isinstance(body, Subnet):
-        networks = prefixes(body)
-        for name in state.view.children(subnet[:4], "source-nat"):
-            path = (*subnet[:4], "source-nat", name)
+        for path in state.objects(subnet[:4], "source-nat"):
             found = state.view.get(path)
-            if isinstance(found, SourceNat) and any(one.covers(address(found.address)) for one in networks):
+            if isinstance(found, SourceNat) and holds(body, address(found.address)):
                 yield path, found
 
 

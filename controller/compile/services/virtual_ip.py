@@ -171,8 +171,8 @@ def _all(path: Path) -> Iterator[Fragment]:
 
 
 def _fragments(state: State, domain: Path) -> Iterator[Fragment]:
-    for name in state.view.children(domain, "virtual-ip"):
-        yield from _all((*domain, "virtual-ip", name))
+    for path in state.objects(domain, "virtual-ip"):
+        yield from _all(path)
 
 
 def _touched(delta: Delta) -> Iterator[Fragment]:
@@ -215,8 +215,7 @@ def _rehosted(delta: Delta) -> set[Path]:
 
 def _of(delta: Delta, domain: Path) -> Iterator[Path]:
     for state in (delta.old, delta.new):
-        for name in state.view.children(domain, "virtual-ip"):
-            yield (*domain, "virtual-ip", name)
+        yield from state.objects(domain, "virtual-ip")
 
 
 FEATURE = Feature(_fragments, _touched)

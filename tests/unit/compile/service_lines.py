@@ -11,10 +11,22 @@ from collections.abc import Callable, Sequence
 
 from controller.compile import Observed
 from controller.compile.catalogue import SERVICES
+from controller.compile.remote import (
+    MPLS,
+    VXLAN,
+    NextHop,
+    Remote,
+    RemoteFlood,
+    RemoteKey,
+    RemoteMac,
+    RemotePrefix,
+    Tunnel,
+)
 from controller.compile.services.probed import probes_in
+from data.addresses import address, prefix
 from data.networks import networks
 from data.path import Path, path_text
-from data.schema.objects import L2Domain, Subnet, Vport
+from data.schema.objects import Domain, L2Domain, Subnet, Vport
 from data.schema.services import VirtualIp
 from tests.unit.compile.committed import Committed
 
@@ -193,6 +205,10 @@ def random_line(model: Committed, dice: random.Random) -> str:
         lambda: f"delete enterprise {pick(('acme', 'bolt'))} domain prod {pick(('use infra/svc', 'template'))}",
         lambda: "set enterprise infra domain svc access-prefix 100.65.0.0/28",
         lambda: "delete enterprise infra domain svc access-prefix 100.64.0.0/24",
+        lambda: f"set {domain} route-target {pick(('65000:1', '65000:2'))}",
+        lambda: f"delete {domain} route-target",
+        lambda: f"set {pick((f'{zone} subnet {subnet}', lan))} vni {pick((70, 71, 72, 5001))}",
+        lambda: f"delete {pick((f'{zone} subnet {subnet}', lan))} vni",
         lambda: f"set dvrs {pick(HOSTS)} tunnel-address 172.31.{dice.randrange(2)}.{dice.randrange(1, 9)}",
         lambda: f"set controller anycast-gateway-mac 02:00:00:00:ff:0{dice.randrange(3)}",
     )
@@ -209,8 +225,10 @@ def random_line(model: Committed, dice: random.Random) -> str:
 
 
 def random_facts(model: Committed, dice: random.Random) -> Observed:
-    """Something that is learned, claimed or probed, or forgotten again."""
-    kind = dice.randrange(3)
+    """Something that is learned, claimed, probed or told by others, or forgotten again."""
+    kind = dice.randrange(4)
+    if kind == 3:
+        return _told(model, dice)
     if kind == 0:
         return _learned(model, dice)
     if kind == 1:
@@ -222,6 +240,35 @@ def random_facts(model: Committed, dice: random.Random) -> Observed:
     ]
     few = dice.sample(probes, min(len(probes), dice.randrange(1, 4)))
     return Observed(health={probe: dice.choice((True, False, False, None)) for probe in few})
+
+
+def _told(model: Committed, dice: random.Random) -> Observed:
+    """Machines and prefixes elsewhere, some with the MAC addresses and addresses of ours."""
+    known = [key for key, _ in model.state.placement.all_remote()]
+    if known and dice.random() < 0.3:
+        return Observed(remote=dict.fromkeys(dice.sample(known, dice.randrange(1, len(known) + 1))))
+    vports = [body for _, body in model.acting.objects(Vport) if body.mac is not None]
+    owners = [*model.acting.objects(Subnet), *model.acting.objects(L2Domain)]
+    domains = [body for _, body in model.acting.objects(Domain)]
+    facts: dict[RemoteKey, Remote] = {}
+    for _ in range(dice.randrange(1, 6)):
+        endpoint = dice.choice((address("192.0.2.1"), address("192.0.2.2"), address("172.31.0.1")))
+        if domains and dice.random() < 0.3:
+            network = prefix(dice.choice(("0.0.0.0/0", "10.1.1.0/24", "10.1.1.67/32", "198.51.100.0/24", "::/0")))
+            labels = [dice.randrange(16, 99) for _ in range(dice.choice((1, 2)))]
+            hops = tuple(NextHop(Tunnel(endpoint, MPLS, label), None) for label in labels)
+            facts[RemoteKey(dice.choice(domains).uuid, "prefix", network)] = RemotePrefix(hops)
+        elif owners and vports:
+            _, body = dice.choice(owners)
+            one, tunnel = dice.choice(vports), Tunnel(endpoint, VXLAN, dice.randrange(1, 99))
+            if dice.random() < 0.3:
+                facts[RemoteKey(body.uuid, "flood", endpoint)] = RemoteFlood(tunnel)
+                continue
+            own = bytes.fromhex((one.mac or "").replace(":", ""))
+            hardware = own if dice.random() < 0.6 else bytes((2, 9, 9, 9, 9, 9))
+            known_as = tuple(map(address, one.address if dice.random() < 0.8 else ("10.1.1.1", "10.1.1.99")))
+            facts[RemoteKey(body.uuid, "mac", hardware)] = RemoteMac(tunnel, known_as)
+    return Observed(remote=facts)
 
 
 def _held(model: Committed, dice: random.Random) -> Observed:

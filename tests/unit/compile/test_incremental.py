@@ -24,10 +24,15 @@ from data.schema.objects import (
     Vport,
     Zone,
 )
-from tests.unit.compile import model_bridging, model_chaining, model_punts
+from tests.unit.compile import model_bridging, model_chaining, model_punts, model_wan
 from tests.unit.compile.fabric_model import ACME, APP, PROD, WEB, Model, base, entry, vport
 
-SERVICES = (model_bridging.random_step, model_chaining.random_step, model_punts.random_step)
+SERVICES = (
+    model_bridging.random_step,
+    model_chaining.random_step,
+    model_punts.random_step,
+    model_wan.random_step,
+)
 """Each makes one change of what its service is about: edits, where vports go with them, and what is observed then."""
 
 
@@ -196,7 +201,8 @@ def test_moving_a_tunnel_address_rewrites_what_leads_there() -> None:
     assert before is not None
     model.commit({("dvrs", "hv2"): type(before)(uuid=before.uuid, tunnel_address="172.31.0.99")})
     agree(model)
-    assert model.touched.keys() == {"hv1", "hv3"}
+    assert model.touched.keys() == {"hv1", "hv2", "hv3"}
+    assert len(model.touched["hv2"]) == 1, "the MAC address of its router follows from its tunnel address"
     model.commit({("dvrs", "hv2"): None})
     assert not model.held["hv2"]
     agree(model)

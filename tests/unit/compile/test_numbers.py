@@ -35,10 +35,45 @@ def test_pools_that_share_a_range_count_apart() -> None:
 
 
 def test_a_register_read_back_from_the_store_goes_on_behind_its_highest_number() -> None:
-    assert Numbers({("vni", "old"): 7000}).get("vni", "new") == 7001
+    assert Numbers({("object", "old"): 7000}).get("object", "new") == 7001
 
 
 def test_a_full_pool_says_so() -> None:
-    last = POOLS["vni"][1]
+    last = POOLS["object"][1]
     with pytest.raises(CommandFailed, match="taken"):
-        Numbers({("vni", "old"): last}).get("vni", "new")
+        Numbers({("object", "old"): last}).get("object", "new")
+
+
+def test_a_fixed_number_is_never_given_to_another() -> None:
+    numbers = Numbers()
+    numbers.reserve("vni", "fixed", 5001)
+    assert [numbers.get("vni", key) for key in ("a", "b")] == [5000, 5002]
+    fork = numbers.fork()
+    fork.reserve("vni", "late", 5003)
+    assert fork.get("vni", "c") == 5004
+    numbers.adopt(fork.new)
+    assert numbers.get("vni", "d") == 5005
+    assert Numbers(dict(numbers.items())).get("vni", "e") == 5006
+
+
+def test_the_highest_number_fixed_does_not_use_up_the_pool() -> None:
+    last = POOLS["vni"][1]
+    numbers = Numbers({("vni", "fixed"): last, ("vni", "first"): 5000})
+    assert numbers.get("vni", "new") == 5001
+    fork = numbers.fork()
+    fork.reserve("vni", "another", 70_000)
+    numbers.adopt(fork.new)
+    assert numbers.get("vni", "newer") == 5002
+
+
+def test_a_number_that_another_has_is_not_reserved() -> None:
+    numbers = Numbers()
+    assert numbers.get("vni", "a") == 5000
+    fork = numbers.fork()
+    with pytest.raises(CommandFailed, match="another object"):
+        fork.reserve("vni", "b", 5000)
+    fork.free("vni", "a")
+    fork.reserve("vni", "b", 5000)
+    assert fork.get("vni", "a") == 5001
+    numbers.adopt(fork.new)
+    assert (numbers.find("vni", "a"), numbers.find("vni", "b")) == (5001, 5000)

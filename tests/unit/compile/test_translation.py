@@ -104,6 +104,9 @@ def test_an_access_address_stays_over_a_move_and_is_given_out_again_when_its_vpo
 def test_every_change_of_users_services_and_places_leaves_what_a_compilation_from_nothing_says() -> None:
     model = Model(7)
     built(model)
+    service = model.running.get((*INFRA, "vport", "dns"))
+    assert isinstance(service, Vport)
+    model.commit({(*INFRA, "vport", "dns"): msgspec.structs.replace(service, address=("172.16.0.9", "172.16.0.19"))})
     dice = model.random
     router = (*INFRA, "vport", "uplink")
     for _ in range(150):
@@ -141,8 +144,10 @@ def test_every_change_of_users_services_and_places_leaves_what_a_compilation_fro
             end = Endpoint("subnet", "out") if path[-1] == "some" else Endpoint()
             edits[path] = None if known else SourceNat(uuid=model.uuid(), address="172.16.0.200", from_=end)
         elif what == 6:
-            path = (*INFRA, "floating-ip", dice.choice(("172.16.0.100", "172.16.0.20", "192.0.2.7")))
-            edits[path] = None if model.running.get(path) else FloatingIp(uuid=model.uuid(), vport="dns")
+            outside, inside = dice.choice((("172.16.0.100", "172.16.0.9"), ("192.0.2.7", "172.16.0.19")))
+            path = (*INFRA, "floating-ip", outside)
+            floating = FloatingIp(uuid=model.uuid(), vport="dns", address=inside)
+            edits[path] = None if model.running.get(path) else floating
         elif what == 7:
             path = (*INFRA, "static-route", "0.0.0.0/0")
             edits[path] = None if model.running.get(path) else StaticRoute(uuid=model.uuid(), blackhole=True)

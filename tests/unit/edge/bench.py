@@ -27,27 +27,21 @@ FIRST = vport_path(2)
 PORT = 7  # OpenFlow port of vm-2 on hv1
 
 
-class Bench(Model):
-    """vm-2 on hv1 and vm-3 on hv2, with addresses of both families; a clock that tests set."""
+class EdgeModel(Model):
+    """Two hypervisors, what the controller sends out by them, and a clock that tests set."""
 
-    def __init__(self) -> None:
-        super().__init__(vports=2)
+    def __init__(self, vports: int) -> None:
+        super().__init__(vports=vports)
         self.time = 1000.0
         self.sent: list[tuple[str, bytes]] = []
         self.punted = Punted(self.network)
         self.context = EdgeContext(self.network, self.upkeep, self.punted, lambda: self.time)
 
-    async def begin(self, **leaves: object) -> None:
-        """Everything is up; `leaves` are those of the subnet web1."""
+    async def listen(self) -> None:
+        """Both are there, and what is sent by them is kept."""
         await self.connect("hv1", "hv2")
         for name, switch in self.switches.items():
             switch.packet_out = lambda frame, actions, name=name: self._out(name, frame, actions)  # type: ignore[method-assign, misc]
-        bodies = {n: msgspec.structs.replace(vport(n), address=(f"10.1.1.{n}", f"2001:db8:1::{n}")) for n in (2, 3)}
-        await self.commit({vport_path(n): body for n, body in bodies.items()})
-        self.attach("hv1", 2, PORT)
-        self.attach("hv2", 3, PORT)
-        await self.upkeep.idle()
-        await self.serve(**{"ipv6_prefix": "2001:db8:1::/64", **leaves})
 
     def _out(self, name: str, frame: bytes, actions: Sequence[Action]) -> bool:
         self.sent.append((name, frame))
@@ -60,6 +54,23 @@ class Bench(Model):
             await network.channels[name].push(messages)
         network.commit(made, Change(edits, edits), network.running.revision + 1)
         await self.upkeep.idle()
+
+
+class Bench(EdgeModel):
+    """vm-2 on hv1 and vm-3 on hv2, with addresses of both families; a clock that tests set."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    async def begin(self, **leaves: object) -> None:
+        """Everything is up; `leaves` are those of the subnet web1."""
+        await self.listen()
+        bodies = {n: msgspec.structs.replace(vport(n), address=(f"10.1.1.{n}", f"2001:db8:1::{n}")) for n in (2, 3)}
+        await self.commit({vport_path(n): body for n, body in bodies.items()})
+        self.attach("hv1", 2, PORT)
+        self.attach("hv2", 3, PORT)
+        await self.upkeep.idle()
+        await self.serve(**{"ipv6_prefix": "2001:db8:1::/64", **leaves})
 
     async def serve(self, **leaves: object) -> None:
         """Changes leaves of the subnet web1."""

@@ -2,60 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from controller.compile import Observed
 from controller.edge.claims import CHANGES, GRACE, IGNORED, SPAN, Claims
-from controller.edge.context import EdgeContext
-from controller.openflow.actions import Action
 from controller.openflow.packets import PacketIn
 from controller.packets.neighbour import arp, gratuitous_arp
 from controller.pipeline import Feature, Owner, Register, Table, cookie
-from controller.planning import Change, draft
-from controller.punted import Punted
 from data.addresses import address
-from data.configuration import Edits
 from data.path import Path
 from data.schema.services import VirtualIp
-from tests.unit.controller.model import PROD, Model, uuid, vport_path
+from tests.unit.controller.model import PROD, uuid, vport_path
+from tests.unit.edge.bench import EdgeModel
 
 VIP = (*PROD, "virtual-ip", "10.1.1.100")
 SHARED = VirtualIp(uuid=uuid(500), vport=("vm-2", "vm-3"))
 A, B, OTHER = 4, 5, 6  # slots of vm-2 on hv1, vm-3 on hv2 and vm-4 on hv2
 
 
-class Bench(Model):
+class Bench(EdgeModel):
     """vm-2 on hv1, vm-3 and vm-4 on hv2; the first two share an address. A clock, and what was sent."""
 
     def __init__(self) -> None:
-        super().__init__(vports=3)
-        self.time = 1000.0
-        self.sent: list[tuple[str, bytes]] = []
-        self.punted = Punted(self.network)
-        self.claims = Claims(EdgeContext(self.network, self.upkeep, self.punted, lambda: self.time))
+        super().__init__(3)
+        self.claims = Claims(self.context)
 
     async def begin(self) -> None:
-        await self.connect("hv1", "hv2")
-        for name, switch in self.switches.items():
-            switch.packet_out = self._hear(name)  # type: ignore[method-assign, assignment]
+        await self.listen()
         self.attach("hv1", 2, A)
         self.attach("hv2", 3, B)
         self.attach("hv2", 4, OTHER)
         await self.upkeep.idle()
-        await self.edit({VIP: SHARED})
+        await self.commit({VIP: SHARED})
         self.sent.clear()
-
-    def _hear(self, name: str) -> Callable[[bytes, Sequence[Action]], bool]:
-        def packet_out(frame: bytes, actions: Sequence[Action]) -> bool:
-            self.sent.append((name, frame))
-            return True
-
-        return packet_out
-
-    async def edit(self, edits: Edits) -> None:
-        made = await draft(self.network.running, edits, self.network.state, self.network.topology)
-        self.network.commit(made, Change(edits, edits), self.network.running.revision + 1)
-        await self.upkeep.idle()
 
     async def claim(self, dvrs: str, slot: int) -> None:
         number = self.network.state.number(VIP)
@@ -151,7 +128,7 @@ async def test_what_is_known_of_a_virtual_ip_goes_with_it() -> None:
     bench = Bench()
     await bench.begin()
     await bench.claim("hv2", B)
-    await bench.edit({VIP: None})
+    await bench.commit({VIP: None})
     bench.claims.sweep()
     await bench.upkeep.idle()
     assert bench.network.state.placement.holders.get(SHARED.uuid) is None

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import msgspec
 import pytest
 
 from controller.edge import gleaning as asking
 from controller.edge import learning as subject
-from controller.edge.context import EdgeContext
 from controller.edge.gleaning import Gleaning
 from controller.edge.learning import AGE, MOVES, PAUSE, PROBES, SWEEP, Learning
 from controller.events import Kind
-from controller.openflow.actions import Action
 from controller.openflow.packets import PacketIn
 from controller.packets.frame import parse
 from controller.packets.headers import ethernet
 from controller.packets.neighbour import arp, arp_reply, gratuitous_arp, neighbour_advertisement
 from controller.pipeline import Feature, Owner, Table, cookie
-from controller.planning import Change, draft
-from controller.punted import Punted
 from data.addresses import Ip, address
-from data.configuration import Edits
 from data.path import Path
 from data.schema.objects import Controller, Vport
 from data.schema.services import StaticRoute, VirtualIp
-from tests.unit.controller.model import PROD, WEB, Model, uuid, vport_path
+from tests.unit.controller.model import PROD, WEB, uuid, vport_path
+from tests.unit.edge.bench import EdgeModel
 
 ROUTER = "00:00:5e:00:01:01"
 NOBODY = Ip(6, 0)
@@ -38,21 +33,15 @@ def mac(number: int) -> str:
     return f"02:0e:00:00:00:{number:02x}"
 
 
-class Bench(Model):
+class Bench(EdgeModel):
     """Two bridge vports of one subnet, on hv1 and hv2, vm-2 beside them, and a clock that tests set."""
 
     def __init__(self) -> None:
-        super().__init__(vports=1)
-        self.time = 1000.0
-        self.sent: list[tuple[str, bytes]] = []
-        self.punted = Punted(self.network)
-        self.context = EdgeContext(self.network, self.upkeep, self.punted, lambda: self.time)
+        super().__init__(1)
         self.learning = Learning(self.context)
 
     async def begin(self) -> None:
-        await self.connect("hv1", "hv2")
-        for name, switch in self.switches.items():
-            switch.packet_out = lambda frame, actions, name=name: self._out(name, frame, actions)  # type: ignore[method-assign, misc]
+        await self.listen()
         await self.commit({
             DOOR: Vport(uuid=uuid(501), type="bridge", subnet="web1", uplink="wan", mac_limit=4),
             OTHER: Vport(uuid=uuid(502), type="bridge", subnet="web1", uplink="lan"),
@@ -60,18 +49,6 @@ class Bench(Model):
         self.network.topology.appear("hv1", "up-wan", "uplink:wan", 9)
         self.network.topology.appear("hv2", "up-lan", "uplink:lan", 8)
         self.attach("hv1", 2, 4)
-        await self.upkeep.idle()
-
-    def _out(self, name: str, frame: bytes, actions: Sequence[Action]) -> bool:
-        self.sent.append((name, frame))
-        return True
-
-    async def commit(self, edits: Edits) -> None:
-        network = self.network
-        made = await draft(network.running, edits, network.state, network.topology)
-        for name, messages in made.messages.items():
-            await network.channels[name].push(messages)
-        network.commit(made, Change(edits, edits), network.running.revision + 1)
         await self.upkeep.idle()
 
     def hear(self, frame: bytes, path: Path = DOOR, dvrs: str = "") -> None:

@@ -15,6 +15,7 @@ from controller.openflow.match import Match
 
 MAC = bytes.fromhex("02000a01010b")
 IP, IP6, ARP = m.eth_type(wire.ETH_IPV4), m.eth_type(wire.ETH_IPV6), m.eth_type(wire.ETH_ARP)
+MPLS = m.eth_type(wire.ETH_MPLS)
 TCP, UDP, SCTP, ICMP = (m.ip_proto(n) for n in (wire.IP_TCP, wire.IP_UDP, wire.IP_SCTP, wire.IP_ICMP))
 ICMP6 = m.ip_proto(wire.IP_ICMPV6)
 SOLICIT, ADVERT = ([IP6, ICMP6, m.icmpv6_type(kind)] for kind in (135, 136))
@@ -95,6 +96,10 @@ MATCHES: dict[str, list[Match]] = {
         m.reg(2, 1), m.tun_ipv6_dst(IP6_DST), m.tun_ipv6_src(IP6_SRC), m.tunnel_id(7), m.in_port(1), IP6,
         m.ipv6_dst(IP6_SRC), m.ct_state(0x21, 0x21),
     ],
+    "mpls_label": [MPLS, m.mpls_label(300)],
+    "mpls whole": [
+        m.in_port(3), m.reg(1, 2), m.mpls_label(0xFFFFF), MPLS, m.mpls_bos(1), m.eth_dst(MAC), m.tunnel_id(4),
+    ],
     "arp_op": [ARP, m.arp_op(1)],
     "arp_spa": [ARP, m.arp_spa("10.1.1.11")],
     "arp_spa masked": [ARP, m.arp_spa("10.1.1.0", "255.255.255.0")],
@@ -137,6 +142,8 @@ ACTIONS: dict[str, tuple[list[Match], list[Action]]] = {
     "push_vlan": ([m.vlan_vid(0)], [a.push_vlan(), a.set_field("vlan_vid", 0x1000 | 42), a.output(1)]),
     "push_vlan untold": ([], [a.push_vlan(), a.set_field("vlan_vid", 0x1FFF)]),
     "pop_vlan": ([m.vlan_vid(0x1000, 0x1000)], [a.pop_vlan(), a.output(1)]),
+    "push_mpls": ([IP], [a.dec_ttl(), a.push_mpls(), a.set_field("mpls_label", 300), a.output(1)]),
+    "pop_mpls": ([MPLS, m.mpls_bos(1)], [a.pop_mpls(wire.ETH_IPV6), a.set_field("eth_dst", MAC)]),
     "clone": ([], [a.clone([a.load_in_port(), a.output(1)]), a.output(2)]),
     "clone for sure": ([], [a.clone([a.resubmit(9), a.output_alone(1)]), a.output(2)]),
     "multipath": ([IP], [a.multipath(a.SYMMETRIC_L3L4_UDP, 1024, a.MODULO_N, 64, 6)]),

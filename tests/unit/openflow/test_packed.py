@@ -160,6 +160,8 @@ def test_actions_for_services_pack_as_os_ken_packs_them(
         ),
         (a.push_vlan(), PARSER.OFPActionPushVlan(0x8100)),
         (a.pop_vlan(), PARSER.OFPActionPopVlan()),
+        (a.push_mpls(), PARSER.OFPActionPushMpls(0x8847)),
+        (a.pop_mpls(low), PARSER.OFPActionPopMpls(low)),
         (a.set_dscp(n % 64), PARSER.OFPActionSetField(ip_dscp=n % 64)),
         (a.load_in_port(n), PARSER.NXActionRegLoad(ofs(0, 32), "in_port", n)),
         (

@@ -56,7 +56,8 @@ def right() -> dict[str, dict[str, dict[str, Any]]]:
         },
         "Bridge": {
             "b": {
-                **bridge, "name": "br-nsh", "ports": ["set", [uuid(port) for port in ("pl", "pt", "pg", "pe", "pw")]],
+                **bridge, "name": "br-nsh",
+                "ports": ["set", [uuid(port) for port in ("pl", "pt", "pg", "pe", "pm", "pw")]],
                 "controller": uuid("c"), "fail_mode": "secure", "protocols": "OpenFlow14",
                 "datapath_type": "netdev",
                 "other_config": as_map(
@@ -70,6 +71,7 @@ def right() -> dict[str, dict[str, dict[str, Any]]]:
             "pt": {"name": "nsh-vxlan", "interfaces": uuid("it"), "external_ids": as_map()},
             "pg": {"name": "nsh-gre", "interfaces": uuid("ig"), "external_ids": as_map()},
             "pe": {"name": "nsh-erspan", "interfaces": uuid("ie"), "external_ids": as_map()},
+            "pm": {"name": "nsh-mpls", "interfaces": uuid("im"), "external_ids": as_map()},
             "pw": {"name": "tap1", "interfaces": uuid("iw"), "external_ids": as_map()},
             "pp": {"name": "eth0", "interfaces": uuid("ip"), "external_ids": as_map()},
         },
@@ -84,8 +86,12 @@ def right() -> dict[str, dict[str, dict[str, Any]]]:
                 "options": ["map", by_flow],
             },
             "ie": {
-                **interface, "name": "nsh-erspan", "type": "erspan", "ofport": 65002, "ofport_request": 65002,
+                **interface, "name": "nsh-erspan", "type": "erspan", "ofport": 65002,
                 "options": ["map", [*by_flow, ["erspan_ver", "1"], ["erspan_idx", "0"]]],
+            },
+            "im": {
+                **interface, "name": "nsh-mpls", "type": "gre", "ofport": 65003, "ofport_request": 65003,
+                "options": ["map", [["remote_ip", "flow"], ["local_ip", "172.31.0.1"], ["packet_type", "legacy_l3"]]],
             },
             "iw": {
                 **interface, "name": "tap1", "ofport": 3, "external_ids": as_map(iface_id="acme/prod/web-1"),
@@ -160,7 +166,7 @@ def test_other_peoples_keys_of_other_config_stay() -> None:
 
 
 def test_a_hypervisor_without_our_bridge_gets_it_with_tunnel_and_controller() -> None:
-    empty = tables(Bridge={"b": None}, Port={"pl": None, "pt": None, "pg": None, "pe": None})
+    empty = tables(Bridge={"b": None}, Port=dict.fromkeys(("pl", "pt", "pg", "pe", "pm")))
     operations = difference(empty, SETUP)
     assert [(step["op"], step["table"]) for step in operations] == [
         *[("insert", "Interface"), ("insert", "Port")] * 4,
@@ -169,11 +175,33 @@ def test_a_hypervisor_without_our_bridge_gets_it_with_tunnel_and_controller() ->
 
 
 def test_a_missing_tunnel_port_is_added_to_the_bridge() -> None:
-    for port, interface in (("pt", "it"), ("pg", "ig"), ("pe", "ie")):
+    for port, interface in (("pt", "it"), ("pe", "ie")):
         operations = difference(tables(Port={port: None}, Interface={interface: None}), SETUP)
         assert [(step["op"], step["table"]) for step in operations] == [
             ("insert", "Interface"), ("insert", "Port"), ("mutate", "Bridge"),
         ]  # fmt: skip
+
+
+def test_gre_without_a_key_is_added_before_erspan_or_all_of_that_protocol_come_anew() -> None:
+    """The userspace datapath hands everything of IP protocol 47 to the port that it got first."""
+    (operation,) = difference(tables(Port={"pm": None}, Interface={"im": None}), SETUP)
+    assert operation["mutations"] == [["ports", "delete", ["set", [["uuid", "pg"], ["uuid", "pe"]]]]]
+    none: dict[str, Any] = {
+        "Port": dict.fromkeys(("pg", "pe", "pm")), "Interface": dict.fromkeys(("ig", "ie", "im")),
+        "Bridge": {"b": {"ports": ["set", [["uuid", "pl"], ["uuid", "pt"], ["uuid", "pw"]]]}},
+    }  # fmt: skip
+    assert difference(tables(**none, Open_vSwitch={"root": {"cur_cfg": 0}}), SETUP) == [], "the switch has them still"
+    added = [step["row"]["name"] for step in difference(tables(**none), SETUP) if step.get("table") == "Port"]
+    assert added == ["nsh-gre", "nsh-mpls"]
+    no_erspan: dict[str, Any] = {"Port": {"pe": None}, "Interface": {"ie": None, "im": {"ofport": EMPTY}}}
+    assert difference(tables(**no_erspan), SETUP) == [], "the switch has the others not yet"
+
+
+def test_erspan_asks_for_its_number_until_it_has_it() -> None:
+    new = tables(Interface={"ie": {"ofport": EMPTY}})
+    assert [step["row"] for step in difference(new, SETUP)] == [{"ofport_request": 65002}]
+    (operation,) = difference(tables(Interface={"ie": {"ofport_request": 65002}}), SETUP)
+    assert operation["row"] == {"ofport_request": EMPTY}
 
 
 def test_a_port_of_our_name_in_a_foreign_bridge_is_a_conflict() -> None:
@@ -188,7 +216,7 @@ def test_interfaces_of_a_bridge_are_shown_with_what_the_switch_says_of_them() ->
     interfaces = tables().interfaces("br-nsh")
     assert [(each.name, each.ofport, each.iface_id, each.link_state) for each in interfaces] == [
         ("br-nsh", 65534, None, None), ("nsh-erspan", 65002, None, None), ("nsh-gre", 65001, None, None),
-        ("nsh-vxlan", 65000, None, None), ("tap1", 3, "acme/prod/web-1", "up"),
+        ("nsh-mpls", 65003, None, None), ("nsh-vxlan", 65000, None, None), ("tap1", 3, "acme/prod/web-1", "up"),
     ]  # fmt: skip
     (foreign,) = tables().interfaces("br-phy")
     assert (foreign.ofport, foreign.error) == (-1, "could not open eth0")
