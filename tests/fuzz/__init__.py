@@ -4,6 +4,7 @@
     lines.py        command lines: from the grammar, mutated, mixed
     states.py       configurations: from the schema, with remarks, secrets and what is deactivated
     targets.py      decoders of bytes from strangers; for hypothesis and for atheris (atheris_run.py)
+    packets.py, routes.py   those of packets and of BGP
     place.py        a daemon's sessions in this process
 
 What was found once stands in `test_found.py` under a name of its own.

@@ -35,7 +35,7 @@ from data.text.hierarchy import read_hierarchy
 from data.text.json_form import read_json
 from data.text.set_lines import read_set_lines
 from nshell.serving.link import Link
-from tests.fuzz import packets
+from tests.fuzz import packets, routes
 from tests.unit.shell.pretend import PretendContext
 
 HELLO = struct.pack("!BBHIHHI", 5, 0, 16, 1, 1, 8, 1 << 5)
@@ -314,6 +314,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "agent-lines": running(agent_lines),
     "frames": running(frames),
     **packets.TARGETS,
+    **routes.TARGETS,
 }
 """By name: a function that must return for any bytes."""
 
@@ -340,6 +341,7 @@ SEEDS: dict[str, list[bytes]] = {
     "agent": [b'\0{"jsonrpc":"2.0","id":1,"method":"hello","params":{"system_id":"hv1","version":"1"}}\n', b'\1{"id":7,"result":1}\n'],
     "agent-lines": [b'{"id":1,"error":{"message":"x"}}\n{"method":"ping"}\n'],
     **packets.SEEDS,
+    **routes.SEEDS,
     "frames": [b"\1C\0\0\0\x04showB\0\0\0\x09f\0set\nxyZ\0\0\0\0", b"\3W\0\0\0\x04\0\x50\0\x18D\0\0\0\1x"],
 }  # fmt: skip
 """Valid beginnings from which mutations start."""

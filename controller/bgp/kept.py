@@ -1,0 +1,50 @@
+"""Sequence numbers of MAC addresses that moved, kept over a restart (RFC 7432 section 15).
+
+A site that forgot them would announce its machines with lower numbers than others remember, and lose them. One file in
+the state directory, written anew when one changed, which is rare: a number changes when a machine moves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+__all__ = ["FILE", "Kept"]
+
+FILE = "mobility.json"
+
+
+class Kept:
+    """The file. Methods block; call them in the writer thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE
+
+    def load(self) -> dict[str, int]:
+        """What was kept; nothing when there is no file, or not one that we wrote."""
+        try:
+            found = json.loads(self._path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(found, dict):
+            return {}
+        return {key: value for key, value in found.items() if isinstance(value, int) and _is_key(key)}
+
+    def save(self, numbers: dict[str, int]) -> None:
+        """Takes the place of what was kept, as a whole. Raises OSError."""
+        new = self._path.with_suffix(".new")
+        with open(new, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            json.dump(numbers, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+
+
+def _is_key(text: object) -> bool:
+    """UUID and MAC address, as `Mobility.kept` writes them."""
+    _, _, mac = str(text).rpartition(" ")
+    try:
+        return len(bytes.fromhex(mac)) == 6
+    except ValueError:
+        return False
