@@ -15,7 +15,9 @@ PACKAGES = {
     "asyncssh": "asyncssh",
     "cryptography": "cryptography",
     "dns": "dnspython",
+    "exabgp": "exabgp",
     "msgspec": "msgspec",
+    "napalm": "napalm",
     "prompt_toolkit": "prompt-toolkit",
     "sqlite_utils": "sqlite-utils",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def test_a_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPa
 
 def test_the_packages_it_looks_for_are_those_the_program_needs() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = {text.partition(">")[0] for text in project["dependencies"]}
+    needed = {re.split("[<>=]", text)[0] for text in project["dependencies"]}
     assert needed <= set(program.PACKAGES.values())
 
 
