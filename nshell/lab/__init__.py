@@ -13,12 +13,14 @@
 ```
 The demo, the system tests and `nshell lab` use it.  Read next: lab.py (the interface), then underlay.py,
 hypervisor.py and machines.py (what it is made of), physical.py (what is outside the fabric), migration.py (machines
-that move), probing.py and capture.py (real packets, and seeing them).
+that move), probing.py and capture.py (real packets, and seeing them), across.py and wan/ (the wide area network and a
+second site).
 """
 
 from nshell.lab.capture import Capture
 from nshell.lab.lab import Lab
 from nshell.lab.machines import Machine, read_machines
 from nshell.lab.outside import Outside, Uplink
+from nshell.lab.wan.plan import Customer, Segment, Tenant, Wan
 
-__all__ = ["Capture", "Lab", "Machine", "Outside", "Uplink", "read_machines"]
+__all__ = ["Capture", "Customer", "Lab", "Machine", "Outside", "Segment", "Tenant", "Uplink", "Wan", "read_machines"]

@@ -26,6 +26,8 @@ from nshell.lab.processes import Process
 from nshell.lab.record import LabState, Record
 from nshell.lab.spaces import Ipv6
 from nshell.lab.underlay import Names
+from nshell.lab.wan import between, wide
+from nshell.lab.wan.wide import Wide
 
 SIDE_BY_SIDE = 16  # hypervisors started at the same time
 
@@ -36,9 +38,12 @@ def wipe(prefix: str, state: LabState | None) -> None:
     if state is not None:
         recorded = [one for host in state.hypervisors.values() for one in host.processes]
         recorded += state.physical.processes
+        if state.wan is not None:
+            between.mend(state.subnet)
     spaces = [namespaces.of_name(name) for name in underlay.existing(prefix)]
     processes.end([*recorded, *processes.in_namespaces(spaces)])
     underlay.remove(prefix)
+    wide.wipe(prefix)
 
 
 class Assembly:
@@ -47,7 +52,7 @@ class Assembly:
     def __init__(self, record: Record, state: LabState) -> None:
         self.record = record
         self.state = state
-        self.names = Names(state.prefix, state.subnet, state.underlay)
+        self.names = Names(state.prefix, state.subnet, state.underlay, state.site)
 
     def hypervisor(self, name: str) -> Hypervisor:
         """One hypervisor; CommandFailed when there is none of that name."""
@@ -62,6 +67,18 @@ class Assembly:
         """What is outside the fabric."""
         save = partial(self.record.save, self.state)
         return Physical(self.names, self.record.directory, self.state.physical, save)
+
+    @property
+    def wan_hosts(self) -> dict[str, tuple[str, ...]]:
+        """The hosts behind the PE and the VTEP with their addresses; none without a wide area network."""
+        return {} if self.state.wan is None else self.state.wan.wan.hosts
+
+    def wan(self, second: Names | None = None) -> Wide:
+        """The wide area network; CommandFailed when there is none. `second` is the lab of the second site."""
+        if self.state.wan is None:
+            raise CommandFailed(f"lab {self.state.prefix}", "it has no wide area network", "up it with one: --wan")
+        sites = {1: self.names} | ({} if second is None else {2: second})
+        return Wide(self.state.wan, self.names, self.record.directory, sites)
 
     def uplink(self, name: str) -> Uplink:
         """One physical network; CommandFailed when there is none of that name."""
@@ -88,7 +105,9 @@ class Assembly:
         fresh = [
             name
             for name, number in wanted.items()
-            if name not in state.hypervisors or names.hypervisor(number) not in present
+            if name not in state.hypervisors
+            or names.hypervisor(number) not in present
+            or state.hypervisors[name].database is None  # an `up` was killed while it started what runs there
         ]
         stale = {names.hypervisor(wanted[name]) for name in fresh} & present  # an `up` was killed halfway
         processes.end(processes.in_namespaces(namespaces.of_name(space) for space in stale))

@@ -8,13 +8,18 @@ own, made anew each time; it and the lab are left running, to be looked at.
 """
 
 import argparse
+import errno
 import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
+import textwrap
 import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,12 +33,17 @@ from nshell.lab.demo_tests import KINDS, Scene, Seen
 from nshell.lab.lab import Lab
 from nshell.lab.machines import read_machines
 from nshell.lab.probing import wait_until
+from nshell.lab.wan.plan import Wan
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "demo"
 PREFIX = "nsh"
 HYPERVISORS = 3
+NEIGHBORS = ("pe", "vtep")  # nodes of the wide area network that are BGP neighbors
 READY_TIMEOUT = 30.0  # seconds until all vports of a commit are up
+SESSION_TIMEOUT = 60.0  # seconds until neighbors that were just configured are spoken to
+INDENT = 10 * " "  # of what a line is continued with
+COLUMNS = 80  # of the terminal for which what the shell shows is laid out
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +89,12 @@ def run(demo: Demo) -> int:
     shutil.rmtree(demo.state, ignore_errors=True)
     lab = demo.lab
     lab.down()
-    lab.up(HYPERVISORS, machines, agents=False, controller_state=demo.state)
-    print(f"lab: {HYPERVISORS} hypervisors, {len(machines)} machines, up in {time.monotonic() - began:.1f} s")
+    lab.up(HYPERVISORS, machines, wan=Wan(), agents=False, controller_state=demo.state)
+    there = f"{HYPERVISORS} hypervisors, {len(machines)} machines, {len(lab.wan.wan.nodes)} routers beyond"
+    print(f"lab: {there}, up in {time.monotonic() - began:.1f} s")
     nshell(demo, "-c", f"set controller listen-address {lab.controller_address}", "-c", "commit")
+    # the candidate keeps them for the batch that makes neighbors of these addresses
+    where = [f"set bgp-neighbor {name} address {lab.wan.address(name)}" for name in NEIGHBORS]
     scene = Scene(lab)
     results: list[bool] = []
     for stage in stages:
@@ -89,13 +102,21 @@ def run(demo: Demo) -> int:
         began_stage = time.monotonic()
         for name in stage.get("keep_flows_of", ()):
             scene.keep_flows(name)
-        nshell(demo, "run", str(EXAMPLE / stage["run"]))
+        if stage.get("neighbors"):
+            nshell(demo, *(word for line in where for word in ("-c", line)))
+        said = nshell(demo, "run", str(EXAMPLE / stage["run"]))
         if not results:
             lab.up(HYPERVISORS, agents=True, controller_state=demo.state)  # now there is something that admits them
         wait_ready(demo, lab)
+        if stage.get("neighbors"):
+            wait_established(demo)
         taken = time.monotonic() - began_stage
         print(f"{'':<8}nshell run {_short(EXAMPLE / stage['run'])}: applied and up in {taken:.1f} s")
+        if stage.get("told"):
+            print("\n".join(map(fitting, said.rstrip().splitlines())))
         results += [show(test, KINDS[test["kind"]](scene, test)) for test in stage["test"]]
+        for line in stage.get("look", ()):
+            print(f"\nnshell> {line}\n{on_screen(demo, line).rstrip()}")
     failed = results.count(False)
     print(
         f"\n{len(results)} packet tests, {failed} failed, {time.monotonic() - began:.0f} s"
@@ -117,7 +138,8 @@ def show(test: Mapping[str, Any], seen: Seen) -> bool:
     if "port" in test:
         who += f" {'udp' if test['kind'] == 'udp' else 'tcp'}/{test['port']}"
     expected = "" if seen.ok else f"; expected {_expected(test)}"
-    print(f"{'ok' if seen.ok else 'FAILED':<8}{who:<38}{test['says']}: {seen.words}{expected}", flush=True)
+    claim = f"{'ok' if seen.ok else 'FAILED':<8}{who:<38}{test['says']}:"
+    print(fitting(f"{claim} {seen.words}{expected}", claim), flush=True)
     return seen.ok
 
 
@@ -138,6 +160,56 @@ def nshell(demo: Demo, *args: str) -> str:
             f"nshell {' '.join(args)}", (done.stderr + done.stdout).strip(), f"see {demo.state}/nshell.log"
         )
     return done.stdout
+
+
+def on_screen(demo: Demo, line: str) -> str:
+    """What a command shows on a terminal of COLUMNS, without its colors."""
+    shown, terminal = pty.openpty()
+    with open(shown, "rb", buffering=0) as screen:
+        try:
+            fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 0, COLUMNS, 0, 0))
+            argv = [sys.executable, "-m", "nshell.main", "--state", str(demo.state), "-c", line]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TERM": "dumb"}
+            child = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.STDOUT, env=environment
+            )
+        finally:
+            os.close(terminal)
+        said = b""
+        try:
+            while part := screen.read(65536):
+                said += part
+        except OSError as end:
+            if end.errno != errno.EIO:  # the other end of a terminal is closed
+                raise
+        if child.wait() != 0:
+            raise CommandFailed(f"nshell -c {line!r}", said.decode().strip(), f"see {demo.state}/nshell.log")
+    return said.decode().replace("\r\n", "\n")
+
+
+def fitting(line: str, claim: str = "") -> str:
+    """The line, in several if it is longer than COLUMNS: the first break is after the claim, if there is one."""
+    if len(line) <= COLUMNS:
+        return line
+    parts = (claim, line[len(claim) + 1 :]) if claim else (line,)
+    wrapped = [textwrap.wrap(part, COLUMNS - len(INDENT)) for part in parts]
+    return f"\n{INDENT}".join(row for rows in wrapped for row in rows)
+
+
+def wait_established(demo: Demo) -> None:
+    """Return when every BGP neighbor is spoken to."""
+
+    def ready() -> bool:
+        states = _column(demo, "show bgp summary", "state")
+        return len(states) == len(NEIGHBORS) and set(states) == {"established"}
+
+    if not wait_until(ready, SESSION_TIMEOUT, 0.1):
+        shown = nshell(demo, "-c", "show bgp summary", "-c", "show events")
+        raise CommandFailed(
+            "demo",
+            f"not every BGP session is established after {SESSION_TIMEOUT:g} s:\n{shown}",
+            f"see {demo.state}/nshell.log",
+        )
 
 
 def wait_ready(demo: Demo, lab: Lab) -> None:

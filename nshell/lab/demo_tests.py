@@ -19,6 +19,7 @@ FRAMES = 5  # forged frames per test
 COUNTED_WITHIN = 4.0  # seconds until Open vSwitch adds datapath counters to its flows
 BLOCKED = ("timeout", "unreachable")
 ALIVE_WITHIN = 8.0  # seconds for a server that has just begun to be probed, and the dead one to be left out
+TOLD_WITHIN = 20.0  # seconds until BGP has told both ends, and both have done what it says
 
 
 @dataclass(slots=True)
@@ -77,6 +78,20 @@ def service(scene: Scene, test: Settings) -> Seen:
         took = time.monotonic() - started
     words = f"connected after {took:.1f} s and echoed" if answered else "no answer"
     return Seen(answered is connected, words)
+
+
+def beyond(scene: Scene, test: Settings) -> Seen:
+    """Three echo requests answered across the edge of the fabric, in a tunnel of this kind in both directions."""
+    started = time.monotonic()
+    told = wait_until(lambda: scene.lab.ping(test["from"], test["to"], count=1, timeout=0.5).ok, TOLD_WITHIN)
+    took = time.monotonic() - started
+    with scene.lab.capture(test["hypervisor"], test["filter"]) as uplink:
+        report = scene.lab.ping(test["from"], test["to"])
+    carried = [line for line in uplink.lines if test["carried"] in line]
+    ends = [tuple(re.findall(r"(?:label|vni) (\d+)", line)) for line in carried if "echo" in line]
+    numbers = sorted({number for one in ends for number in one})
+    words = f"{report.received} of {report.sent} answered, {len(ends)} packets by {test['tunnel']} {'/'.join(numbers)}"
+    return Seen(told and report.ok and len(ends) >= 2 * report.sent, f"{words}; told after {took:.1f} s")
 
 
 def udp(scene: Scene, test: Settings) -> Seen:
@@ -169,6 +184,7 @@ KINDS: dict[str, Callable[[Scene, Settings], Seen]] = {
         ping,
         tcp,
         service,
+        beyond,
         udp,
         forged_tcp,
         same_host,

@@ -9,6 +9,7 @@ from agent import attach, namespaces
 from agent.host import Ovs, run
 from nshell.lab.assembly import Assembly
 from nshell.lab.capture import Capture
+from nshell.lab.wan.wires import space_of
 
 
 class Hosts(abc.ABC):
@@ -91,6 +92,8 @@ class Hosts(abc.ABC):
             space = lab.names.machine(place)
         elif place in lab.state.physical.hosts:
             space = lab.names.outside(place)
+        elif lab.state.wan is not None and place in (*lab.state.wan.wan.nodes, *lab.wan_hosts):
+            space = space_of(lab.names.prefix, place)
         else:
             space = lab.hypervisor(place).namespace
         return Capture.start(namespaces.of_name(space), nic, expression, lab.record.captures())

@@ -10,6 +10,7 @@ from data.errors import CommandFailed
 from nshell.lab import packets
 from nshell.lab.assembly import Assembly
 from nshell.lab.probing import Probing
+from nshell.lab.wan.wires import space_of
 
 
 class Inside(Probing):
@@ -24,6 +25,8 @@ class Inside(Probing):
         lab = self._look()
         if name in lab.state.physical.hosts:
             return lab.names.outside(name)
+        if name in lab.wan_hosts:
+            return space_of(lab.names.prefix, name)
         return lab.names.machine(lab.state.machine(name).name)
 
     def address(self, name: str) -> str:
@@ -31,7 +34,10 @@ class Inside(Probing):
 
         A machine without a static address is asked: CommandFailed when it has none (yet).
         """
-        state = self._look().state
+        lab = self._look()
+        state = lab.state
+        if name in lab.wan_hosts:
+            return lab.wan_hosts[name][0].partition("/")[0]
         host = state.physical.hosts.get(name)
         machine = state.machines.get(name)
         if host is not None:
@@ -47,8 +53,8 @@ class Inside(Probing):
 
     def address6(self, name: str) -> str:
         """The first IPv6 address of a machine or a host outside; a name that is neither is taken as an address."""
-        state = self._look().state
-        if name not in state.machines and name not in state.physical.hosts:
+        lab = self._look()
+        if name not in lab.state.machines and name not in lab.state.physical.hosts and name not in lab.wan_hosts:
             return name
         for one in self.addresses(name):
             if ":" in one:

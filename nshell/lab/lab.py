@@ -23,6 +23,7 @@ from agent.join import AGENT_PORT, OPENFLOW_PORT, OVSDB_PORT
 from data.errors import CommandFailed
 from nshell.lab import processes
 from nshell.lab import underlay as wires
+from nshell.lab.across import Across
 from nshell.lab.assembly import Assembly, wipe
 from nshell.lab.hosts import Hosts
 from nshell.lab.inside import Inside
@@ -30,19 +31,21 @@ from nshell.lab.machines import Machine, check_machines
 from nshell.lab.outside import Outside, Uplink
 from nshell.lab.record import STATES, LabState, Record
 from nshell.lab.underlay import Names
+from nshell.lab.wan.plan import Wan
 
 STYLES = ("live", "cold")  # of a move
 UNDERLAYS = {"ipv4": 4, "ipv6": 6}
 PREFIX = "nsh"  # of the lab that is meant when none is named
 
 
-class Lab(Hosts, Inside):
+class Lab(Hosts, Inside, Across):
     """A fabric of hypervisors and virtual machines on this machine.  Needs root."""
 
-    def __init__(self, prefix: str = PREFIX, state_dir: Path | str | None = None) -> None:
+    def __init__(self, prefix: str = PREFIX, state_dir: Path | str | None = None, *, site: int = 1) -> None:
         if not wires.PREFIX.fullmatch(prefix):
             raise CommandFailed("lab", f"{prefix!r} cannot be a prefix", "use at most 8 lower-case letters and digits")
         self.prefix = prefix
+        self._site = site
         self.state_dir = Path(state_dir) if state_dir is not None else STATES / prefix
         self._record = Record(self.state_dir, self.command("down"))
 
@@ -65,6 +68,7 @@ class Lab(Hosts, Inside):
         uplinks: Iterable[Uplink] | None = None,
         outside: Iterable[Outside] | None = None,
         underlay: str | None = None,
+        wan: Wan | None = None,
         agents: bool = True,
         controller_state: Path | None = None,
         ovsdb_port: int = OVSDB_PORT,
@@ -75,6 +79,7 @@ class Lab(Hosts, Inside):
 
         `machines` None leaves the machines as they are; else exactly these are plugged in.  So do `uplinks`, the
         physical networks, and `outside`, the hosts on them.  `underlay` is "ipv4" or "ipv6": what tunnels go over.
+        `wan` is the wide area network that there shall be besides; None leaves what there is of it as it is.
         `controller_state` is the state directory of the controller, on this machine, whose authority gives the
         hypervisors their certificates; without one they dial in the clear, which a controller does not let in. The
         ports are those of the controller, which every hypervisor dials at `controller_address`.
@@ -84,6 +89,8 @@ class Lab(Hosts, Inside):
             raise CommandFailed("lab", f"{hypervisors} hypervisors", f"choose 1 to {wires.HYPERVISORS_MAX}")
         if wanted is not None:
             check_machines(wanted)
+        if wan is not None:
+            self._check_wan(wan)
         if underlay not in (None, *UNDERLAYS):
             raise CommandFailed("lab", f"an underlay of {underlay}", f"choose {' or '.join(UNDERLAYS)}")
         with self._changing(create=True) as lab:
@@ -91,7 +98,7 @@ class Lab(Hosts, Inside):
                 if lab.state.hypervisors:
                     raise CommandFailed("lab", f"it has an underlay of IPv{lab.state.underlay}", self.command("down"))
                 lab.state.underlay = UNDERLAYS[underlay]
-                lab.names = Names(lab.state.prefix, lab.state.subnet, lab.state.underlay)
+                lab.names = Names(lab.state.prefix, lab.state.subnet, lab.state.underlay, lab.state.site)
             lab.state.ports, lab.state.agents = (ovsdb_port, openflow_port, agent_port), agents
             lab.state.controller_state = "" if controller_state is None else str(controller_state.absolute())
             lab.build(hypervisors)
@@ -102,10 +109,14 @@ class Lab(Hosts, Inside):
                 tuple(now.uplinks.values() if uplinks is None else uplinks),
                 tuple(now.hosts.values() if outside is None else outside),
             )
+            if wan is not None:
+                self._build_wan(lab, wan)
 
     def down(self) -> None:
         """Remove everything a lab of this prefix ever made; nothing is left also when there was no lab."""
         self._need_root("down")
+        if self._holds_second():
+            self._second().down()
         with self._record.locked():
             try:
                 state = self._record.load()
@@ -166,6 +177,8 @@ class Lab(Hosts, Inside):
             ],
             "uplinks": [msgspec.to_builtins(one) for one in lab.state.physical.uplinks.values()],
             "outside": [msgspec.to_builtins(one) for one in lab.state.physical.hosts.values()],
+            "wan": self.wan.status() if lab.state.wan is not None else None,
+            "site": lab.state.site,
             "machines": [
                 {
                     **msgspec.to_builtins(one),
@@ -270,7 +283,7 @@ class Lab(Hosts, Inside):
         """Write a new record, after removing what a lab of this prefix left whose record is lost."""
         wipe(self.prefix, None)
         with wires.machine_wide_lock():
-            state = LabState(self.prefix, wires.free_subnet(self.prefix))
+            state = LabState(self.prefix, wires.free_subnet(self.prefix), site=self._site)
             wires.make_management(Assembly(self._record, state).names)
         self._record.save(state)
 

@@ -49,6 +49,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[str, ...] = ()  # words of `ip route`: PREFIX via ADDRESS
     mtu: int = TENANT_MTU  # bytes
 
+    def at(self, hypervisor: str) -> "Machine":
+        """The same machine on another hypervisor."""
+        return msgspec.structs.replace(self, hypervisor=hypervisor)
+
     @property
     def ip(self) -> str:
         """Its first address, without the length; CommandFailed when it has none of its own."""

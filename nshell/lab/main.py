@@ -1,10 +1,12 @@
 """`nshell lab …`: the lab from the command line.
 
 nshell lab up [--hypervisors N] [--vms FILE] [--state DIR]     nshell lab exec VM COMMAND …
+nshell lab up --wan [--igp ospf|isis] [--reflector] [--sites 2]
 nshell lab down                                                nshell lab ping A B
 nshell lab status [--json]
 DIR is the state directory of the controller that the hypervisors trust: that of `nshell` unless another is named.
-Which lab: --prefix NAME and --state-dir DIR, before or after the verb (of `exec`: before the VM's name).
+Which lab: --prefix NAME and --state-dir DIR, before or after the verb (of `exec`: before the VM's name); --site 2 is
+the second site of that one.
 """
 
 import argparse
@@ -14,12 +16,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from data.errors import CommandFailed, NshellError
 from nshell.lab.lab import PREFIX, Lab
 from nshell.lab.machines import read_machines
 from nshell.lab.outside import read_outside
+from nshell.lab.wan import example
+from nshell.lab.wan.plan import IGPS, Wan
 from nshell.places import state_directory
+
+EXAMPLE = "wan.nsh"  # in the lab's state directory
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,6 +38,8 @@ def main(argv: Sequence[str]) -> int:
         return 2 if end.code else 0
     try:
         lab = Lab(getattr(options, "prefix", PREFIX), getattr(options, "state_dir", None))
+        if getattr(options, "site", 1) == 2:
+            lab = lab.second
         return COMMANDS[options.command](lab, options)
     except NshellError as problem:
         print(problem, file=sys.stderr)
@@ -51,6 +60,7 @@ def up(lab: Lab, options: argparse.Namespace) -> int:
         uplinks=uplinks,
         outside=outside,
         underlay=options.underlay,
+        wan=_wan(options),
         agents=not options.no_agents,
         controller_state=controller,
     )
@@ -59,7 +69,25 @@ def up(lab: Lab, options: argparse.Namespace) -> int:
         f" in {time.monotonic() - began:.1f} s"
     )
     print(f"hypervisors dial the controller at {lab.controller_address}; they trust that of {controller}")
+    if options.wan:
+        wan = lab.wan
+        wan.wait_converged()
+        print(f"wide area network: {', '.join(wan.wan.nodes)}, converged after {time.monotonic() - began:.1f} s")
+        file = lab.state_dir / EXAMPLE
+        file.write_text("".join(f"{line}\n" for line in example.lines(wan)))
+        print(f"the controller's side of it: nshell run {file}")
+        if wan.wan.second_site:
+            print(f"second site: {lab.command('--site 2 up --hypervisors 1 --state DIR')}")
     return 0
+
+
+def _wan(options: argparse.Namespace) -> Wan | None:
+    """The wide area network that is asked for."""
+    if options.wan:
+        return Wan(igp=options.igp, reflector=options.reflector, second_site=options.sites == 2)
+    if options.reflector or options.sites == 2:
+        raise CommandFailed("lab up", "a reflector and a second site are parts of a wide area network", "add --wan")
+    return None
 
 
 def down(lab: Lab, options: argparse.Namespace) -> int:
@@ -94,12 +122,25 @@ def status(lab: Lab, options: argparse.Namespace) -> int:
     for one in found["uplinks"]:
         vlans = [*(["untagged"] if one["untagged"] else []), *map(str, one["vlans"])]
         print(f"{one['name']:<12}{', '.join(vlans):<18}{', '.join(one['hypervisors'])}")
+    if found["wan"]:
+        _show_wan(found["wan"])
     if found["outside"]:
         print(f"\n{'Outside':<18}{'Uplink':<12}{'VLAN':<10}Address")
     for one in found["outside"]:
         addresses = ", ".join([*one["address"], *one["loopback"]])
         print(f"{one['name']:<18}{one['uplink']:<12}{one['vlan'] or 'untagged':<10}{addresses}")
     return 0
+
+
+def _show_wan(found: dict[str, Any]) -> None:
+    print(f"\n{'WAN node':<12}{'Loopback':<17}{'Management':<17}{'Stopped':<17}Namespace")
+    for one in found["nodes"]:
+        stopped = ", ".join(name for name, word in one["daemons"].items() if word != "runs") or "-"
+        print(f"{one['name']:<12}{one['loopback']:<17}{one['management_address']:<17}{stopped:<17}{one['namespace']}")
+    down = [" -- ".join(one["ends"]) for one in found["links"] if one["state"] != "up"]
+    print(f"IGP {found['igp']}   {len(found['links'])} links, down: {', '.join(down) or 'none'}")
+    for one in found["hosts"]:
+        print(f"{one['name']:<12}{', '.join(one['address'])}")
 
 
 def execute(lab: Lab, options: argparse.Namespace) -> int:
@@ -131,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     which = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     which.add_argument("--prefix", help=f"what the lab's namespaces and links begin with [{PREFIX}]")
     which.add_argument("--state-dir", type=Path, help="where the lab keeps its record and its switches")
+    which.add_argument("--site", type=int, choices=(1, 2), help="of a lab with a wide area network: which site [1]")
     parser = argparse.ArgumentParser(prog="nshell lab", description="a whole fabric on this machine", parents=[which])
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -141,6 +183,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--hypervisors", type=int, default=3, metavar="N", help="how many [3]")
     one.add_argument("--vms", type=Path, metavar="FILE", help="the virtual machines, and what is outside (TOML)")
     one.add_argument("--underlay", choices=("ipv4", "ipv6"), help="what tunnels go over [ipv4]")
+    one.add_argument("--wan", action="store_true", help="with routers, a PE, a VTEP and hosts behind them")
+    one.add_argument("--igp", choices=IGPS, default="ospf", help="what the WAN's routers speak [ospf]")
+    one.add_argument("--reflector", action="store_true", help="with a route reflector")
+    one.add_argument("--sites", type=int, choices=(1, 2), default=1, help="how many the WAN joins [1]")
     one.add_argument(
         "--state", metavar="DIR", help="state directory of the controller that they trust [that of 'nshell']"
     )

@@ -14,6 +14,8 @@ from data.errors import CommandFailed
 from nshell.lab.hypervisor import HypervisorState
 from nshell.lab.machines import Machine
 from nshell.lab.physical import DIRECTORY, PhysicalState
+from nshell.lab.wan import pe
+from nshell.lab.wan.wide import WanState
 
 STATE_FILE = "lab.json"
 LOCK_FILE = "lab.lock"
@@ -35,6 +37,8 @@ class LabState(msgspec.Struct):
     legs: dict[str, int] = {}  # machine -> live moves since it was plugged in
     physical: PhysicalState = msgspec.field(default_factory=PhysicalState)
     underlay: int = 4  # version of the IP that tunnels go over
+    site: int = 1  # 2: the second site of another lab's wide area network
+    wan: WanState | None = None
 
     def machine(self, name: str) -> Machine:
         """One machine; CommandFailed when there is none of that name."""
@@ -96,9 +100,9 @@ class Record:
     def remove(self) -> None:
         """Delete what the lab wrote, and the directory if nothing else is in it."""
         for entry in list(self.directory.iterdir()):
-            if entry.name in (CAPTURES, DIRECTORY) or (entry.name.startswith("hv") and entry.is_dir()):
+            if entry.name in (CAPTURES, DIRECTORY, pe.DIRECTORY) or (entry.name.startswith("hv") and entry.is_dir()):
                 shutil.rmtree(entry, ignore_errors=True)
-            elif entry.name.startswith((STATE_FILE, LOCK_FILE)):
+            elif entry.name.startswith((STATE_FILE, LOCK_FILE)) or entry.suffix == ".nsh":
                 entry.unlink(missing_ok=True)
         for directory in (self.directory, STATES):
             try:

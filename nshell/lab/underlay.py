@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from agent import namespaces, offload
 from agent.host import run
 from data.errors import CommandFailed
-from nshell.lab.spaces import batch, set_kernel
+from nshell.lab.spaces import batch, ensure_namespaces, set_kernel
 
 PREFIX = re.compile(r"[a-z][a-z0-9]{0,7}")  # 8 characters leave room for "-mgmt" and "-m240" in 15
 HYPERVISORS_MAX = 240  # host numbers 11 to 250 of the management /24
 UNDERLAY_MTU = 1500  # bytes
+GATEWAY = 254  # host number of the router of 172.31.0.0/24, where there is one
+AREA = "172.31.0.0/16"  # all that routers join
 LINK_LOCAL = ipaddress.IPv4Network("169.254.0.0/16")  # RFC 3927
 CLOUD_METADATA = 169  # 169.254.169.254 is taken on cloud machines
 
@@ -32,6 +34,7 @@ class Names:
     prefix: str
     subnet: int  # X in 169.254.X.0/24
     version: int = 4  # of the IP that tunnels go over
+    site: int = 1  # 2: behind the wide area network of another lab
 
     @property
     def fabric(self) -> str:
@@ -53,8 +56,10 @@ class Names:
         return f"{self.prefix}-hv{number}"
 
     def tunnel_address(self, number: int) -> str:
-        """A hypervisor's address on the underlay, in 172.31.0.0/24 or fd00:31::/64."""
-        return f"172.31.0.{number}" if self.version == 4 else f"fd00:31::{number:x}"
+        """A hypervisor's address on the underlay: 172.31.0.N or fd00:31::N, 172.31.2.N or fd00:31:2::N at site 2."""
+        if self.version == 4:
+            return f"172.31.{0 if self.site == 1 else self.site}.{number}"
+        return f"fd00:31:{'' if self.site == 1 else f'{self.site:x}:'}:{number:x}"
 
     @property
     def tunnel_length(self) -> int:
@@ -90,7 +95,7 @@ class Names:
 
 def existing(prefix: str) -> list[str]:
     """The namespaces of a lab that exist, whoever made them."""
-    mine = re.compile(rf"{prefix}-(fabric|phys|hv\d+|(vm|out)-[a-z0-9-]+)")
+    mine = re.compile(rf"{prefix}-(fabric|phys|hv\d+|(vm|out|wan|vrf)-[a-z0-9-]+)")
     try:
         return sorted(name for name in os.listdir(namespaces.NAMED) if mine.fullmatch(name))
     except FileNotFoundError:
@@ -108,7 +113,10 @@ def make_management(names: Names) -> None:
     """The bridge in the root namespace that hypervisors reach the controller through."""
     if names.management in root_links(names.prefix):
         return
-    batch([f"link add name {names.management} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"])
+    # without an address of its own a bridge takes the lowest of its ports': a port more, and what hypervisors know of
+    # the controller is wrong for half a minute
+    own = f"address 02:6e:73:68:00:{names.subnet:02x}"
+    batch([f"link add name {names.management} {own} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"])
     set_kernel(f"net/ipv6/conf/{names.management}/disable_ipv6", "1")
     batch(
         [
@@ -132,6 +140,12 @@ def make_fabric(names: Names) -> None:
         )
 
     namespaces.inside(namespaces.of_name(names.fabric), build)
+
+
+def ensure_fabric(names: Names) -> None:
+    """The underlay's namespace with its bridge, without anything in it."""
+    ensure_namespaces([names.fabric])
+    make_fabric(names)
 
 
 def wire_hypervisor(names: Names, number: int) -> None:
@@ -161,6 +175,13 @@ def wire_hypervisor(names: Names, number: int) -> None:
                 f"address replace {names.management_address(number)}/24 dev mgmt0",
             ]
         )
+        if names.version == 4:  # `join` takes both along to br-phy; where there is no router nobody uses the route
+            batch(
+                [
+                    f"address replace {names.tunnel_address(number)}/{names.tunnel_length} dev eth0",
+                    f"route replace {AREA} via {names.tunnel_address(GATEWAY)} dev eth0",
+                ]
+            )
         offload.switch_off("eth0")
 
     namespaces.inside(namespaces.of_name(space), inside)
