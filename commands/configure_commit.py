@@ -12,11 +12,11 @@ from commands.flow_words import change_line
 from commands.registry import Arguments, Mode, command
 from controller.pipeline import split_cookie
 from data.errors import CommandFailed, MergeConflict, NshellError
-from views.models import Lines, Plan, PlanDomain, PlanHypervisor, Receipt, Receipts
+from views.models import Lines, Plan, PlanDomain, PlanHypervisor, PlanSide, Receipt, Receipts
 
 if TYPE_CHECKING:
     from controller.fabric import Outcome
-    from controller.planning import DvrsPlan
+    from controller.plan import DvrsPlan
     from data.candidate import Candidate
     from data.configuration import Edits
     from data.path import Path
@@ -70,7 +70,8 @@ async def commit_check(context: Context, arguments: Arguments) -> Plan | Lines:
             hypervisors.append(PlanHypervisor(name, known.state.value, 0, 0))
     hypervisors += [await hypervisor(each, explain) for each in planned.values()]
     domains = tuple(PlanDomain(each.domain, each.vports, each.dvrs) for each in plan.touched)
-    return Plan(plan.revision, plan.summary, tuple(hypervisors), plan.reach, domains, arguments.has("detail"))
+    sides = tuple(PlanSide(each.name, each.state, each.added, each.removed, each.lines) for each in plan.sides)
+    return Plan(plan.revision, plan.summary, tuple(hypervisors), plan.reach, domains, arguments.has("detail"), sides)
 
 
 async def merged(context: Context, candidate: Candidate) -> Edits:
@@ -167,7 +168,7 @@ async def commit(context: Context, arguments: Arguments) -> Receipts:
 def receipts(outcome: Outcome, minutes: int | None, before: int) -> Receipts:
     """The outcome as a read-model."""
     rows = tuple(
-        Receipt(each.dvrs, each.state.value, each.added, each.removed, each.milliseconds, each.reason)
+        Receipt(each.part, each.state.value, each.added, each.removed, each.milliseconds, each.reason)
         for each in outcome.receipts
     )
     return Receipts(outcome.revision, rows, outcome.deadline, minutes, before)

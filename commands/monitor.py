@@ -44,6 +44,7 @@ KINDS: dict[str, str] = {
     Kind.RECONCILE: "switches that were compared and put right",
     Kind.DRIFT: "flows that somebody else changed",
     Kind.HEALTH: "those that serve others and die or return",
+    Kind.UNDERLAY: "tunnel endpoints that are lost, return or flap, and listeners",
     Kind.POLICY: "packets that met a rule with log",
     Kind.FAULT: "what the controller could not do",
 }

@@ -10,7 +10,7 @@ from commands.show_routes import known_since, share, whereabouts
 from data.path import Path, natural_key
 from data.schema.services import RedirectionTarget
 from data.templates import in_template
-from views.models import Cell, Column, Moment, Table
+from views.models import Cell, Column, Table
 
 
 @command(f"show redirection-targets {SCOPE}", help="service vports that packets are led through", confined=True)
@@ -47,7 +47,7 @@ def _table(context: Context, paths: list[Path], about: str) -> Table:
             _, dvrs = whereabouts(context, one)
             rows.append((
                 domain_name(path), path[-1], one.name, dvrs, probe, one.state,
-                Moment(since[one.probe]) if one.probe in since else None, share(one), target.fail,
+                since.get(one.probe), share(one), target.fail,
                 ", ".join(sorted(rules, key=natural_key)) or None,
             ))  # fmt: skip
     columns = (

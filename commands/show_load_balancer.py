@@ -10,7 +10,7 @@ from commands.show_routes import known_since, share, whereabouts
 from data.path import Path
 from data.schema.services import Backend, LoadBalancer
 from data.templates import in_template
-from views.models import Cell, Column, Moment, Table
+from views.models import Cell, Column, Table
 
 
 @command(f"show load-balancers {SCOPE}", help="virtual addresses and the vports that serve them", confined=True)
@@ -48,10 +48,9 @@ def _table(context: Context, paths: list[Path], about: str) -> Table:
             port = backend.port or balancer.port
             probe = f"tcp {balancer.health_port or port}" if balancer.health == "tcp" else balancer.health
             _, dvrs = whereabouts(context, one)
-            learned = Moment(since[one.probe]) if one.probe in since else None
             rows.append((
                 domain_name(path), path[-1], service, one.name, backend.vport or one.name, port, dvrs, probe, one.state,
-                learned, backend.weight, share(one),
+                since.get(one.probe), backend.weight, share(one),
             ))  # fmt: skip
     columns = (
         DOMAIN,

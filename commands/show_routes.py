@@ -5,6 +5,7 @@ is told.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
+from itertools import islice
 
 from commands.context import Context
 from commands.lookup import note, scope
@@ -13,6 +14,7 @@ from commands.show_dvrs import attachments
 from commands.show_policy import domain_name
 from controller.compile.access import used_path
 from controller.compile.services.sharing import Share
+from controller.compile.wan.shown import way
 from controller.topology import Hypervisor
 from data.addresses import BITS, address
 from data.errors import NothingThere
@@ -23,6 +25,8 @@ from data.schema.services import StaticRoute, VirtualIp
 from data.templates import in_template
 from views.models import Cell, Column, Moment, Table
 
+ROWS = 20_000
+"""Routes of others that are shown: a table of a million would keep everybody else waiting."""
 TUNNEL = (Column("dvrs", "dVRS"), Column("tunnel", "Tunnel"))
 IN_SUBNET = "[enterprise <enterprise> [domain <domain> [subnet <subnet>]]]"
 
@@ -36,8 +40,9 @@ def tunnel(hypervisors: Mapping[str, Hypervisor], dvrs: str | None) -> str | Non
 @command("show routes enterprise <enterprise> domain <domain>", help="the routing table of a domain", confined=True)
 async def show_routes(context: Context, arguments: Arguments) -> Table:
     """Subnets (routed at the source hypervisor), the hosts in them with the tunnel endpoint that reaches each, virtual
-    IPs, static routes with a row per next hop: whether it is alive, since when, and its share of the flows; and what
-    leads to the shared domains that it uses, as far as who asks may read those.
+    IPs, static routes with a row per next hop: whether it is alive, since when, and its share of the flows; what leads
+    to the shared domains that it uses, as far as who asks may read those; and what BGP told: machines in its subnets,
+    and prefixes, with a row per tunnel.
     """
     fabric, running = context.fabric, context.fabric.running
     hypervisors = fabric.topology.hypervisors
@@ -62,6 +67,7 @@ async def show_routes(context: Context, arguments: Arguments) -> Table:
     rows = [(*row, None, None, None) for row in rows]
     rows += static_routes(context, under, hypervisors)
     rows += shared_routes(context, under, {str(row[0]) for row in rows})
+    rows += islice(told_routes(context, under), ROWS)
     columns = (
         Column("prefix", "Prefix"),
         Column("type", "Type"),
@@ -85,9 +91,8 @@ def static_routes(context: Context, domain: Path, hypervisors: Mapping[str, Hype
             yield path[-1], "static", "blackhole", None, "every", None, "drops", None, None
         for one in fabric.sharing(path):
             subnet, dvrs = whereabouts(context, one)
-            learned = Moment(since[one.probe]) if one.probe in since else None
             place = (subnet, dvrs, tunnel(hypervisors, dvrs))
-            yield path[-1], "static", one.name, *place, one.state, learned, share(one)
+            yield path[-1], "static", one.name, *place, one.state, since.get(one.probe), share(one)
 
 
 def virtual_routes(context: Context, domain: Path, hypervisors: Mapping[str, Hypervisor]) -> Iterator[tuple[Cell, ...]]:
@@ -117,9 +122,21 @@ def shared_routes(context: Context, domain: Path, own: Set[str]) -> Iterator[tup
                 yield prefix, "shared", name, None, "every", None, None, None, None
 
 
-def known_since(context: Context) -> dict[str, float]:
+def told_routes(context: Context, domain: Path) -> Iterator[tuple[Cell, ...]]:
+    """A row per tunnel of what BGP told, or one without a tunnel for who may not know it."""
+    for one in context.fabric.remote_routes(domain):
+        about = None if one.mac is None else one.mac.hex(":")
+        kind = "remote" if one.mac is None else "remote host"
+        for tunnel in one.tunnels or (None,):
+            to = about if tunnel is None else way(tunnel)
+            endpoint = None if tunnel is None else str(tunnel.endpoint)
+            part = None if len(one.tunnels) < 2 else f"{100 / len(one.tunnels):.0f} %"
+            yield str(one.prefix), kind, to, one.subnet, "every", endpoint, None, None, part
+
+
+def known_since(context: Context) -> dict[str, Moment]:
     """Since when the health of each target is known to be what it is."""
-    return {target.key: target.since for target in context.fabric.health() if target.alive is not None}
+    return {target.key: Moment(target.since) for target in context.fabric.health() if target.alive is not None}
 
 
 def whereabouts(context: Context, one: Share) -> tuple[str | None, str | None]:

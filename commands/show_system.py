@@ -38,7 +38,7 @@ async def show_system_commit(context: Context, arguments: Arguments) -> Model:
                 Clock(entry.time),
                 entry.author,
                 state,
-                confirmed({receipt.dvrs: receipt.state for receipt in entry.receipts}),
+                confirmed({receipt.part: receipt.state for receipt in entry.receipts}),
                 entry.reason or entry.comment or None,
             )
         )

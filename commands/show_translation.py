@@ -8,7 +8,8 @@ from commands.registry import Arguments, command
 from commands.show_dvrs import attachments
 from commands.show_policy import domain_name
 from data.addresses import address
-from data.networks import networks
+from data.floating import inside_of
+from data.networks import holds
 from data.path import Path
 from data.schema.objects import Domain, Subnet, Vport
 from data.schema.services import FloatingIp, SourceNat, StaticRoute
@@ -28,7 +29,7 @@ async def show_nat(context: Context, arguments: Arguments) -> Table:
     for path, body in view.objects(FloatingIp, under):
         vport = (*path[:4], "vport", body.vport)
         found = view.get(vport)
-        own = body.address or _inside(found, path[-1])
+        own = inside_of(path, body, found) if isinstance(found, Vport) else body.address
         where = places.get(vport)
         if where is None:
             state = f"{body.vport} is down"
@@ -56,14 +57,6 @@ async def show_nat(context: Context, arguments: Arguments) -> Table:
     return Table("NAT", columns, rows, "translations", note=note(under))
 
 
-def _inside(vport: object, outside: str) -> str | None:
-    """The address of a vport that a floating IP means when it says none."""
-    if not isinstance(vport, Vport):
-        return None
-    version = address(outside).version
-    return next((text for text in vport.address if address(text).version == version), None)
-
-
 def _leads_out(context: Context, domain: Path) -> bool:
     """Whether the domain itself has a way for packets of outside addresses: those it uses do not carry them."""
     acting = context.fabric.acting
@@ -74,7 +67,7 @@ def _leads_out(context: Context, domain: Path) -> bool:
 def _covers(context: Context, path: Path, vport: Vport, outside: str) -> bool:
     subnet = context.fabric.acting.resolve(path, "subnet", vport.subnet) if vport.subnet else None
     body = None if subnet is None else context.fabric.acting.get(subnet)
-    return isinstance(body, Subnet) and any(own.prefix.covers(address(outside)) for own in networks(body))
+    return isinstance(body, Subnet) and holds(body, address(outside))
 
 
 @command(

@@ -148,6 +148,14 @@ def _tables(context: Context, values: Mapping[str, str], prefix: str) -> Iterato
             yield name, ""
 
 
+def _places(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+    from commands.underlay_paths import places
+
+    for name, what in places(context.fabric.underlay):
+        if name.startswith(prefix):
+            yield name, what
+
+
 def _number(name: str, low: int, high: int, help: str, live: Live | None = None) -> ArgumentType:
     hint = f"<{name}>" if high == UNBOUNDED else f"<{low}..{high}>"
     return ArgumentType(name, hint, help, integer(low, high, help).parse, live)
@@ -191,6 +199,13 @@ OTHERS = (
     ArgumentType("time", "<time>", "HH:MM[:SS] today or tomorrow, or 2030-12-31T23:30", _time),
     ArgumentType("address", "<address>", "an IPv4 or IPv6 address", _address),
     ArgumentType("new-name", "<name>", "the new name", _anything),
+    ArgumentType(
+        "underlay-place",
+        "<place>",
+        "a router of the underlay, a tunnel endpoint, or an address there",
+        _anything,
+        _places,
+    ),
     ArgumentType("column", "<column>", "a column's title, or its name in JSON", _anything),
     ArgumentType("table", "<table>", "a table of the pipeline", _anything, _tables),
     ArgumentType("text", "<text>", "text, in quotes when it has spaces", _anything),

@@ -22,13 +22,16 @@ from controller.channel import Channel
 from controller.confirm import RETURNER, Confirmation, Waiting
 from controller.events import Kind
 from controller.network import Network
-from controller.planning import Plan, backward, change_of, check, describe, draft, told, work
-from controller.transaction import Kept, Receipt, Report, apply, silent
+from controller.plan import Plan, describe, told
+from controller.planning import backward, change_of, check, draft, work
+from controller.receipts import Kept, Receipt
+from controller.sides import Side, Sides
+from controller.transaction import Report, apply, silent
 from data.configuration import Edits
 from data.errors import CommandFailed, NshellError
 from data.store import AuditRow, Confirm, Revision, Store
 from data.store import Receipt as StoredReceipt
-from data.store.records import FAILED
+from data.store.records import FAILED, part_of
 
 __all__ = ["Commits", "Outcome", "Participant"]
 
@@ -88,14 +91,19 @@ class Commits:
         self._submit = submit
         self._stranded = stranded
         self._participants = participants
+        self._sides: list[Side] = []
         self._clock = clock
         self._open: set[asyncio.Task[object]] = set()
-        self._pending: dict[str, set[int]] = {}  # hypervisor -> revisions that it has not confirmed yet
+        self._pending: dict[str, set[int]] = {}  # part of the network -> revisions that it has not confirmed yet
         self.confirmation = Confirmation(network.events, self._give_back, clock)
 
     def add_participant(self, participant: Participant) -> None:
         """Lets somebody take part in the commits from now on."""
         self._participants += (participant,)
+
+    def add_side(self, side: Side) -> None:
+        """Lets something beside the switches change with every commit from now on, after those added before."""
+        self._sides.append(side)
 
     # What callers use ---------------------------------------------------------------------------------------
 
@@ -107,7 +115,9 @@ class Commits:
             change = await change_of(network.acting, edits)
             await check(network.running, change)
             made = await draft(network.running, change.acting, network.state, network.topology)
-            return await describe(made, edits, configured, configured.revision + 1, network.topology)
+            planned = await asyncio.gather(*(side.plan(made) for side in self._sides))
+            beside = [plan for plans in planned for plan in plans]
+            return await describe(made, edits, configured, configured.revision + 1, network.topology, beside)
 
     async def commit(
         self,
@@ -147,14 +157,14 @@ class Commits:
         self._network.events.add(Kind.CONFIRM, f"revision {waiting.revision} confirmed by {author}")
         return waiting.revision
 
-    async def settled(self, dvrs: str, added: int, removed: int, milliseconds: float) -> None:
-        """A hypervisor was reconciled: what it owed is verified."""
-        revisions = self._pending.get(dvrs, set())
+    async def settled(self, part: str, added: int, removed: int, milliseconds: float) -> None:
+        """A hypervisor was reconciled, or a neighbour or router caught up: what it owed is verified."""
+        revisions = self._pending.get(part, set())
         for revision in sorted(revisions):
-            receipt = StoredReceipt(dvrs, Kept.VERIFIED, added, removed, milliseconds, self._clock())
+            receipt = StoredReceipt(part, Kept.VERIFIED, added, removed, milliseconds, self._clock())
             await self._submit(self._store.add_receipts, revision, [receipt])
             revisions.discard(revision)
-            self._network.events.add(Kind.COMMIT, f"revision {revision} verified on {dvrs}")
+            self._network.events.add(Kind.COMMIT, f"revision {revision} verified on {part}")
 
     async def recover(self) -> None:
         """At start: closes what a crash left open, and returns from a commit that nobody confirmed in time."""
@@ -165,7 +175,7 @@ class Commits:
             await self._submit(self._store.close_journal, entry.id, FAILED, reason)
             self._network.events.add(Kind.COMMIT, f"revision {entry.revision} by {entry.author}: {reason}")
         owed = await self._submit(self._store.pending_receipts)
-        self._pending = {dvrs: set(revisions) for dvrs, revisions in owed.items()}
+        self._pending = {part: set(revisions) for part, revisions in owed.items()}
         pending = await self._submit(self._store.pending_confirm)
         if pending is not None:
             self.confirmation.begin(Waiting(pending.revision, pending.deadline, pending.back_to, pending.author))
@@ -221,15 +231,18 @@ class Commits:
                 )  # fmt: skip
 
             report(f"revision {number}")
+            beside = Sides()
             try:
                 for participant in self._participants:
                     await participant.prepare(change.acting)
                 successor = await network.successor(change, number)
+                await beside.prepare(self._sides, made, strict)
                 receipts = await apply(
                     items, lambda: backward(made), decide,
-                    journal=write_journal, strict=strict, report=report, stranded=self._stranded,
+                    journal=write_journal, strict=strict, report=report, stranded=self._stranded, beside=beside,
                 )  # fmt: skip
             except BaseException as failure:
+                await beside.back(report)
                 for participant in self._participants:
                     await participant.drop()
                 await self._failed(number, author, journal, failure)
@@ -238,12 +251,14 @@ class Commits:
             network.commit(made, change, number, successor)
             for receipt in receipts:
                 if receipt.state is Kept.PENDING:
-                    self._pending.setdefault(receipt.dvrs, set()).add(number)
+                    self._pending.setdefault(receipt.part, set()).add(number)
             for path, item in change.acting.items():
-                if path[0] == "dvrs" and item is None:
-                    self._pending.pop(path[1], None)  # the store has given them up, too
+                part = part_of(path)
+                if part is not None and item is None:
+                    self._pending.pop(part, None)  # the store has given them up, too
             for participant in self._participants:
                 await participant.changed(change.acting)
+            await beside.settle()
             self.confirmation.end()
             if deadline is not None:
                 self.confirmation.begin(Waiting(number, deadline, number - 1, author))
@@ -276,4 +291,4 @@ class Commits:
 
 
 def _stored(receipt: Receipt, time: float) -> StoredReceipt:
-    return StoredReceipt(receipt.dvrs, receipt.state, receipt.added, receipt.removed, receipt.milliseconds, time)
+    return StoredReceipt(receipt.part, receipt.state, receipt.added, receipt.removed, receipt.milliseconds, time)

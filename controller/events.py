@@ -32,6 +32,9 @@ class Kind(StrEnum):
     RECONCILE = "reconcile"
     DRIFT = "drift"  # somebody else changed a flow
     HEALTH = "health"  # one that serves others answers its probes no more, or again
+    BGP = "bgp"  # a session came or went, an address is in two places, a neighbour told too much
+    PE = "pe"  # a router that is configured with commits went, is back
+    UNDERLAY = "underlay"  # a tunnel endpoint was lost, is back, flaps; a listener hears nothing
     POLICY = "policy"  # a packet met an entry with `log`
     FAULT = "fault"  # the controller could not do what it should
 

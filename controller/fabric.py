@@ -5,6 +5,9 @@
                    │   ├── hypervisors.py  contact: admission, set-up, identity
                    │   ├── edge/           what is answered to, learned from and probed of workloads
                    │   ├── listeners.py    where hypervisors dial in
+                   │   ├── bgp/            what neighbours are told, and what they tell
+                   │   ├── underlay/       the network below the tunnels, listened to
+                   │   ├── pe/             routers configured through NAPALM
                    │   ├── trust/          whom they are let in as
                    │   └── network.py      what is committed and compiled now
                    └── store, through ONE writer thread
@@ -22,10 +25,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from controller.agents import AgentServer
+from controller.bgp.kept import Kept
+from controller.bgp.service import Bgp
+from controller.bgp.side import BgpSide
 from controller.commits import Commits, Outcome, Participant
 from controller.compile import Observed
 from controller.compile.access import access_address, used_path
 from controller.compile.services.sharing import Share, sharing
+from controller.compile.wan.circuits import VPN, Circuit, circuits
+from controller.compile.wan.shown import RemoteRoute, remote_routes
 from controller.edge import Edge
 from controller.edge.claims import Held
 from controller.edge.dhcp import LeaseRecord
@@ -40,16 +48,18 @@ from controller.numbers import Numbers
 from controller.openflow.errors import OpenFlowError
 from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
+from controller.pe.routers import PeRouters
 from controller.pipeline import split_cookie
-from controller.planning import Plan
+from controller.plan import Plan
 from controller.reconcile import Reconciled
 from controller.remembered import Remembered
 from controller.topology import Interface, Topology
 from controller.transaction import silent
 from controller.trust.office import Trust
+from controller.underlay.service import Underlay
 from controller.upkeep import Upkeep
 from data.acting import acting_edits
-from data.addresses import Ip
+from data.addresses import Ip, address
 from data.configuration import Configuration, Edits, Overlay, Running
 from data.difference import Changes
 from data.errors import CommandFailed
@@ -92,14 +102,26 @@ class Fabric:
         await self._trust.start()
         self._listeners = Listeners(self._hypervisors, network, self._trust)
         neighbours = Neighbours(network, lambda system_id, peers: self.agents.set_peers(system_id, peers))
+        self._underlay = Underlay(self.events, lambda: network.running)
         self._commits = Commits(
-            network, self.store, self.submit, self._upkeep.stranded, (self._listeners, self._hypervisors), self._clock
+            network, self.store, self.submit, self._upkeep.stranded,
+            (self._listeners, self._hypervisors, self._underlay), self._clock,
+        )  # fmt: skip
+        self._bgp = Bgp(
+            network, self._upkeep, self._underlay, Kept(self.store.file.parent), self.submit, self._commits.settled
         )
+        self._commits.add_side(BgpSide(self._bgp))
+        self._edge.beyond.tell = self._bgp.answered
+        self._pe = PeRouters(network, self.store.file.parent, self._commits.settled)
+        self._commits.add_side(self._pe)
         await self._commits.recover()
         neighbours.all()
         await self._listeners.open(running.settings(Controller))
         self._upkeep.start()
         self._edge.start()
+        await self._underlay.start()
+        await self._bgp.start()
+        await self._pe.start()
         gc.collect()
         gc.freeze()  # the configuration is not looked at again by every collection
 
@@ -111,7 +133,10 @@ class Fabric:
         """Ends commits that are under way, listeners and tasks; switches keep their flows."""
         if self._network is not None:
             await self._commits.stop()
+            await self._pe.stop()
+            await self._bgp.stop()
             await self._listeners.close()
+            await self._underlay.stop()
             await self._trust.stop()
             await self._upkeep.stop()
         await asyncio.to_thread(self._writer.shutdown)
@@ -157,6 +182,11 @@ class Fabric:
         """The services at the edge: leases, what was learned, health."""
         return self._edge
 
+    @property
+    def bgp(self) -> Bgp | None:
+        """What neighbours are told and tell; None without a number of our own."""
+        return None if self._bgp.rib.settings.autonomous_system is None else self._bgp
+
     def health(self) -> list[Target]:
         """Everything that is probed, and what is known of it."""
         return list(self._edge.health.targets.values())
@@ -173,6 +203,20 @@ class Fabric:
         """Who shares the flows of a static route, a redirection target or a load balancer now."""
         return sharing(self.network.state, path)
 
+    def remote_routes(self, domain: Path) -> Iterator[RemoteRoute]:
+        """What leads out of a domain to PE routers, VTEPs and other sites."""
+        return remote_routes(self.network.state, domain)
+
+    def circuits(self) -> list[Circuit]:
+        """The labels by which domains and PE routers exchange packets."""
+        neighbours = () if self.bgp is None else self.bgp.views.neighbours()
+        sessions = {
+            address(one.address): one.state == "established"
+            for one in neighbours
+            if one.role == "fabric" and not VPN.isdisjoint(one.configured)
+        }
+        return circuits(self.network.state, sessions)
+
     def learned(self) -> dict[Path, Mapping[str, Entry]]:
         """What is behind bridge vports: vport -> MAC address -> its addresses, and when it was heard of."""
         found = ((self.acting.by_uuid(uuid), entries) for uuid, entries in self._edge.learning.everything())
@@ -182,6 +226,16 @@ class Fabric:
         """Forgets what is behind a bridge vport, to learn it anew; how many MAC addresses it was."""
         vport = self.acting.get(path)
         return 0 if vport is None else self._edge.learning.clear(vport.uuid)
+
+    @property
+    def underlay(self) -> Underlay:
+        """What listeners hear of the network below the tunnels."""
+        return self._underlay
+
+    @property
+    def pe(self) -> PeRouters:
+        """The PE routers that are configured with commits."""
+        return self._pe
 
     @property
     def trust(self) -> Trust:

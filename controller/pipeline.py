@@ -201,6 +201,7 @@ class Feature(IntEnum):
     REMOTE_MAC = 38  # to a machine behind another VTEP or at another site
     REMOTE_PREFIX = 39  # to a PE or VTEP that told a route
     TRANSIT = 40  # dropped: from the WAN to the WAN
+    ANSWER = 41  # punted: what a machine behind a VTEP says to a gateway that asked who has an address
 
 
 _MARK = 0x6E  # 'n': tells our flows from anyone else's

@@ -5,7 +5,8 @@ it, on the loop, and must be quick. Answers go out by `send`, as packet-outs tha
 how many packets come (`controller_rate_limit`, per hypervisor); each handler limits what a packet may cost.
 
     DHCP, SOLICITED, DNS         edge/dhcp.py, edge/routers.py, edge/names.py
-    LEARN, CLAIM, GLEAN          edge/learning.py, edge/claims.py
+    LEARN, CLAIM                 edge/learning.py, edge/claims.py
+    GLEAN, ANSWER                edge/gleaning.py, edge/beyond.py
     PROBED                       edge/health.py
     RULE                         policylog.py
 """

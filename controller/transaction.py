@@ -1,11 +1,13 @@
 """All or nothing over many switches and the store: the apply and revert phases of a commit.
 
-The four phases have the same names everywhere (store, Open vSwitch, later BGP and PE):
+The four phases have the same names everywhere (store, Open vSwitch, BGP, PE):
 
     candidate ──check──> valid? ──plan──> Plan ──apply──> receipts ──> revision in the store
     rules, pure          State.changed     │ 1 journal row, bundles filled on every ready hypervisor
-                         compile_change    │ 2 bundles carried out, receivers before senders, behind barriers
-                                           │ 3 store.commit: the decision point
+                         compile_change    │   what is beside the switches prepared (sides.py)
+                                           │ 2 bundles carried out, receivers before senders, behind barriers
+                                           │ 3 BGP, then PE routers
+                                           │ 4 store.commit: the decision point
                                            └── any refusal ──revert──> discarded, or carried out in reverse
 
 The store's revision row decides: a process that dies before it is written comes back with the old revision and the
@@ -22,13 +24,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import IntEnum
+from typing import Protocol
 
 from controller.channel import Channel, Prepared
 from controller.openflow.errors import OpenFlowError, SwitchGone
+from controller.receipts import Kept, Receipt
 from data.errors import ApplyFailed
 
-__all__ = ["Applied", "Kept", "Rank", "Receipt", "Work", "apply", "prepare", "revert"]
+__all__ = ["Applied", "Beside", "Rank", "Work", "apply", "prepare", "revert"]
 
 
 class Rank(IntEnum):
@@ -37,14 +41,6 @@ class Rank(IntEnum):
     RECEIVES = 0  # a vport arrives here
     BETWEEN = 1
     RELEASES = 2  # vports only leave
-
-
-class Kept(StrEnum):
-    """What is known of a hypervisor's part of a revision."""
-
-    VERIFIED = "verified"  # carried out, and a barrier after it was answered
-    PENDING = "pending"  # it is away; the reconcile after its return settles it
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +56,6 @@ class Work:
     removed: int = 0
     rank: Rank = Rank.BETWEEN
     admits: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What one hypervisor confirmed of a change; `milliseconds` from its preparation to its barrier reply."""
-
-    dvrs: str
-    state: Kept
-    added: int = 0
-    removed: int = 0
-    milliseconds: float = 0.0
-    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -92,6 +76,16 @@ Decide = Callable[[tuple[Receipt, ...]], Awaitable[None]]
 Report = Callable[[str], None]
 
 
+class Beside(Protocol):
+    """What else changes with the switches (`sides.py`)."""
+
+    async def commit(self) -> Sequence[Receipt]:
+        """Raises ApplyFailed."""
+
+    async def back(self, report: Report) -> None:
+        """Raises nothing."""
+
+
 def silent(_: str) -> None:
     """For callers that want no progress lines."""
 
@@ -105,8 +99,9 @@ async def apply(
     strict: bool = False,
     report: Report = silent,
     stranded: Callable[[Channel, str], None],
+    beside: Beside | None = None,
 ) -> tuple[Receipt, ...]:
-    """Carries `work` out everywhere or nowhere.
+    """Carries `work` out everywhere or nowhere, and what is `beside` it, which has been prepared, after the switches.
 
     `backward` gives the flow-mods that undo it, asked for only when they are needed; `journal` writes the row that
     says what is under way, and runs while bundles are filled; `decide` makes the change the truth (the store's
@@ -131,9 +126,13 @@ async def apply(
         for rank in Rank:
             await _commit([(item, ready) for item, ready in prepared if item.rank == rank], state, strict)
         receipts = tuple(state.receipts[item.channel.name] for item in work)
+        if beside is not None:
+            receipts += tuple(await beside.commit())
         await decide(receipts)
         return receipts
     except BaseException:
+        if beside is not None:
+            await beside.back(report)
         left = [ready for item, ready in prepared if item.channel.name not in state.receipts]
         await asyncio.gather(*(ready.discard() for ready in left))
         if state.done:

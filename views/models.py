@@ -154,6 +154,17 @@ class PlanHypervisor:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanSide:
+    """What a commit would do to a BGP neighbour or a PE router: what is added and removed, and each change as text."""
+
+    name: str
+    state: str
+    added: int
+    removed: int
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PlanDomain:
     """A domain that an edit of its template concerns: by their names its vports that are, and where those are."""
 
@@ -174,13 +185,15 @@ class Plan:
     reach: tuple[str, ...] = ()
     domains: tuple[PlanDomain, ...] = ()
     detail: bool = False
+    sides: tuple[PlanSide, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What one hypervisor confirmed of a revision: verified, pending (away) or failed."""
+    """What one part of the network confirmed of a revision: verified, pending (away) or failed. A hypervisor stands
+    there by its name, another as `pe NAME` or `bgp-neighbor NAME`."""
 
-    dvrs: str
+    part: str
     state: str
     added: int
     removed: int

@@ -6,6 +6,7 @@ domains    3 domains: 14 vports on hv1, hv3
 reach      app-1, app-2 -> db-1 tcp/5432         denied -> allowed
 hv1        no change
 hv3        +2 flows (egress_acl), 0 removed
+bgp-neighbor pe1 +1 -0
 configuration check succeeds; nothing was applied
 
 hv3
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from views.color import of_difference
-from views.models import Plan, PlanHypervisor
+from views.models import Plan, PlanHypervisor, PlanSide
 
 LABEL = 10
 UNCHANGED = "no change"
@@ -42,6 +43,12 @@ def count_line(hypervisor: PlanHypervisor) -> str:
     if text != UNCHANGED and hypervisor.state not in ("ready", ""):
         text += f"   [{hypervisor.state}: applied when it returns]"
     return text
+
+
+def side_line(side: PlanSide) -> str:
+    """The counts of one neighbour or router in words."""
+    text = f"+{side.added} -{side.removed}" if side.added or side.removed else UNCHANGED
+    return text + (f"   [{side.state}]" if side.state else "")
 
 
 def tables(names: list[str]) -> str:
@@ -77,14 +84,16 @@ def _on(vports: int, dvrs: Sequence[str]) -> str:
 
 def render_plan(plan: Plan, color: bool = False) -> list[str]:
     """The plan as lines; flows that come and go are coloured."""
-    width = max([LABEL, *(len(hypervisor.name) for hypervisor in plan.hypervisors)])
+    names = [each.name for each in plan.hypervisors] + [each.name for each in plan.sides]
+    width = max([LABEL, *map(len, names)])
     lines = [f"{'policy'.ljust(width)} {line}" for line in plan.summary]
     lines += [f"{('' if at else 'domains').ljust(width)} {line}" for at, line in enumerate(domain_lines(plan))]
     lines += [f"{('' if at else 'reach').ljust(width)} {line}" for at, line in enumerate(plan.reach)]
     lines += [f"{hypervisor.name.ljust(width)} {count_line(hypervisor)}" for hypervisor in plan.hypervisors]
+    lines += [f"{side.name.ljust(width)} {side_line(side)}" for side in plan.sides]
     lines.append("configuration check succeeds; nothing was applied")
-    for hypervisor in plan.hypervisors:
-        if hypervisor.flows:
-            flows = map(of_difference, hypervisor.flows) if color else hypervisor.flows
-            lines += ["", hypervisor.name, *(f"  {flow}" for flow in flows)]
+    changes = [(each.name, each.flows) for each in plan.hypervisors] + [(each.name, each.lines) for each in plan.sides]
+    for name, texts in changes:
+        if texts:
+            lines += ["", name, *(f"  {text}" for text in (map(of_difference, texts) if color else texts))]
     return lines

@@ -25,7 +25,7 @@ from data.schema.types import (
     choice,
     integer,
 )
-from data.schema.wan_types import AS_NUMBER, ROUTE_DISTINGUISHER, ROUTE_TARGET
+from data.schema.wan_types import AS_NUMBER, INTERFACE, ROUTE_DISTINGUISHER, ROUTE_TARGET
 
 __all__ = ["EXPORT_TARGET", "FIXED_VNI", "IMPORT_TARGET", "RD", "TARGET", "Bgp", "Neighbor", "Pe", "PeVpn", "Underlay",
            "UnderlayListener"]  # fmt: skip
@@ -228,5 +228,5 @@ class PeVpn(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     route_distinguisher: Annotated[
         str | None, Leaf("of the VRF there", ROUTE_DISTINGUISHER, default_text="its own number and that of the domain")
     ] = None
-    interface: Annotated[tuple[str, ...], Leaf("its interfaces that are in the VRF", NAME)] = ()
+    interface: Annotated[tuple[str, ...], Leaf("its interfaces that are in the VRF", INTERFACE)] = ()
     prefix: Annotated[tuple[str, ...], Leaf("prefixes behind it that it announces besides", PREFIX)] = ()

@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from controller.compile.services.sharing import Share
+from controller.compile.wan.shown import RemoteRoute
 from controller.edge.claims import Held
 from controller.edge.dhcp import LeaseRecord
 from controller.edge.health import Target
@@ -25,20 +26,26 @@ from controller.openflow.packed import cookie
 from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
 from controller.pipeline import Feature, split_cookie
-from controller.planning import DvrsPlan, vports_of
+from controller.plan import DvrsPlan
+from controller.planning import vports_of
 from controller.topology import Attachment, Hypervisor
 from data.access import Access
 from data.addresses import Ip
 from data.configuration import Configuration, Edits, Running
 from data.confined import Confined
 from data.difference import Changes
-from data.errors import CommandFailed
+from data.errors import ApplyFailed, CommandFailed
 from data.path import Path, vport_name
 from data.schema.objects import Object, Vport
+from data.schema.wan import Neighbor, Pe
 from data.store import HistoryEntry
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric, Outcome, Plan
+
+def _of_provider(part: str) -> bool:
+    """Whether a receipt, or the place of a failure, is about a neighbour or a router."""
+    return part.partition(" ")[0] in (Neighbor.declared.keyword, Pe.declared.keyword)
 
 
 def visible(changes: Changes, access: Access) -> Changes:
@@ -136,6 +143,11 @@ class ConfinedFabric:
         """Who shares the flows of an own static route or redirection target."""
         return self._fabric.sharing(path) if self._access.reads(path) else []
 
+    def remote_routes(self, domain: Path) -> Iterator[RemoteRoute]:
+        """What leads out of an own domain, but not where in the underlay."""
+        found = self._fabric.remote_routes(domain) if self._access.reads(domain) else ()
+        return (replace(one, tunnels=()) for one in found)
+
     def learned(self) -> dict[Path, Mapping[str, Entry]]:
         """What is behind own bridge vports."""
         return {path: entries for path, entries in self._fabric.learned().items() if self._access.reads(path)}
@@ -168,7 +180,8 @@ class ConfinedFabric:
         """The commits that changed something visible, newest first; one that also changed more has no comment."""
         found = []
         whose = await self._former_tenants()
-        for entry in await self._fabric.history(limit):
+        for whole in await self._fabric.history(limit):
+            entry = replace(whole, receipts=tuple(one for one in whole.receipts if not _of_provider(one.part)))
             changes = await self._fabric.difference(entry.number - 1, entry.number) if not entry.reason else {}
             own = whose.without(visible(changes, self._access), entry.number - 1, entry.number)
             mine = entry.author == self._access.user
@@ -176,7 +189,7 @@ class ConfinedFabric:
                 found.append(entry)
             elif own or mine:
                 touched = {path[1] for path in own if path[0] == "dvrs"}
-                receipts = entry.receipts if mine else tuple(one for one in entry.receipts if one.dvrs in touched)
+                receipts = entry.receipts if mine else tuple(one for one in entry.receipts if one.part in touched)
                 comment, reason = (entry.comment, entry.reason) if mine else ("", "")
                 found.append(replace(entry, comment=comment, reason=reason, receipts=receipts))
         return found
@@ -220,7 +233,7 @@ class ConfinedFabric:
         """
         plan = await self._fabric.plan(edits)
         narrowed = [await self._narrowed(each, plan.objects) for each in plan.dvrs]
-        return replace(plan, dvrs=tuple(each for each in narrowed if each is not None))
+        return replace(plan, dvrs=tuple(each for each in narrowed if each is not None), sides=())
 
     async def _narrowed(self, plan: DvrsPlan, made: Mapping[int, Path]) -> DvrsPlan | None:
         own: list[bytes] = []
@@ -249,7 +262,15 @@ class ConfinedFabric:
             return edits if anew is None else anew()
 
         self._refuse_confirming()
-        return await self._fabric.commit(edits, again=again, **how)
+        try:
+            outcome = await self._fabric.commit(edits, again=again, **how)
+        except ApplyFailed as failed:
+            if not _of_provider(failed.where):
+                raise
+            cause = "a part of the network beyond the enterprise does not take it now"
+            raise ApplyFailed("commit", cause, "try again later, or ask whoever runs the network") from None
+        hypervisors = self._fabric.topology.hypervisors  # neighbours and routers are the provider's
+        return replace(outcome, receipts=tuple(one for one in outcome.receipts if one.part in hypervisors))
 
     def waits_for(self, user: str) -> bool:
         """Whether an own commit waits to be confirmed."""

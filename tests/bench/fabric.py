@@ -127,7 +127,7 @@ class Driver:
         began = time.perf_counter()
         outcome = await self.fabric.commit(edits, author="bench")
         seconds = time.perf_counter() - began
-        receipts = {receipt.dvrs: str(receipt.state) for receipt in outcome.receipts}
+        receipts = {receipt.part: str(receipt.state) for receipt in outcome.receipts}
         return {"seconds": seconds, "cpu": time.process_time() - cpu, "receipts": receipts}
 
     async def hypervisors(self, names: list[str]) -> Reply:

@@ -14,6 +14,7 @@ from typing import Any
 
 from nshell.lab import Lab, Machine, Outside, Uplink
 from nshell.lab.probing import wait_until
+from nshell.lab.wan.plan import Wan
 from tests.transcripts.shell import Shell
 
 PATIENCE = 30.0  # seconds
@@ -37,12 +38,21 @@ def machine(name: str, hypervisor: str, net: int, host: int) -> Machine:
     )  # fmt: skip
 
 
+def dual_stack(name: str, hypervisor: str, host: int) -> Machine:
+    """A machine of acme/prod in 10.1.1.0/24 and 2001:db8:1::/64."""
+    return Machine(
+        name=name, hypervisor=hypervisor, vport=f"acme/prod/{name}", mac=f"02:00:0a:01:01:{host:02x}",
+        address=(f"10.1.1.{host}/24", f"2001:db8:1::{host}/64"), gateway=("10.1.1.1", "2001:db8:1::1"),
+    )  # fmt: skip
+
+
 class Network:
     """Hypervisors hv1 ..., machines, the daemon; everything is up when it is made.
 
     By default three hypervisors and four machines of one tenant. `policy` is the set lines (those of the hypervisors
     are added); the machines' vports are in it, and every one that it names and that is plugged in comes up. `uplinks`
-    are physical networks with the hosts `outside` on them; `underlay` is what tunnels go over, "ipv4" or "ipv6".
+    are physical networks with the hosts `outside` on them; `underlay` is what tunnels go over, "ipv4" or "ipv6", and
+    `wan` the routers that it is part of. `lab` is one that is prepared, such as a second site.
     """
 
     def __init__(
@@ -56,11 +66,15 @@ class Network:
         uplinks: Iterable[Uplink] = (),
         outside: Iterable[Outside] = (),
         underlay: str = "ipv4",
+        wan: Wan | None = None,
         agents: bool = True,
         state: Path | None = None,
+        lab: Lab | None = None,
     ) -> None:
-        self.lab = Lab(prefix, folder / "lab")
-        self.lab.down()
+        if lab is None:
+            lab = Lab(prefix, folder / "lab")
+            lab.down()
+        self.lab = lab
         self.shell = Shell(folder / "shell", state=state)
         self._count = hypervisors
         openflow, ovsdb, agent = self.shell.ports
@@ -70,8 +84,9 @@ class Network:
         text = policy if isinstance(policy, str) else "\n".join(policy)
         try:
             self.lab.up(
-                hypervisors, placed, uplinks=uplinks, outside=outside, underlay=underlay, agents=False, **self._trusted
-            )
+                hypervisors, placed, uplinks=uplinks, outside=outside, underlay=underlay, wan=wan, agents=False,
+                **self._trusted,
+            )  # fmt: skip
             self._start(text, agents)
         except BaseException:
             self.close()

@@ -13,8 +13,8 @@ import pytest
 from controller import hypervisors
 from controller.events import Kind
 from controller.openflow.packed import flow
+from controller.receipts import Kept
 from controller.topology import Standing
-from controller.transaction import Kept
 from data.errors import ApplyFailed
 from tests.system.ovs import RealOvs
 from tests.system.site import Site, network, vport, vport_path
@@ -96,13 +96,13 @@ async def test_a_hypervisor_that_is_away_is_pending_and_gets_only_the_difference
     await site.until(lambda: site.state("hv2") is not Standing.READY, "hv2 is not ready")
     edited = msgspec.structs.replace(site.fabric.running.get(vport_path(1)), address=("10.1.9.9",))
     outcome = await site.fabric.commit({vport_path(1): edited}, author="test")
-    assert {receipt.dvrs: receipt.state for receipt in outcome.receipts} == {"hv1": Kept.VERIFIED, "hv2": Kept.PENDING}
+    assert {receipt.part: receipt.state for receipt in outcome.receipts} == {"hv1": Kept.VERIFIED, "hv2": Kept.PENDING}
     with pytest.raises(ApplyFailed):
         await site.commit({vport_path(1): msgspec.structs.replace(edited, address=("10.1.9.8",))}, strict=True)
     await asyncio.to_thread(site.switches["hv2"].start_vswitchd)
     await site.ready("hv2")
     assert await site.difference("hv2") == []
-    receipts = {receipt.dvrs: receipt.state for receipt in site.store.receipts(outcome.revision)}
+    receipts = {receipt.part: receipt.state for receipt in site.store.receipts(outcome.revision)}
     await site.until(
         lambda: all(r.state == "verified" for r in site.store.receipts(outcome.revision)), f"verified, not {receipts}"
     )
@@ -224,7 +224,7 @@ async def test_a_commit_that_is_not_confirmed_returns_also_when_the_controller_w
 
 async def test_a_hypervisor_that_a_commit_adds_is_pending_until_it_has_connected(site: Site) -> None:
     outcome = await site.fabric.commit(network(1), author="test", strict=True)
-    assert [(receipt.dvrs, receipt.state) for receipt in outcome.receipts] == [("hv1", Kept.PENDING)]
+    assert [(receipt.part, receipt.state) for receipt in outcome.receipts] == [("hv1", Kept.PENDING)]
     assert [receipt.state for receipt in site.store.receipts(outcome.revision)] == ["pending"]
     await site.stop()
     await site.start()

@@ -11,8 +11,8 @@ import pytest
 
 from controller import patience
 from controller.channel import Prepared
+from controller.receipts import Kept
 from controller.topology import Standing
-from controller.transaction import Kept
 from data.errors import ApplyFailed
 from tests.system.site import Site, network, vport, vport_path
 
@@ -40,7 +40,7 @@ async def test_a_switch_that_hangs_holds_a_commit_no_longer_than_its_patience(
                 await site.commit({vport_path(1): edited}, strict=True)
         else:
             outcome = await site.fabric.commit({vport_path(1): edited}, author="test")
-            states = {receipt.dvrs: receipt.state for receipt in outcome.receipts}
+            states = {receipt.part: receipt.state for receipt in outcome.receipts}
             assert states == {"hv1": Kept.VERIFIED, "hv2": Kept.PENDING}
         assert time.monotonic() - began < 2.0
         assert site.state("hv2") is Standing.CONNECTED, "its database is still there"
@@ -84,6 +84,6 @@ async def test_a_switch_that_hangs_between_preparation_and_commit_is_pending(
     finally:
         monkeypatch.setattr(Prepared, "commit", carry_out)
         os.kill(site.switches["hv2"].pid, signal.SIGCONT)
-    assert {receipt.dvrs: receipt.state for receipt in outcome.receipts} == {"hv1": Kept.VERIFIED, "hv2": Kept.PENDING}
+    assert {receipt.part: receipt.state for receipt in outcome.receipts} == {"hv1": Kept.VERIFIED, "hv2": Kept.PENDING}
     await site.ready("hv1", "hv2")
     assert await site.difference("hv1") == [] and await site.difference("hv2") == []

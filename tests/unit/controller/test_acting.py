@@ -13,7 +13,7 @@ import pytest
 from controller.commits import Commits
 from controller.compile import compile_all, start
 from controller.network import Network
-from controller.transaction import Kept
+from controller.receipts import Kept
 from data.acting import Acting
 from data.candidate import Candidate
 from data.configuration import Edits

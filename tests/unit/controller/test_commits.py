@@ -15,8 +15,8 @@ from controller.commits import Commits
 from controller.events import Kind
 from controller.network import Network
 from controller.numbers import Numbers
+from controller.receipts import Kept
 from controller.reconcile import Reconciled
-from controller.transaction import Kept
 from data.candidate import Candidate
 from data.errors import ApplyFailed, CheckFailed, CommandFailed, StoreUnavailable
 from data.merge import Edit
@@ -70,7 +70,7 @@ async def test_a_commit_is_in_the_store_and_on_the_switches_with_its_receipts_an
     await bench.begin()
     outcome = await bench.commits.commit(ADDED, "ops", "two machines")
     assert outcome.revision == 2 and bench.network.running.revision == 2
-    assert {receipt.dvrs: receipt.state for receipt in outcome.receipts} == {"hv1": Kept.VERIFIED, "hv2": Kept.VERIFIED}
+    assert {receipt.part: receipt.state for receipt in outcome.receipts} == {"hv1": Kept.VERIFIED, "hv2": Kept.VERIFIED}
     assert await bench.agreed()
     await bench.commits.stop()
     newest = bench.store.history(1)[0]

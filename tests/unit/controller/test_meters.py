@@ -12,8 +12,9 @@ from controller.openflow import actions, match, meters
 from controller.openflow.errors import BundleRefused, MeterRefused, SwitchGone
 from controller.openflow.messages import as_delete, as_replacement, key
 from controller.openflow.packed import as_delete_strict, flow
+from controller.receipts import Receipt
 from controller.reconcile import reconcile, repair
-from controller.transaction import Receipt, Work, apply
+from controller.transaction import Work, apply
 from data.errors import ApplyFailed
 from tests.unit.controller.pretend import PretendSwitch
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from controller.compile import Location
-from controller.planning import Change, draft, ranks, summary
+from controller.plan import summary
+from controller.planning import Change, draft, ranks
 from controller.transaction import Rank
 from tests.unit.controller.model import PROD, WEB, Model, configuration, vport, vport_path
 

@@ -8,8 +8,20 @@ import pytest
 
 from controller import remembered
 from controller.compile import Observed
+from controller.compile.remote import (
+    MPLS,
+    VXLAN,
+    NextHop,
+    Remote,
+    RemoteFlood,
+    RemoteKey,
+    RemoteMac,
+    RemotePrefix,
+    Tunnel,
+)
 from controller.remembered import FILE, Remembered
 from controller.topology import Interface
+from data.addresses import address, prefix
 
 ONE = Interface("hv1", "tap1", "acme/prod/web-1", 3, 10.0, 1)
 TWO = Interface("hv2", "tap2", "acme/prod/web-2", 4, 11.0, 2)
@@ -68,3 +80,21 @@ def test_a_bridge_vport_with_many_addresses_that_change_does_not_fill_the_disk(t
         memory.note({}, Observed({"bridge": {**many, "02:0e:ff:00:00:00": (f"198.51.100.{turn % 200 + 1}",)}}))
         assert (tmp_path / FILE).stat().st_size < 2 * line + 400 * remembered.HISTORY
     assert len((tmp_path / FILE).read_bytes().splitlines()) < 150, "300 updates were written"
+
+
+def test_what_was_told_of_other_places_is_known_again(tmp_path: Path) -> None:
+    mpls, vxlan = Tunnel(address("192.0.2.1"), MPLS, 300), Tunnel(address("2001:db8::1"), VXLAN, 900)
+    hops = (NextHop(mpls, None), NextHop(vxlan, bytes.fromhex("02bf00000001")))
+    one, other = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
+    facts: dict[RemoteKey, Remote | None] = {
+        RemoteKey("domain", "prefix", prefix("10.9.0.0/24")): RemotePrefix(hops),
+        RemoteKey("domain", "prefix", prefix("::/0")): RemotePrefix(hops[:1]),
+        RemoteKey("web", "mac", one): RemoteMac(vxlan, (address("10.1.1.5"), address("fd00::5"))),
+        RemoteKey("web", "mac", other): RemoteMac(vxlan),
+        RemoteKey("web", "flood", vxlan.endpoint): RemoteFlood(vxlan),
+    }
+    memory = Remembered(tmp_path)
+    memory.note({}, Observed(remote=facts))
+    memory.note({}, Observed(remote={RemoteKey("web", "mac", other): None}))
+    del facts[RemoteKey("web", "mac", other)]
+    assert Remembered(tmp_path).load() == ([], Observed(remote=facts))

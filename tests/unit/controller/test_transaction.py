@@ -9,7 +9,8 @@ import pytest
 from controller.channel import Channel
 from controller.openflow import actions, match
 from controller.openflow.packed import as_delete_strict, flow, flow_key
-from controller.transaction import Kept, Rank, Receipt, Work, apply
+from controller.receipts import Kept, Receipt
+from controller.transaction import Rank, Work, apply
 from data.errors import ApplyFailed, StoreUnavailable
 from tests.unit.controller.pretend import STEPS, PretendSwitch
 
@@ -75,7 +76,7 @@ def fabric() -> Fabric:
 
 async def test_a_commit_is_carried_out_everywhere_and_decided_once(fabric: Fabric) -> None:
     receipts = await fabric.commit()
-    assert [(receipt.dvrs, receipt.state) for receipt in receipts] == [
+    assert [(receipt.part, receipt.state) for receipt in receipts] == [
         (name, Kept.VERIFIED) for name in ("hv1", "hv2", "hv3", "hv4")
     ]
     assert fabric.decided == [receipts]
@@ -112,7 +113,7 @@ async def test_a_refusal_at_any_step_on_any_hypervisor_takes_everything_back_and
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_hypervisor_lost_at_any_step_is_pending_and_the_others_go_on(fabric: Fabric, step: str) -> None:
     fabric.switches["hv2"].fail[step] = "lose"
-    receipts = {receipt.dvrs: receipt.state for receipt in await fabric.commit()}
+    receipts = {receipt.part: receipt.state for receipt in await fabric.commit()}
     assert receipts == {"hv1": Kept.VERIFIED, "hv2": Kept.PENDING, "hv3": Kept.VERIFIED, "hv4": Kept.VERIFIED}
     assert len(fabric.decided) == 1
 
@@ -132,7 +133,7 @@ async def test_an_absent_hypervisor_is_pending_or_refuses_a_strict_commit_before
     with pytest.raises(ApplyFailed, match="hv4"):
         await fabric.commit(strict=True)
     assert fabric.log == [] and not fabric.journalled
-    receipts = {receipt.dvrs: receipt.state for receipt in await fabric.commit()}
+    receipts = {receipt.part: receipt.state for receipt in await fabric.commit()}
     assert receipts["hv4"] is Kept.PENDING and receipts["hv1"] is Kept.VERIFIED
 
 

@@ -7,6 +7,8 @@ from typing import Any, cast
 
 import pytest
 
+from controller.commits import Outcome
+from controller.receipts import Kept, Receipt
 from data.access import Access
 from data.configuration import Edits
 from data.errors import CommandFailed
@@ -25,10 +27,12 @@ class Queue(PretendFabric):
         self.before = before
         self.confirmed: list[int] = []
 
-    async def commit(self, edits: Edits, *, again: Callable[[], Edits], **how: Any) -> Edits:
+    async def commit(self, edits: Edits, *, again: Callable[[], Edits], **how: Any) -> Outcome:
         if self.before is not None:
             self.waiting, self.waiting_author = (self.before[0], 0.0), self.before[1]  # type: ignore[assignment]
-        return again()
+        again()
+        kept = [Receipt(part, Kept.VERIFIED) for part in (*self.topology.hypervisors, "bgp-neighbor pe1", "pe pe1")]
+        return Outcome(7, tuple(kept))
 
     async def confirm(self, author: str, revision: int) -> int:
         self.confirmed.append(revision)
@@ -51,7 +55,8 @@ async def test_a_commit_that_queued_behind_a_confirmed_one_of_somebody_else_does
 
 async def test_the_own_commit_is_confirmed() -> None:
     fabric, mine = confined((7, "tina"))
-    assert await mine.commit({}, again=dict) == {}  # type: ignore[comparison-overlap]
+    outcome = await mine.commit({}, again=dict)
+    assert [receipt.part for receipt in outcome.receipts] == list(fabric.topology.hypervisors)
     assert mine.waits_for("tina") and await mine.confirm("tina", 7) == 7 and fabric.confirmed == [7]
 
 

@@ -6,8 +6,9 @@ from typing import Any, cast
 
 from controller.openflow.text import describe
 from controller.pipeline import split_cookie
-from controller.planning import Plan, change_of, draft
-from controller.planning import describe as planned
+from controller.plan import Plan
+from controller.plan import describe as planned
+from controller.planning import change_of, draft
 from data.access import Access
 from data.path import Path
 from nshell.sessions.confined import ConfinedFabric

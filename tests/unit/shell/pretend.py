@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -11,6 +11,7 @@ from commands.registry import Mode
 from controller.events import Events
 from controller.numbers import Numbers
 from controller.topology import Topology
+from controller.underlay.service import Underlay
 from data.access import EVERYTHING, Access
 from data.candidate import Candidate
 from data.configuration import Configuration, Running
@@ -50,6 +51,7 @@ class PretendFabric:
         self.events = Events()
         self.topology = Topology(self.events)
         self.numbers = Numbers()
+        self.underlay = Underlay(self.events, lambda: state)
         self.waiting = None
         for name in state.children((), "dvrs"):
             self.topology.configure(name, name, getattr(state.get(("dvrs", name)), "tunnel_address", ""))
@@ -58,6 +60,12 @@ class PretendFabric:
         return []
 
     def sharing(self, path: Path) -> list[Any]:
+        return []
+
+    def remote_routes(self, domain: Path) -> Iterator[Any]:
+        return iter(())
+
+    def circuits(self) -> list[Any]:
         return []
 
     def learned(self) -> dict[Path, Any]:
