@@ -9,6 +9,7 @@
     push.py         100,000 compiled flows     beside   ovs-ofctl --bundle add-flows
     policy.py       the workload on nshell     beside   ovn.py, the workload on OVN
     fleet.py        500 hypervisors that are only protocol: fake_switch.py
+    bgp.py          100,000 VPNv4 routes to GoBGP and back (bgp_ours.py)     beside   GoBGP to FRR
 
 Every benchmark repeats, takes medians, and alternates with its peer where both can run at once. Nothing here
 touches the Open vSwitch or OVN of the system: databases, sockets and logs are in a temporary directory.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -155,7 +154,10 @@ def attributes(draw: st.DrawFn, encapsulation: Community, hops: st.SearchStrateg
     """Any, with this community among the others."""
     path = tuple(draw(st.lists(_words, max_size=300)))
     length = len(path) if len(path) < 2 else draw(st.integers(max(1, len(path) - 254), len(path)))
-    optional: Callable[[st.SearchStrategy[int]], int | None] = lambda values: draw(st.none() | values)
+
+    def optional(values: st.SearchStrategy[int]) -> int | None:
+        return draw(st.none() | values)
+
     bits = 24 if encapsulation == VXLAN else 20
     return Attributes(
         draw(hops or _ips()),
