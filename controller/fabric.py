@@ -32,8 +32,8 @@ from controller.commits import Commits, Outcome, Participant
 from controller.compile import Observed
 from controller.compile.access import access_address, used_path
 from controller.compile.services.sharing import Share, sharing
-from controller.compile.wan.circuits import VPN, Circuit, circuits
-from controller.compile.wan.shown import RemoteRoute, remote_routes
+from controller.compile.wan.circuits import Circuit, circuits
+from controller.compile.wan.shown import Elsewhere, RemoteRoute, beyond, remote_routes
 from controller.edge import Edge
 from controller.edge.claims import Held
 from controller.edge.dhcp import LeaseRecord
@@ -48,6 +48,7 @@ from controller.numbers import Numbers
 from controller.openflow.errors import OpenFlowError
 from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
+from controller.pace import spread
 from controller.pe.routers import PeRouters
 from controller.pipeline import split_cookie
 from controller.plan import Plan
@@ -59,7 +60,7 @@ from controller.trust.office import Trust
 from controller.underlay.service import Underlay
 from controller.upkeep import Upkeep
 from data.acting import acting_edits
-from data.addresses import Ip, address
+from data.addresses import Ip
 from data.configuration import Configuration, Edits, Overlay, Running
 from data.difference import Changes
 from data.errors import CommandFailed
@@ -207,15 +208,15 @@ class Fabric:
         """What leads out of a domain to PE routers, VTEPs and other sites."""
         return remote_routes(self.network.state, domain)
 
-    def circuits(self) -> list[Circuit]:
+    def elsewhere(self, path: Path) -> Elsewhere | None:
+        """Where a vport is that is not resolved here, when another site or a VTEP tells its MAC address or address."""
+        tunnel = beyond(self.network.state, path)
+        return None if tunnel is None else Elsewhere(tunnel.endpoint)
+
+    async def circuits(self) -> list[Circuit]:
         """The labels by which domains and PE routers exchange packets."""
-        neighbours = () if self.bgp is None else self.bgp.views.neighbours()
-        sessions = {
-            address(one.address): one.state == "established"
-            for one in neighbours
-            if one.role == "fabric" and not VPN.isdisjoint(one.configured)
-        }
-        return circuits(self.network.state, sessions)
+        sessions = {} if self.bgp is None else self.bgp.views.vpn_sessions()
+        return await spread(circuits(self.network.state, sessions))
 
     def learned(self) -> dict[Path, Mapping[str, Entry]]:
         """What is behind bridge vports: vport -> MAC address -> its addresses, and when it was heard of."""

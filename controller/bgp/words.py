@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from controller.bgp.rib.views import kind, label, what
-from controller.bgp.routes import Route
+from controller.bgp.routes import Family, Route
 
 __all__ = ["route_text", "told_lines"]
 
 
 def route_text(route: Route) -> str:
     """One route in words."""
-    number = label(route)
-    parts = [f"{kind(route.nlri)} {what(route.nlri)}", f"label {number}" if number else ""]
+    number, noun = label(route), "vni" if route.family is Family.EVPN else "label"
+    parts = [f"{kind(route.nlri)} {what(route.nlri)}", f"{noun} {number}" if number else ""]
     return "   ".join(part for part in (*parts, f"by {route.attributes.next_hop}") if part)
 
 

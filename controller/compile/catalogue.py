@@ -20,7 +20,7 @@ from controller.compile.services import (
     virtual_ip,
 )
 from controller.compile.services.probed import probed
-from controller.compile.wan import entrance, machines
+from controller.compile.wan import entrance, gateways, machines
 from controller.compile.wan import routes as remote_routes
 
 __all__ = ["FEATURES", "SERVICES"]
@@ -40,5 +40,6 @@ SERVICES: tuple[Feature, ...] = (
     machines.FEATURE,
     remote_routes.FEATURE,
     entrance.FEATURE,
+    gateways.FEATURE,
 )
 FEATURES: tuple[Feature, ...] = (*SERVICES, probed(SERVICES))

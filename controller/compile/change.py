@@ -33,6 +33,7 @@ from controller.compile.fragments import Fragment
 from controller.compile.numbering import fixed_vni, number_edits
 from controller.compile.placement import Location, Observed
 from controller.compile.policy import DomainPolicy, Rule, Terms, build, free_places, regrouped, rules_of, sets_of
+from controller.compile.remote import RemoteKey
 from controller.compile.state import BRIDGE, Hosts, Members, State, endpoints
 from data.configuration import Configuration
 from data.path import Path
@@ -43,6 +44,7 @@ __all__ = ["Dirty", "changed", "rehosted"]
 
 _POLICY_KINDS = ("ingress-policy", "egress-policy", "entry", "forwarding-policy", "redirect")
 _DOMAINS = ("domain", "l2-domain")
+_KEYS = 1000  # facts between two yields, 0.1 ms
 
 
 @dataclass(slots=True)
@@ -126,7 +128,12 @@ def changed(
         _hypervisor(old, new, name, dirty)
         yield
     others = {path[1] for path in edits if path[0] == "dvrs"}.union(hypervisors)
-    delta = Delta(old, new, edits, frozenset(touched), frozenset(others), observed)
+    remote: dict[str, list[RemoteKey]] = {}
+    for count, key in enumerate(observed.remote):
+        remote.setdefault(key.kind, []).append(key)
+        if count % _KEYS == 0:
+            yield
+    delta = Delta(old, new, edits, frozenset(touched), frozenset(others), observed, remote)
     for feature in FEATURES:
         yield  # each looks at every vport: up to 0.2 s of 50,000, which together would stall the loop for one
         for fragment in feature.touched(delta):

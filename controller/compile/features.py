@@ -10,12 +10,13 @@ too few, since equal contents are thrown away afterwards. Entering and leaving a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.compile.fragments import Fragment
 from controller.compile.health import Probe
 from controller.compile.placement import Observed
+from controller.compile.remote import RemoteKey
 from controller.compile.state import State
 from data.path import Path
 from data.schema.objects import Object
@@ -28,7 +29,8 @@ class Delta:
     """What happened between two states.
 
     `vports` are those that were edited, appeared, moved, vanished or whose subnet is another; `hypervisors` those that
-    came, went, or are reached otherwise; `observed` the facts that are others now.
+    came, went, or are reached otherwise; `observed` the facts that are others now. `remote` has those about places
+    elsewhere, by their kind: of 100,000 that are others at once, a feature looks at its own alone.
     """
 
     old: State
@@ -37,6 +39,7 @@ class Delta:
     vports: frozenset[Path]
     hypervisors: frozenset[str]
     observed: Observed = field(default_factory=Observed)
+    remote: Mapping[str, Sequence[RemoteKey]] = field(default_factory=dict)
 
     def near(self, kind: str) -> list[Path]:
         """The vports in domains that have objects of this kind, before or after: a domain without any costs nothing."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from controller.edge.balancing import Balancing
+from controller.edge.beyond import Beyond
 from controller.edge.claims import Claims
 from controller.edge.context import EdgeContext, EdgeService
 from controller.edge.dhcp import Dhcp
@@ -37,6 +38,7 @@ class Edge:
         self.routers = Routers(context)
         self.names = Names(context)
         self.learning = Learning(context)
+        self.beyond = Beyond(context)
         self.claims = Claims(context)
         self.balancing = Balancing(context)
         self._running: tuple[EdgeService, ...] = (
@@ -44,6 +46,7 @@ class Edge:
             self.routers,
             self.learning,
             Gleaning(context),
+            self.beyond,
             self.claims,
         )
 

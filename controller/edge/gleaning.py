@@ -1,6 +1,7 @@
 """Asking for who is not resolved yet behind bridge vports, and telling the segment where its traffic goes now.
 
-    packet to an address of a subnet that nobody has   ──> asked for, at most once a second; the packet itself is lost
+    packet to an address of a subnet that nobody has   ──> asked for, at most once a second; the packet itself is lost:
+                                                           behind bridge vports, and behind VTEPs (`beyond.py`)
     next hop of a route in such a subnet, not resolved ──> asked for when the routes change, and every NEXT_HOPS seconds
     the uplink is that of another hypervisor now       ──> every vport and gateway of the subnet says where it is
     the gateways have another MAC address now          ──> every vport is told: it would send to the old one for minutes
@@ -15,7 +16,9 @@ from collections.abc import Iterator
 
 from controller.compile.services.bridging import known_behind, vports_in
 from controller.compile.state import BRIDGE, State
+from controller.compile.wan.facts import floods
 from controller.edge.allowance import Allowance
+from controller.edge.beyond import into
 from controller.edge.context import EdgeContext
 from controller.edge.segments import gateway_of, may_have, question, router
 from controller.packets.frame import parse
@@ -76,8 +79,10 @@ class Gleaning:
     def _ask(self, subnet: Path, ip: Ip, *, sent: bool = False) -> None:
         """`sent`: on account of a packet, of which workloads may send as many as they like to as many addresses."""
         state, now = self._context.network.state, self._context.clock()
-        bridges = state.bridges_of(subnet)
-        if not bridges or not may_have(state, subnet, ip) or self._asked.get((subnet, ip), 0.0) > now - AGAIN:
+        bridges, vteps = state.bridges_of(subnet), floods(state, subnet)
+        if not (bridges or vteps) or not may_have(state, subnet, ip):
+            return
+        if self._asked.get((subnet, ip), 0.0) > now - AGAIN:
             return
         if len(self._asked) >= ASKED:
             self._asked = {one: when for one, when in self._asked.items() if when > now - AGAIN}
@@ -89,6 +94,8 @@ class Gleaning:
         frame = question(state, subnet, ip)
         for path in bridges:
             self._deliver(path, frame)
+        if vteps:
+            into(self._context, subnet, frame, vteps)
 
     def _deliver(self, path: Path, frame: bytes) -> None:
         state = self._context.network.state

@@ -1,9 +1,10 @@
-"""Asking an FRR daemon over its own socket: `enable`, then one `show` after the other.
+"""Asking an FRR daemon over its own socket: `enable`, then one `show` after the other; telling it, where that is meant.
 
     us: "show ip ospf json" NUL        daemon: text, three NULs, one byte: the return code (FRR lib/vty.c)
 
-0.1 ms a question where `vtysh` takes 36. Nothing is ever configured from here: a question that does not begin with
-`show` is a mistake in our program. What a daemon says is bounded, in bytes and in time.
+0.1 ms a question where `vtysh` takes 36. A listener is never configured from here: a question that does not begin with
+`show` is a mistake in our program, and only a `Vty` that was made to `configure` does (bfdd: `controller/bgp/bfdd.py`).
+What a daemon says is bounded, in bytes and in time.
 """
 
 from __future__ import annotations
@@ -28,13 +29,24 @@ class VtyFailed(Exception):
 class Vty:
     """A connection to one daemon, made when it is first needed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, configures: bool = False) -> None:
         self.path = path
+        self._configures = configures
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
     async def ask(self, questions: Sequence[str]) -> list[str]:
         """The answers, in order. Raises VtyFailed; the next question makes a new connection then."""
+        assert all(question.startswith("show ") for question in questions), "a listener is asked, never told"
+        return await self._exchanged(questions)
+
+    async def configure(self, lines: Sequence[str]) -> None:
+        """Adds these lines to what the daemon is configured with. Raises VtyFailed at the first that it refuses; those
+        before it are in force then."""
+        assert self._configures, "this daemon is asked, never told"
+        await self._exchanged(["configure terminal", *lines, "end"])
+
+    async def _exchanged(self, questions: Sequence[str]) -> list[str]:
         try:
             if self._writer is None:
                 await self._connect()
@@ -55,7 +67,6 @@ class Vty:
 
     async def _exchange(self, question: str) -> str:
         assert self._reader is not None and self._writer is not None
-        assert question == "enable" or question.startswith("show "), "a listener is asked, never told"
         try:
             async with asyncio.timeout(PATIENCE):
                 self._writer.write(question.encode() + b"\0")

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import bgp, fleet, policy, push, scale, ssh, start
+from tests.bench import bgp, fleet, policy, push, remote_route, scale, ssh, start
 from tests.bench.measure import Row, Unavailable, leave_on_sigterm
 
-BENCHMARKS: tuple[ModuleType, ...] = (start, push, policy, fleet, scale, ssh, bgp)
+BENCHMARKS: tuple[ModuleType, ...] = (start, push, policy, fleet, scale, ssh, bgp, remote_route)
 RESULTS = Path("bench-results.json")
 WIDTHS = (64, 12, 12, 8, 8, 5)
 

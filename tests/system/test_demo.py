@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+
+from nshell.lab.demo import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "tdemo"
@@ -13,7 +16,18 @@ PROGRAM = [sys.executable, "-m", "nshell.lab.demo", "--prefix", PREFIX]
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([*PROGRAM, *words], cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+
+
+def looked_at(said: str) -> None:
+    """What it shows of the world outside: the plan of a commit, its receipts, sessions, circuits; all in 80 columns."""
+    for neighbor in ("pe", "vtep"):
+        assert re.search(rf"^bgp-neighbor {neighbor} +\+[1-9]\d* -0$", said, re.MULTILINE), said
+        assert re.search(rf"^ *bgp-neighbor {neighbor} +\+[1-9]\d* -0   verified in", said, re.MULTILINE), said
+        assert re.search(rf"^{neighbor} +169\.254\.\d+\.\d+ +established", said, re.MULTILINE), said
+    assert re.search(r"^acme/prod +172\.31\.255\.11 +up +\d+", said, re.MULTILINE), said
+    assert "by GRE with MPLS label" in said and "by VXLAN with VNI 10101" in said
+    assert max(map(len, said.splitlines())) <= COLUMNS, said
 
 
 def test_the_demo_shows_what_it_promises_twice_and_leaves_nothing() -> None:
@@ -25,6 +39,7 @@ def test_the_demo_shows_what_it_promises_twice_and_leaves_nothing() -> None:
             assert done.returncode == 0, done.stdout + done.stderr
             assert sum(line.startswith("ok ") for line in done.stdout.splitlines()) == promised
             assert "FAILED" not in done.stdout
+            looked_at(done.stdout)
     finally:
         down = run("down")
     assert down.returncode == 0, down.stdout + down.stderr

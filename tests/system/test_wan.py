@@ -167,9 +167,9 @@ def test_the_peers_hold_our_routes_and_lose_them_with_the_vport(network: Network
 
 def test_a_commit_is_verified_by_its_neighbours(network: Network) -> None:
     said = network.commit(f"set {HERE} vport late subnet app1 mac 02:00:0a:01:02:77 address 10.1.2.77")
-    assert "neighbours and routers" not in said, "an unresolved vport is told to nobody"
+    assert "neighbors and routers" not in said, "an unresolved vport is told to nobody"
     said = network.commit(f"set {HERE} import-target 65000:88 export-target 65000:88")
-    assert re.search(r"verified on 2 of 2 neighbours and routers", said), said
+    assert re.search(r"verified on 2 of 2 neighbors and routers", said), said
     network.commit("rollback 2")
 
 

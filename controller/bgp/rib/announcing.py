@@ -17,7 +17,7 @@ from controller.bgp.routes import Attributes, Community, Family, IpPrefix, MacIp
 from controller.compile.remote import router_mac
 from data.addresses import Ip, Prefix
 
-__all__ = ["Attachment", "flood_route", "machine_routes", "prefix_routes"]
+__all__ = ["Attachment", "flood_route", "gateway_routes", "machine_routes", "prefix_routes"]
 
 _VXLAN = Community.encapsulation(8)
 
@@ -38,9 +38,12 @@ class Attachment:
 
 @lru_cache(maxsize=1 << 14)
 def _attributes(
-    endpoint: Ip, targets: tuple[Community, ...], vxlan: bool, routed: bool, sequence: int, vni: int | None
-) -> Attributes:
+    endpoint: Ip, targets: tuple[Community, ...], vxlan: bool, routed: bool, sequence: int, vni: int | None,
+    gateway: bool = False,
+) -> Attributes:  # fmt: skip
     extended = [*targets]
+    if gateway:
+        extended.append(Community.default_gateway())
     if vxlan:
         extended.append(_VXLAN)
     if routed:
@@ -87,6 +90,14 @@ def flood_route(segment: SegmentWan, endpoint: Ip) -> Route:
     9)."""
     attributes = _attributes(endpoint, segment.exports, True, False, 0, segment.vni)
     return Route(Multicast(rd_of(endpoint, segment.number), endpoint), attributes)
+
+
+def gateway_routes(segment: SegmentWan, endpoint: Ip, router: bytes) -> tuple[Route, ...]:
+    """Type 2 of each gateway of a subnet, whose MAC address is `router`: a hypervisor routes for the machines that are
+    behind VTEPs (RFC 7432 section 10.1). It never moves, so it has no sequence number."""
+    attributes = _attributes(endpoint, segment.exports, True, False, 0, None, True)
+    rd = rd_of(endpoint, segment.number)
+    return tuple(Route(MacIp(rd, router, ip, segment.vni), attributes) for ip in sorted(segment.gateways))
 
 
 def prefix_routes(

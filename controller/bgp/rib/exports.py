@@ -2,7 +2,7 @@
 
     domain, subnet, l2-domain  ──settings──> owners          who imports and exports which route targets
     vport, what is learned     ──────────> attachments       whose routes the rib makes, once it is known whose they are
-    segment × hypervisor       ──────────> type 3
+    segment × hypervisor       ──────────> type 3, and type 2 of its gateways
     domain × hypervisor        ──────────> type 5, VPNv4/6   prefixes.py says of what
 
 What was made is known here and compared with what is to be, so a change is only looked at where it can have touched
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from controller.bgp.rib.announcing import Attachment, flood_route, prefix_routes
+from controller.bgp.rib.announcing import Attachment, flood_route, gateway_routes, prefix_routes
 from controller.bgp.rib.desired import Desired
 from controller.bgp.rib.mobility import MacKey
 from controller.bgp.rib.policy import host
@@ -25,6 +25,7 @@ from controller.compile.addresses import mac as mac_of
 from controller.compile.placement import Observed
 from controller.compile.remote import RemoteKey
 from controller.compile.state import BRIDGE, State, domains
+from controller.compile.wan.facts import gateways_at
 from data.addresses import Ip, Prefix, address
 from data.configuration import Edits
 from data.path import Path
@@ -57,8 +58,10 @@ class _Domain:
     segments: dict[Path, SegmentWan] = field(default_factory=dict)
     vports: set[Path] = field(default_factory=set)
     hosts: frozenset[str] = NOTHING
+    around: frozenset[str] = NOTHING  # hypervisors, as long as a segment of it goes on elsewhere
     served: frozenset[str] = NOTHING  # hypervisors with routes of services
     floods: dict[Path, frozenset[str]] = field(default_factory=dict)
+    gateways: dict[Path, frozenset[str]] = field(default_factory=dict)
     prefixes: frozenset[Prefix] = frozenset()  # of services
 
     @property
@@ -73,6 +76,7 @@ class Exports:
         self._desired = desired
         self._as = 0
         self._families: frozenset[Family] = frozenset()
+        self._router = b""  # the MAC address of the gateways
         self._known: dict[Path, _Domain] = {}
         self._by_uuid: dict[str, Path] = {}  # of domains in the WAN
         self._attached: dict[Path, tuple[Attachment, ...]] = {}
@@ -112,16 +116,18 @@ class Exports:
 
     def whole(self, state: State, autonomous_system: int, families: frozenset[Family]) -> Steps[Touched]:
         """Everything, compared with what was made before: at the start, and when what all is made with is another."""
-        forced = (autonomous_system, families) != (self._as, self._families)
-        self._as, self._families = autonomous_system, families
+        made_with, router = (self._as, self._families, self._router), state.gateway_mac()
+        forced = (autonomous_system, families, router) != made_with
+        self._as, self._families, self._router = autonomous_system, families, router
         touched = Touched()
         present = [path for path in domains(state.view) if not in_template(path)]
         for domain in {*present, *self._known}:
             yield from self._domain(state, domain, touched, forced=forced)
             yield from self._vports(state, {*self._members(state, domain)}, touched)
             known = self._known.get(domain) or _Domain()
-            for segment in {*known.segments, *known.floods}:
+            for segment in {*known.segments, *known.floods, *known.gateways}:
                 self._floods(state, domain, segment, again=True)
+                self._gateways(state, domain, segment, again=True)
             self._leads(state, domain, touched, forced=True)
             self._forget_if_empty(domain)
             yield
@@ -132,7 +138,7 @@ class Exports:
     def change(self, old: State, new: State, edits: Edits, moved: Iterable[str], observed: Observed) -> Steps[Touched]:
         """What follows from one change of the state: its edits, UUIDs of vports that moved, and what was observed."""
         crossed = old.placement.tunnel_ports.keys() ^ new.placement.tunnel_ports.keys()
-        if crossed or any(path[0] == "dvrs" for path in edits):
+        if crossed or any(path[0] == "dvrs" for path in edits) or new.gateway_mac() != self._router:
             return (yield from self.whole(new, self._as, self._families))
         touched, vports, leads = Touched(), set[Path](), set[Path]()
         for path in edits:
@@ -204,6 +210,7 @@ class Exports:
         for path in segments if whole else redo:
             vports.update(one for members in state.members_of(path).values() for one in members)
             self._floods(state, domain, path, again=True)
+            self._gateways(state, domain, path, again=True)
         if whole:
             self._leads(state, domain, touched, forced=True)
         return vports
@@ -227,6 +234,7 @@ class Exports:
             yield
         for segment in segments:
             self._floods(state, segment[:4], segment)
+            self._gateways(state, segment[:4], segment)
             yield
         for domain in {path[:4] for path in paths}:  # the last machine may have left a segment that is still there
             known = self._known.get(domain)
@@ -315,6 +323,24 @@ class Exports:
         else:
             known.floods.pop(segment, None)
 
+    def _gateways(self, state: State, domain: Path, segment: Path, again: bool = False) -> None:
+        known = self._known.get(domain)
+        if known is None:
+            return
+        wan = known.segments.get(segment)
+        wanted = wan is not None and wan.joined and wan.gateways and Family.EVPN in self._families
+        hosts = frozenset(gateways_at(state, segment)) if wanted else NOTHING
+        before = known.gateways.get(segment, NOTHING)
+        for dvrs in hosts | before if again else hosts ^ before:
+            routes: tuple[Route, ...] = ()
+            if wan is not None and dvrs in hosts:
+                routes = gateway_routes(wan, state.tunnel_address(dvrs), self._router)
+            self._desired.put(("gateways", segment, dvrs), routes)
+        if hosts:
+            known.gateways[segment] = hosts
+        else:
+            known.gateways.pop(segment, None)
+
     def _leads(self, state: State, domain: Path, touched: Touched, forced: bool = False) -> None:
         known = self._known.get(domain)
         if known is None:
@@ -322,13 +348,18 @@ class Exports:
         wan = known.wan if known.wan is not None and state.view.get(domain) is not None else None
         told = wan if wan is not None and wan.exports else None
         hosts = frozenset(state.hosts_of(domain)) if told is not None else NOTHING
+        around = frozenset(state.hosts_of(domain)) if any(one.joined for one in known.segments.values()) else NOTHING
+        if around != known.around:
+            known.around = around
+            for segment in {*known.segments, *known.gateways}:
+                self._gateways(state, domain, segment)
         own = subnets(state, domain) if told is not None and (forced or hosts != known.hosts) else []
         for dvrs in hosts | known.hosts if forced else hosts ^ known.hosts:
             self._lead("subnets", state, domain, dvrs, told if dvrs in hosts else None, own, mpls=False)
         known.hosts = hosts
         led = services(state, domain) if wan is not None else []
         by_dvrs: dict[str, list[Prefix]] = {}
-        for one in led if told is not None else []:
+        for one in (one for one in led if told is not None and one.told):
             by_dvrs.setdefault(one.dvrs, []).append(one.prefix)
         for dvrs in {*by_dvrs, *known.served}:
             self._lead("services", state, domain, dvrs, told if dvrs in by_dvrs else None, by_dvrs.get(dvrs, []))
@@ -351,7 +382,9 @@ class Exports:
 
     def _forget_if_empty(self, domain: Path) -> None:
         known = self._known.get(domain)
-        if known is not None and known.empty and not known.vports and not known.floods and not known.hosts:
+        if known is None or not known.empty or known.vports or known.hosts:
+            return
+        if not known.floods and not known.gateways:
             del self._known[domain]
 
 

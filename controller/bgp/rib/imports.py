@@ -1,6 +1,7 @@
 """What routes of others mean for our segments and domains: the facts that the compiler makes flows of.
 
-    type 2   segment that imports it    RemoteMac, with the addresses that routes for the MAC address name
+    type 2   segment that imports it    RemoteMac, with the addresses that routes for the MAC address name, and those
+                                        that it has answered for (`controller/edge/beyond.py`)
              domain that imports it     RemotePrefix of the address, over the domain's VNI (RFC 9135, symmetric);
                                         not where a segment of the same domain has the MAC address itself
     type 3   segment                    RemoteFlood
@@ -35,6 +36,7 @@ from controller.compile.remote import (
     Tunnel,
 )
 from data.addresses import Ip, Prefix
+from data.path import Path
 from data.steps import Steps
 
 __all__ = ["ADDRESSES", "FLOOD", "MAC", "PREFIX", "Imports", "Local"]
@@ -69,6 +71,8 @@ class Imports:
         self._from: dict[RemoteKey, dict[Hashable, None]] = {}
         self._of_owner: dict[str, dict[RemoteKey, None]] = {}
         self._naming: dict[tuple[str, Ip], dict[Hashable, RemoteKey]] = {}  # facts of MAC addresses, by IP address
+        self._answered: dict[RemoteKey, tuple[Ip, ...]] = {}  # MAC address -> what it has beside the routes
+        self._answers: dict[tuple[str, Ip], dict[RemoteKey, None]] = {}
 
     # Owners -------------------------------------------------------------------------------------------------
 
@@ -110,7 +114,12 @@ class Imports:
         wanted = set(owner.imports)
         if isinstance(owner, SegmentWan) and owner.automatic:
             wanted.update(target for target in self._rib.by_target if _vni(target) == owner.vni)
-        return {key for target in wanted for key in self._rib.by_target.get(target, ())}
+        return set[Hashable]().union(*(self._rib.by_target.get(target, ()) for target in wanted))
+
+    def destinations(self, within: Path) -> list[Hashable]:
+        """The destinations with routes that a domain may import, or a segment of it."""
+        owners = [one for one in self.owners.values() if one.path[: len(within)] == within]
+        return list(set[Hashable]().union(*map(self._keys_for, owners)))
 
     def owners_of(self, attributes: Attributes) -> tuple[str, ...]:
         """Who imports a route with these attributes."""
@@ -142,6 +151,9 @@ class Imports:
             touched.update(before, after)
             if before == after:
                 continue
+            if isinstance(key, tuple) and isinstance(key[-1], Ip):  # who else answered for the address
+                for fact in (*before, *after):
+                    touched.update(self._answers.get((fact.owner, key[-1]), ()))
             for fact in before:
                 if fact not in after:
                     self._detach(fact, key)
@@ -155,6 +167,18 @@ class Imports:
             else:
                 del self._of_key[key]
         return touched
+
+    def answer(self, fact: RemoteKey, addresses: tuple[Ip, ...]) -> None:
+        """A MAC address elsewhere has answered for exactly these; its fact may be another."""
+        for ip in self._answered.pop(fact, ()):
+            held = self._answers[fact.owner, ip]
+            held.pop(fact)
+            if not held:
+                del self._answers[fact.owner, ip]
+        if addresses:
+            self._answered[fact] = addresses
+        for ip in addresses:
+            self._answers.setdefault((fact.owner, ip), {})[fact] = None
 
     def naming(self, segment: str, ip: Ip) -> set[RemoteKey]:
         """The facts of MAC addresses elsewhere that an IP address of a segment is said to belong to."""
@@ -236,6 +260,8 @@ class Imports:
                 known.add(nlri.ip)
         nlri = best.route.nlri
         assert isinstance(nlri, MacIp)
+        # What a route says of an address goes before what was answered once: it follows the address where it goes.
+        known.update(ip for ip in self._answered.get(fact, ()) if not self.naming(fact.owner, ip))
         taken = sorted(ip for ip in known if self._takes(owner, ip, nlri.mac))[:ADDRESSES]
         return RemoteMac(Tunnel(hop, VXLAN, nlri.label), tuple(taken))
 

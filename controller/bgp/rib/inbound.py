@@ -4,9 +4,11 @@ Graceful restart (RFC 4724 section 4.2), of a neighbour that offered it: what it
 session is lost, for its restart time and never longer than our stale-time; when it is back, until its end-of-RIB, and
 again never longer than our stale-time. When it is our own speaker that died, the same holds for every neighbour, for
 it is we who restart (section 4.2): until its end-of-RIB, or, of one that sends none, RELEARN seconds after it is back.
-A neighbour that says that it restarted and did not keep its forwarding state
-loses its stale routes at once; of one that did not restart, whose session alone was lost, they stay whatever its
-forwarding bits say: nothing happened to the packets.
+What an end-of-RIB leaves stale is kept LINGER seconds longer than RFC 4724 says: a route reflector that starts ends its
+RIB before it has heard anything itself (FRR is 1.2 s early), and by that no packet shall be lost.
+A neighbour that says that it restarted and did not keep its forwarding state loses its stale routes at once, but for
+those that it reflected, whose packets do not go through it; of one that did not restart, whose session alone was lost,
+they stay whatever its forwarding bits say: nothing happened to the packets.
 """
 
 from __future__ import annotations
@@ -18,17 +20,19 @@ from controller.bgp.rib.outcome import Reset
 from controller.bgp.rib.policy import Importer
 from controller.bgp.rib.settings import FABRIC, NeighbourPolicy, Settings
 from controller.bgp.rib.table import EVERY, AdjRibIn, Heard, LocRib, Note, Source
-from controller.bgp.routes import IpPrefix, Nlri, Route, VpnPrefix, family_of
+from controller.bgp.routes import Family, IpPrefix, Nlri, Route, VpnPrefix, family_of
 from controller.bgp.speaker.backend import Changed, Down, EndOfRib, Refused, Up
 from data.addresses import Ip, address
 from data.steps import Steps
 
-__all__ = ["DAMPED", "IDLE", "RELEARN", "Inbound"]
+__all__ = ["DAMPED", "IDLE", "LINGER", "RELEARN", "Inbound"]
 
 IDLE = 300.0
 """Seconds for which a neighbour that told too much is left alone: it will not have fewer in a moment."""
 RELEARN = 30
 """Seconds that a neighbour without end-of-RIB gets to tell everything again after our speaker died."""
+LINGER = 10.0
+"""Seconds for which what a neighbour did not tell again is kept after its end-of-RIB."""
 DAMPED = "damped: it came and went too often"
 
 
@@ -112,10 +116,9 @@ class Inbound:
             table.source = Source(old.name, old.address, router_id, old.internal)
         ours, table.ours = table.ours, False
         for family in list(table.routes):
-            lost = event.restarted and family not in event.forwarding
-            unkept = event.restart_time is None and not ours
-            if unkept or family not in event.families or lost:
-                yield from self._sweep(table, lambda heard, of=family: heard.route.family is of)  # type: ignore[misc]
+            gone = (event.restart_time is None and not ours) or family not in event.families
+            if gone or (event.restarted and family not in event.forwarding):
+                yield from self._sweep(table, _all_of(family) if gone else _forwarded(family))
         stale = any(heard.stale for heard in table.heard())
         wait = self._settings.stale_time if event.restart_time is not None else RELEARN
         table.stale_until = now + min(wait, self._settings.stale_time) if stale else None
@@ -197,12 +200,15 @@ class Inbound:
         what = ", ".join(str(nlri.key) for nlri in event.nlri[:4])
         table.notes.append(Note(self._clock(), event.reason, what))
 
-    def end_of_rib(self, event: EndOfRib, table: AdjRibIn) -> Steps[None]:
-        """What it did not tell again is gone."""
+    def end_of_rib(self, event: EndOfRib, table: AdjRibIn) -> None:
+        """What it did not tell again is gone soon."""
         table.waiting -= {event.family}
-        yield from self._sweep(table, lambda heard: heard.route.family is event.family)
-        if not any(heard.stale for heard in table.heard()):
+        stale = sum(heard.stale for heard in table.heard())
+        if not stale:
             table.stale_until = None
+        elif not table.waiting and table.stale_until is not None:
+            table.stale_until = min(table.stale_until, self._clock() + LINGER)
+            self.told.append(f"bgp-neighbor {table.source.name}: {stale} routes are not told again (yet)")
 
     def _limit(self, table: AdjRibIn, neighbour: NeighbourPolicy) -> Steps[None]:
         count = len(table)
@@ -269,6 +275,15 @@ class Inbound:
         table.shut_until = None
         self._sessions.forget(name)
         return True
+
+
+def _all_of(family: Family) -> Callable[[Heard], bool]:
+    return lambda heard: heard.route.family is family
+
+
+def _forwarded(family: Family) -> Callable[[Heard], bool]:
+    """Those whose packets go through the neighbour: it did not only hand them on (RFC 4456 section 8)."""
+    return lambda heard: heard.route.family is family and heard.route.attributes.originator_id is None
 
 
 def _ends(route: Route) -> tuple[Ip, ...]:

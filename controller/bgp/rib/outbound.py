@@ -53,11 +53,14 @@ class Outbound:
     def difference(
         self, name: str, changed: Iterable[tuple[Route | None, Route | None]]
     ) -> tuple[list[Route], list[Route]]:
-        """What a neighbour would be told of these changes, (announced, withdrawn), if all its families were spoken."""
-        neighbour = self.settings.neighbours[name]
+        """What a neighbour would be told of these changes, (announced, withdrawn). While it is away nobody knows which
+        families it will speak: all that it may have count.
+        """
+        neighbour, table = self.settings.neighbours[name], self._tables.get(name)
+        families = table.families if table is not None and table.up else neighbour.families
         announced, withdrawn = [], []
         for before, after in changed:
-            was, now = (None if one is None else outbound(neighbour, self.settings, one, neighbour.families)
+            was, now = (None if one is None else outbound(neighbour, self.settings, one, families)
                         for one in (before, after))  # fmt: skip
             if now is not None:
                 announced.append(now)
@@ -80,6 +83,13 @@ class Outbound:
         if neighbour is None or table is None or not table.up:
             return
         yield from self._all(neighbour, self.settings, table.families, family)
+
+    def version(self, name: str, route: Route) -> Route | None:
+        """How a neighbour is told one route of ours; None when it is not, or the neighbour is away."""
+        neighbour, table = self.settings.neighbours.get(name), self._tables.get(name)
+        if neighbour is None or table is None or not table.up:
+            return None
+        return outbound(neighbour, self.settings, route, table.families)
 
     def _all(
         self, neighbour: NeighbourPolicy, settings: Settings, families: frozenset[Family], family: Family | None = None

@@ -84,9 +84,10 @@ class Importer:
         settings = self._settings
         if settings.autonomous_system in attributes.as_path:
             return "AS loop: our own AS is in its path"
-        if settings.router_id is not None and attributes.originator_id == settings.router_id:
+        router_id = settings.router_id or self._neighbour.router_id
+        if router_id is not None and attributes.originator_id == router_id:
             return "originator loop: it began with us"
-        if settings.router_id is not None and settings.router_id in attributes.cluster_list:
+        if router_id is not None and router_id in attributes.cluster_list:
             return "cluster loop: our router id is in its cluster list"
         if attributes.next_hop in settings.own:
             return "its next hop is a hypervisor of ours"

@@ -3,8 +3,10 @@
     subnets         every hypervisor that hosts the domain: each routes to every machine of it
     static routes   the hypervisors behind which their living next hops are; black holes are nobody's
     virtual IPs     the hypervisor of the vport that has it now
-    floating IPs    the hypervisor of their vport: the translation has no state
+    floating IPs    nowhere: but nobody else's routes replace them
 
+A floating IP is translated without state. What its vport sends to the WAN leaves with its own address, which is told as
+well: translated, it would be a wrong answer to who asked that address, and as it is, to who asked the floating IP.
 Virtual addresses of load balancers and of source NAT are not announced: the answers to what is translated with state
 must come back through the hypervisor that did it, and packets from outside may enter by any. The access prefixes of
 shared domains are not, either: users are known by them inside the fabric alone. Subnets go by EVPN alone; a PE is told
@@ -34,10 +36,11 @@ _ALIVE = ("alive", "unprobed", "unknown")
 
 
 class Led(NamedTuple):
-    """A prefix that a hypervisor leads to."""
+    """A prefix that a hypervisor leads to; `told`: from outside, too."""
 
     prefix: Prefix
     dvrs: str
+    told: bool = True
 
 
 def subnets(state: State, domain: Path) -> list[Prefix]:
@@ -80,4 +83,4 @@ def _floating(state: State, path: Path) -> Iterator[Led]:
         return
     place = state.place((*vport, body.vport))
     if place is not None and inside_of(path, body, place.vport) is not None:
-        yield from _host(state, path, (*vport, body.vport))
+        yield Led(host(address(path[-1])), place.location.dvrs, told=False)

@@ -4,6 +4,7 @@
     whole(state), compiled(old, new, …)   the fabric; `whole` once at the start, then each change
     take(events)                          the speaker
     underlay(next hops)                   somebody says otherwise whether they are usable, or at which cost
+    answered(addresses)                   machines elsewhere, asked by the gateways
     tick()                                at the latest at `deadline`
 
 Each returns what follows from it and nothing else, so the same calls with the same clock give the same outcomes. Those
@@ -153,6 +154,14 @@ class Rib:
         yield from self._settle(outcome, Touched(), keys)
         return outcome
 
+    def answered(self, addresses: Mapping[RemoteKey, tuple[Ip, ...]]) -> Steps[Outcome]:
+        """For which addresses MAC addresses elsewhere have answered: for all of these each, and no others."""
+        outcome = Outcome()
+        for key, known in addresses.items():
+            self.imports.answer(key, known)
+        yield from self._settle(outcome, Touched(facts=set(addresses)))
+        return outcome
+
     def tick(self) -> Steps[Outcome]:
         """What is due by now."""
         outcome = Outcome()
@@ -202,7 +211,7 @@ class Rib:
         elif isinstance(event, Refused):
             self.inbound.refused(event, table)
         elif isinstance(event, EndOfRib):
-            yield from self.inbound.end_of_rib(event, table)
+            self.inbound.end_of_rib(event, table)
         elif isinstance(event, Refresh):
             yield from self.outbound.everything(event.peer, outcome, event.family)
 

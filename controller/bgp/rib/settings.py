@@ -66,7 +66,7 @@ class Underlay(Protocol):
 @dataclass(frozen=True, slots=True)
 class NeighbourPolicy:
     """What is taken from a neighbour and told to it. `accept` and `announce`: prefixes inside which a route must lie,
-    none means all."""
+    none means all. `router_id` is ours towards it, where the configuration gives none for all."""
 
     name: str
     address: Ip
@@ -76,6 +76,7 @@ class NeighbourPolicy:
     prefix_limit: int = 100_000
     accept: tuple[Prefix, ...] = ()
     announce: tuple[Prefix, ...] = ()
+    router_id: Ip | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +103,16 @@ class Settings:
 
 def settings_of(view: Configuration) -> Settings:
     """From the acting configuration. Neighbours that lack what is mandatory are left out (a deactivated part)."""
-    body = view.settings(Bgp)
+    body, here = view.settings(Bgp), view.settings(Controller).listen_address
     found = {}
     for path, one in view.objects(Neighbor):
         if one.address and one.autonomous_system:
+            local = address(one.local_address or here)
             usual = _UNDERLAY if one.role == UNDERLAY else _FABRIC
             found[path[-1]] = NeighbourPolicy(
                 path[-1], address(one.address), one.autonomous_system,
                 frozenset(map(Family, one.family)) or usual, one.role, one.prefix_limit,
-                tuple(map(prefix, one.accept)), tuple(map(prefix, one.announce)),
+                tuple(map(prefix, one.accept)), tuple(map(prefix, one.announce)), local if local.version == 4 else None,
             )  # fmt: skip
     own = frozenset(address(one.tunnel_address) for _, one in view.objects(Dvrs) if one.tunnel_address)
     return Settings(

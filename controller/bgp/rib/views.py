@@ -1,14 +1,16 @@
 """What `show bgp` asks: the tables as plain values, with the reasons for what was not taken.
 
-Everything is computed when it is asked for, from the tables themselves.
+Everything is computed when it is asked for, from the tables themselves; what may be many routes in steps, between which
+the tables may change: a row is true of the moment in which it was made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller.bgp.rib.best import LOCAL_PREFERENCE, explain
+from controller.bgp.rib.chosen import ALL, Chosen
 from controller.bgp.rib.policy import prefix_of
 from controller.bgp.rib.rib import Rib
 from controller.bgp.rib.settings import Underlay
@@ -17,7 +19,6 @@ from controller.bgp.routes import (
     Attributes,
     AutoDiscovery,
     EthernetSegment,
-    Family,
     IpPrefix,
     MacIp,
     Multicast,
@@ -26,13 +27,18 @@ from controller.bgp.routes import (
     Unicast,
     VpnPrefix,
 )
-from data.addresses import Prefix
+from data.addresses import Ip, Prefix
 from data.path import Path
+from data.steps import Steps
 
 __all__ = ["NO_TARGET", "FrozenView", "NeighbourView", "RouteView", "Views", "kind", "label", "what"]
 
 NO_TARGET = "no route target that we import"
 OURS = "ours"
+VPN = 128  # what the keys of VPN routes begin with (routes.py)
+WITHDRAWN = "withdrawn just now"
+MANY = 1 << 62
+"""More routes than anybody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,32 +134,75 @@ class Views:
             table.shut_until, tuple(table.notes),
         )  # fmt: skip
 
-    def received(self, name: str, family: Family | None = None) -> Iterator[RouteView]:
-        """Everything that a neighbour told, accepted or not."""
+    def vpn_sessions(self) -> dict[Ip, bool]:
+        """The next hops of VPN routes, and whether a session stands by which one of them was told."""
+        loc, tables = self._rib.loc, self._rib.inbound.tables
+        found: dict[Ip, bool] = {}
+        for hop, keys in loc.by_next_hop.items():
+            key = next((one for one in keys if isinstance(one, tuple) and one[0] == VPN), None)
+            ways = loc.destinations[key].ways if key is not None else ()
+            names = {way.source.name for way in ways if way.route.attributes.next_hop == hop}
+            if names:
+                found[hop] = any(tables[name].up for name in names)
+        return found
+
+    def received(self, name: str, chosen: Chosen = ALL, most: int = MANY) -> Steps[list[RouteView]]:
+        """What a neighbour told, accepted or not; `most` of it."""
         table = self._rib.inbound.tables.get(name)
-        for heard in () if table is None else table.heard(family):
-            if heard.refused:
-                yield self._heard(heard, f"refused: {heard.refused}", False)
-            else:
-                at = self._rib.loc.destinations[heard.route.nlri.key]
-                yield self._accepted(heard, explain(at.ways, self._underlay)[id(heard)])
+        found: list[RouteView] = []
+        for heard in () if table is None else list(table.heard(chosen.family)):
+            if len(found) >= most:
+                break
+            if chosen.names(heard.route.nlri) and self._taken(chosen, heard.route):
+                found.append(self._of_neighbour(heard))
+            yield
+        return found
 
-    def routes(self, family: Family | None = None) -> Iterator[RouteView]:
-        """All that is accepted, and ours."""
-        for route in self._rib.desired:
-            if family in (None, route.family):
-                yield _view(route, OURS, "best", True, None, False, ())
-        for at in self._rib.loc.destinations.values():
-            if family is not None and at.ways[0].route.family is not family:
-                continue
-            why = explain(at.ways, self._underlay)
-            for heard in at.ways:
-                yield self._accepted(heard, why[id(heard)])
+    def _of_neighbour(self, heard: Heard) -> RouteView:
+        at = None if heard.refused else self._rib.loc.destinations.get(heard.route.nlri.key)
+        if at is None or heard not in at.ways:
+            return self._heard(heard, f"refused: {heard.refused}" if heard.refused else WITHDRAWN, False)
+        return self._accepted(heard, explain(at.ways, self._underlay)[id(heard)])
 
-    def advertised(self, name: str, family: Family | None = None) -> Iterator[RouteView]:
-        """What a neighbour is told."""
-        for route in self._rib.outbound.told(name, family):
-            yield _view(route, OURS, "advertised", True, None, False, ())
+    def routes(self, chosen: Chosen = ALL, most: int = MANY) -> Steps[list[RouteView]]:
+        """What is accepted, and ours; `most` of it. With a domain it costs the routes that have its targets, else a
+        look at all (0.3 s for 400,000, in steps); to explain one costs 20 µs."""
+        found: list[RouteView] = []
+        for route in list(self._rib.desired):
+            if len(found) >= most:
+                return found
+            if chosen.names(route.nlri) and self._taken(chosen, route):
+                found.append(_view(route, OURS, "best", True, None, False, ()))
+            yield
+        destinations = self._rib.loc.destinations
+        keys = list(destinations) if chosen.domain is None else self._rib.imports.destinations(chosen.domain)
+        for key in keys:
+            if len(found) >= most:
+                break
+            at = destinations.get(key)  # it may be gone since the keys were copied
+            if at is not None and at.ways and chosen.names(at.ways[0].route.nlri):
+                why = explain(at.ways, self._underlay)
+                ways = (heard for heard in at.ways if self._taken(chosen, heard.route))
+                found += [self._accepted(heard, why[id(heard)]) for heard in ways]
+            yield
+        return found[:most]
+
+    def advertised(self, name: str, chosen: Chosen = ALL, most: int = MANY) -> Steps[list[RouteView]]:
+        """What a neighbour is told; `most` of it."""
+        found: list[RouteView] = []
+        for route in list(self._rib.desired):
+            if len(found) >= most:
+                break
+            if chosen.names(route.nlri) and self._taken(chosen, route):
+                told = self._rib.outbound.version(name, route)
+                found += [] if told is None else [_view(told, OURS, "advertised", True, None, False, ())]
+            yield
+        return found
+
+    def _taken(self, chosen: Chosen, route: Route) -> bool:
+        return chosen.domain is None or any(
+            path[: len(chosen.domain)] == chosen.domain for path in self._owners(route.attributes)
+        )
 
     def frozen(self) -> list[FrozenView]:
         """The duplicate addresses."""

@@ -14,8 +14,11 @@ from typing import Protocol
 
 from controller.bgp.routes import Family, Nlri, Route
 
-__all__ = ["Changed", "Down", "EndOfRib", "Event", "Fault", "Level", "Listener", "Peer", "Refresh", "Refused",
-           "Speaker", "SpeakerGone", "Up"]  # fmt: skip
+__all__ = ["ADMINISTRATIVE_RESET", "BFD_DOWN", "Changed", "Down", "EndOfRib", "Event", "Fault", "Level", "Listener",
+           "Peer", "Refresh", "Refused", "Speaker", "SpeakerGone", "Up"]  # fmt: skip
+
+ADMINISTRATIVE_RESET, BFD_DOWN = 4, 10
+"""Subcodes of cease (RFC 4486 section 3, RFC 9384 section 3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,5 +158,6 @@ class Speaker(Protocol):
     async def end_of_rib(self, peer: str, families: Iterable[Family]) -> None:
         """Tells one neighbour that it has everything. Raises SpeakerGone."""
 
-    async def reset(self, peer: str, reason: str) -> None:
-        """Ends one session with a NOTIFICATION (cease, RFC 4486), to begin anew. Raises SpeakerGone."""
+    async def reset(self, peer: str, reason: str, subcode: int = ADMINISTRATIVE_RESET) -> None:
+        """Ends one session with a NOTIFICATION (cease, RFC 4486), to begin anew; `Down` says the reason. Raises
+        SpeakerGone, ValueError when there is no such neighbour."""

@@ -24,7 +24,8 @@ REASON_LIMIT = 300  # characters of what a peer says about itself
 
 @dataclass(slots=True)
 class Told:
-    """An established session. `muted` once it is to be reset: nothing more of it is told but its end."""
+    """An established session. `muted` once it is to be reset: nothing more of it is told but its end, for this
+    `reason` if there is one."""
 
     number: int
     peer: Peer
@@ -33,6 +34,7 @@ class Told:
     size: int
     decoder: Decoder
     muted: bool = False
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -114,7 +116,8 @@ class Sessions:
         told = self.by_number.get(int.from_bytes(payload[:4], "big"))
         if told is not None:
             self._forget(told)
-            yield Down(told.peer.name, _plain(payload[5:].decode(errors="replace")), bool(payload[4]))
+            reason = told.reason or _plain(payload[5:].decode(errors="replace"))
+            yield Down(told.peer.name, reason, bool(payload[4]))
 
     def _forget(self, told: Told) -> None:
         del self.by_number[told.number]

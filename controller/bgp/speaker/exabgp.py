@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from controller.bgp.routes import Encapsulation, Family, Nlri, Route
-from controller.bgp.speaker.backend import Event, Fault, Listener, Peer, SpeakerGone
+from controller.bgp.speaker.backend import ADMINISTRATIVE_RESET, Event, Fault, Listener, Peer, SpeakerGone
 from controller.bgp.speaker.configuration import check, configuration, secrets
 from controller.bgp.speaker.events import Sessions, Told, canonical
 from controller.bgp.speaker.frames import Kind, frame, numbers
@@ -40,7 +40,7 @@ UNANSWERED = 32  # commands that may be on their way
 TURN = 0.005  # seconds of events before others have theirs
 LISTEN_AGAIN = 10.0  # seconds until an address that could not be listened on is tried again
 
-_ADMINISTRATIVE_RESET = (6, 4)  # RFC 4486 section 4
+_CEASE = 6  # RFC 4486
 _OTHER_CONFIGURATION = (6, 6)
 _MALFORMED = (3, 1)  # RFC 4271 section 6.3
 _COMMUNICATION_LIMIT = 128  # bytes of a shutdown communication that every peer takes (RFC 8203 section 2)
@@ -128,13 +128,14 @@ class ExabgpSpeaker:
             if told is not None:
                 await self._send([told], [end_of_rib(one) for one in families if one in told.families])
 
-    async def reset(self, peer: str, reason: str) -> None:
+    async def reset(self, peer: str, reason: str, subcode: int = ADMINISTRATIVE_RESET) -> None:
         """See `Speaker`. Nothing more that the peer said is told; does not wait for what is being announced."""
         told = self._session(peer)
         if told is not None:
-            told.muted = True
+            told.muted, told.reason = True, reason
             words = reason.encode("ascii", "replace")[:_COMMUNICATION_LIMIT]
-            await self._asked([self._command(_reset(told, _ADMINISTRATIVE_RESET, bytes([len(words)]) + words))])
+            communication = bytes([len(words)]) + words if subcode == ADMINISTRATIVE_RESET else b""
+            await self._asked([self._command(_reset(told, (_CEASE, subcode), communication))])
 
     def hold(self, held: bool) -> None:
         """See `Speaker`."""

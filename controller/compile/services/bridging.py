@@ -247,7 +247,7 @@ def _unknown(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
 
 
 def _glean_hosts(state: State, path: Path) -> Collection[str]:
-    return domain_hosts(state, path) if state.routed(path[:4]) and state.bridges_of(path) else ()
+    return domain_hosts(state, path) if state.routed(path[:4]) and _open(state, path) else ()
 
 
 def _glean(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
@@ -278,6 +278,7 @@ _GLEAN = Kind("glean", _glean_hosts, _glean, same)
 def _fragments(state: State, domain: Path) -> Iterator[Fragment]:
     for subnet in state.subnets(domain):
         yield Fragment(_UNKNOWN, subnet)
+        yield Fragment(_GLEAN, subnet)
         if state.bridges_of(subnet):
             yield from _of_bridged(state, subnet)
 
@@ -317,6 +318,7 @@ def _touched(delta: Delta) -> Iterator[Fragment]:
         yield from _relearned(old, new, uuid)
     for path in flooded(delta):
         yield Fragment(_UNKNOWN, path)
+        yield Fragment(_GLEAN, path)
     edited = {path for path in delta.edits if path[-2:-1] in (("subnet",), ("l2-domain",))}
     if edited or delta.hypervisors:
         domains = {path[:4] for path in edited}
@@ -344,6 +346,7 @@ def _whole(state: State, subnet: Path) -> Iterator[Fragment]:
         yield from _of_bridged(state, subnet)
     else:
         yield Fragment(_UNKNOWN, subnet)
+        yield Fragment(_GLEAN, subnet)
 
 
 def _relearned(old: State, new: State, uuid: str) -> Iterator[Fragment]:

@@ -4,6 +4,7 @@
     machines   machines behind VTEPs and at other sites, as if they were vports on another hypervisor
     routes     prefixes behind PE routers (MPLS over GRE) and VTEPs (VXLAN)
     entrance   the way in: the VNI and the labels of a whole domain
+    gateways   the gateways of a subnet, for machines of it that are behind VTEPs
     circuits   who is connected to which domain by MPLS: for `show`
 
     subnet, MAC     switch -> VXLAN with the VNI that the receiver chose

@@ -30,6 +30,8 @@ def _flows(state: State, path: Path, dvrs: str) -> Iterator[bytes]:
     number = state.number(path)
     mark = cookie(Owner.DOMAIN, Purpose.ENTERED, number)
     enter = [actions.set_field("eth_dst", state.gateway_mac()), actions.set_metadata(number)]
+    # Open vSwitch sends nothing back by the port that it came in by: on the way to another hypervisor it must.
+    enter.append(actions.load_in_port(0))
     vxlan = [match.in_port(state.placement.tunnel_ports[dvrs]), match.tunnel_id(state.l3_vni(path))]
     yield flow(Table.CLASSIFY, Priority.NORMAL, mark, vxlan, enter, Table.NAT_IN)
     for version, family in FAMILIES.items():

@@ -7,7 +7,7 @@ MAC address elsewhere is its own: then it has moved (`RemoteMac`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from controller.compile.addresses import Ip, Prefix, address, gateways, mac, prefixes
 from controller.compile.features import Delta
@@ -28,8 +28,8 @@ from controller.compile.state import State
 from data.path import Path
 from data.schema.objects import Domain, L2Domain, Subnet, Vport
 
-__all__ = ["elsewhere", "flooded", "floods", "host", "hosts", "is_known", "machine", "machines", "next_hops", "owner",
-           "readdressed", "routes", "vports_at"]  # fmt: skip
+__all__ = ["elsewhere", "flooded", "floods", "gateways_at", "host", "hosts", "is_known", "machine", "machines",
+           "next_hops", "owner", "readdressed", "routes", "vports_at"]  # fmt: skip
 
 
 def owner(state: State, key: RemoteKey) -> Path | None:
@@ -58,6 +58,12 @@ def floods(state: State, segment: Path) -> list[Tunnel]:
     facts = _facts(state, segment, "flood")
     found = (facts.get(what) for what in facts)
     return [one.tunnel for one in found if isinstance(one, RemoteFlood) and _leads(state, one.tunnel, VXLAN)]
+
+
+def gateways_at(state: State, subnet: Path) -> Collection[str]:
+    """The hypervisors that route for machines of a subnet which are behind VTEPs: those that host a vport of it; where
+    none does, those that know its domain."""
+    return state.members_of(subnet).keys() or state.hosts_of(subnet[:4])
 
 
 def machine(state: State, segment: Path, hardware: bytes) -> RemoteMac | None:
@@ -173,7 +179,7 @@ def readdressed(delta: Delta) -> Iterator[RemoteKey]:
 
 def flooded(delta: Delta) -> Iterator[Path]:
     """The segments whose copies others may want now, or not any more."""
-    for key in (*delta.observed.remote, *readdressed(delta)):
+    for key in (*delta.remote.get("flood", ()), *readdressed(delta)):
         if key.kind == "flood":
             for state in (delta.old, delta.new):
                 path = owner(state, key)

@@ -130,7 +130,7 @@ def _touched(delta: Delta) -> Iterator[Fragment]:
     for path in flooded(delta):
         yield Fragment(FLOOD, path)
     for state in (delta.old, delta.new):
-        for key in (*delta.observed.remote, *readdressed(delta)):
+        for key in (*delta.remote.get("mac", ()), *readdressed(delta)):
             segment = owner(state, key) if key.kind == "mac" else None
             if segment is None or not isinstance(key.what, bytes):
                 continue

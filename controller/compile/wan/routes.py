@@ -87,7 +87,7 @@ def _fragments(state: State, domain: Path) -> Iterator[Fragment]:
 
 
 def _touched(delta: Delta) -> Iterator[Fragment]:
-    for key in (*delta.observed.remote, *readdressed(delta)):
+    for key in (*delta.remote.get("prefix", ()), *readdressed(delta)):
         if key.kind == "prefix" and isinstance(key.what, Prefix):
             for state in (delta.old, delta.new):
                 domain = owner(state, key)

@@ -30,6 +30,8 @@ from nshell.lab.wan.plan import loopback
 BRIDGE = "br-label"
 GRE_PORT = 200  # OpenFlow port of the GRE tunnel in br-label; customers have 1, 2 …
 INTERVAL = 0.2  # seconds
+STALE = 120.0  # seconds, FRR's own restart time
+_FAMILIES = ("ipv4Vpn", "ipv6Vpn")
 IN_VRF, TO_VRF = 0, 1  # tables
 ETHERNET = {"ipv4": "0x0800", "ipv6": "0x86dd"}
 MATCH = {"ipv4": ("ip", "nw_dst"), "ipv6": ("ipv6", "ipv6_dst")}
@@ -56,6 +58,13 @@ class LabelSwitch:
     def __init__(self, frr: Frr, customers: Iterable[str]) -> None:
         self._frr = frr
         self._ports = {name: number for number, name in enumerate(customers, 1)}
+
+    def told_everything(self) -> bool:
+        """Whether every session is up and its peer has told all that it has (RFC 4724 section 4.1); CommandFailed."""
+        known = [one for one in self._frr.show("show bgp neighbors json").values() if isinstance(one, dict)]
+        return bool(known) and all(  # none at first: it is still reading its configuration
+            one.get("bgpState") == "Established" and all(_ended(one, family) for family in _FAMILIES) for one in known
+        )
 
     def flows(self) -> set[str]:
         """The flows that bgpd's tables ask for; CommandFailed when it does not answer."""
@@ -111,13 +120,37 @@ class LabelSwitch:
                     yield Imported(-path.get("locPrf", 100), length, metric, str(address), label)
 
 
+def _ended(neighbour: Mapping[str, Any], family: str) -> bool:
+    """Whether the end-of-RIB of a family came, where the session carries it."""
+    carried = neighbour.get("addressFamilyInfo", {})
+    return family not in carried or bool(neighbour.get("gracefulRestartInfo", {}).get("endOfRibRecv", {}).get(family))
+
+
+def _match(flow: str) -> str:
+    return flow.partition("actions=")[0]
+
+
 def follow(switch: LabelSwitch, ovs: Ovs) -> None:
-    """Make the bridge's flows those that are asked for, for ever; while bgpd is away they stay as they are."""
+    """Make the bridge's flows those that are asked for, for ever.
+
+    While bgpd is away they stay as they are, and none is taken away before its peers have told it everything, STALE
+    seconds at most: forwarding state is preserved over a restart, as its F bit says.
+    """
     there: set[str] | None = None
     away = False
+    kept_until = 0.0
     while True:
         try:
             wanted = switch.flows()
+            if away:
+                kept_until = time.monotonic() + STALE
+            if there and time.monotonic() < kept_until:
+                if switch.told_everything():
+                    kept_until = 0.0
+                    wanted = switch.flows()
+                else:
+                    again = {_match(one) for one in wanted}
+                    wanted |= {one for one in there if _match(one) not in again}
             if wanted != there:
                 _replace(ovs, wanted)
                 log.info("%d flows, %d before", len(wanted), len(there or ()))

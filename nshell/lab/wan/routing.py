@@ -100,7 +100,9 @@ def _peers(wan: Wan, place: Place, families: Sequence[str], outward: str = "") -
 
 def _router(wan: Wan, node: str) -> list[str]:
     head = [f"router bgp {wan.wan_autonomous_system}", f" bgp router-id {loopback(node)}"]
-    return [*head, " no bgp ebgp-requires-policy", " no bgp default ipv4-unicast", " bgp log-neighbor-changes"]
+    # its labels are Open vSwitch's, which lives on when bgpd does not (labels.py): RFC 4724's F bit is the truth
+    kept = [" bgp graceful-restart", " bgp graceful-restart preserve-fw-state"] if node == "pe" else []
+    return [*head, " no bgp ebgp-requires-policy", " no bgp default ipv4-unicast", " bgp log-neighbor-changes", *kept]
 
 
 def _pe(wan: Wan, place: Place) -> list[str]:

@@ -162,6 +162,11 @@ class RawPeer:
             while not self.closed:
                 await asyncio.sleep(0.01)
 
+    def silence(self) -> None:
+        """No keepalive follows any more."""
+        for task in self._tasks[1:]:
+            task.cancel()
+
     async def close(self, *, reset: bool = False) -> None:
         """End the connection and all that goes on here; `reset`: with a RST, as a crashed router's kernel."""
         for task in self._tasks:
@@ -176,6 +181,7 @@ class RawPeer:
             self._writer.close()
             with contextlib.suppress(OSError):  # the other side was first
                 await self._writer.wait_closed()
+            self._writer = None
         if self._listening is not None:
             self._listening.close()
             self._listening = None

@@ -137,11 +137,11 @@ class Fabric(Model):
     def kinds(self, peer: str) -> list[str]:
         """Destinations that a neighbour was told, with their kinds."""
         return sorted(f"{one.kind.split()[1] if ' ' in one.kind else one.kind} {one.what}"
-                      for one in self.views.advertised(peer))  # fmt: skip
+                      for one in at_once(self.views.advertised(peer)))  # fmt: skip
 
     def why(self, peer: str) -> dict[str, str]:
         """What became of each destination that a neighbour told."""
-        return {one.what: one.standing for one in self.views.received(peer)}
+        return {one.what: one.standing for one in at_once(self.views.received(peer))}
 
 
 def site(made: Settings | None = None, *, joined: bool = True, vports: int = 1) -> Fabric:

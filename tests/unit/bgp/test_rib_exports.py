@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from controller.bgp.routes import Family, IpPrefix, MacIp, Multicast, VpnPrefix
+import msgspec
+
+from controller.bgp.routes import Community, Family, IpPrefix, MacIp, Multicast, VpnPrefix
 from controller.compile import Location, Observed
 from controller.compile.remote import router_mac
 from data.addresses import address, prefix
-from data.schema.objects import Domain, Dvrs, L2Domain, Subnet, Vport
+from data.schema.objects import Controller, Domain, Dvrs, L2Domain, Subnet, Vport
 from data.schema.services import StaticRoute, VirtualIp
 from data.steps import at_once
 from tests.unit.bgp.rib_model import ACME, APP, FAMILIES, PROD, WEB, Fabric, neighbour, settings, site, uuid_of, vport
 
 HV1 = address("172.31.0.1")
 HV2 = address("172.31.0.2")
+ROUTER = "00:00:5e:00:01:01"
 
 
 def test_a_resolved_vport_is_announced_with_the_tunnel_address_of_its_hypervisor() -> None:
@@ -25,7 +28,7 @@ def test_a_resolved_vport_is_announced_with_the_tunnel_address_of_its_hypervisor
     assert isinstance(bridged.nlri, MacIp)
     assert (bridged.nlri.mac.hex(), bridged.nlri.label) == ("02000a01010b", state.vni(WEB))
     assert bridged.attributes.targets == ("65000:1001",)
-    routed = next(r for r in routes if isinstance(r.nlri, MacIp) and r.nlri.ip is not None)
+    routed = next(r for r in routes if isinstance(r.nlri, MacIp) and r.nlri.label2 is not None)
     assert isinstance(routed.nlri, MacIp)
     assert (str(routed.nlri.ip), routed.nlri.label2) == ("10.1.1.11", state.l3_vni(PROD))
     assert set(routed.attributes.targets) == {"65000:1", "65000:1001"}
@@ -52,7 +55,8 @@ def test_a_domain_without_route_targets_is_told_to_nobody() -> None:
     fabric = site()
     fabric.up("pe")
     fabric.commit({PROD: Domain(uuid=fabric.running.get(PROD).uuid)})  # type: ignore[union-attr]
-    assert fabric.kinds("pe") == ["2 02:00:0a:01:01:0b", "2 02:00:0a:01:01:0b 10.1.1.11", "3 172.31.0.1"]
+    own = ["2 02:00:0a:01:01:0b", "2 02:00:0a:01:01:0b 10.1.1.11", "3 172.31.0.1"]
+    assert fabric.kinds("pe") == [f"2 {ROUTER} 10.1.1.1", *own]
     web = fabric.running.get(WEB)
     assert web is not None
     fabric.commit({WEB: Subnet(uuid=web.uuid, prefix="10.1.1.0/24")})
@@ -68,7 +72,8 @@ def test_a_vport_that_moves_is_announced_from_its_new_place_before_the_old_one_i
     outcome = at_once(fabric.rib.compiled(old, fabric.state, {}, moved))
     announced = [route for one in outcome.announce for route in one.routes]
     assert {route.attributes.next_hop for route in announced} == {HV2}
-    sequences = {route.attributes.mobility for route in announced if isinstance(route.nlri, MacIp)}
+    machine = [one for one in announced if isinstance(one.nlri, MacIp) and one.nlri.mac != fabric.state.gateway_mac()]
+    sequences = {route.attributes.mobility for route in machine}
     assert sequences == {(1, False)}, "who sees both places for a moment must know which is newer"
     fabric.hear(outcome)
     assert {route.attributes.next_hop for route in fabric.told["pe"].values()} == {HV2}
@@ -241,3 +246,53 @@ def test_a_preview_says_what_a_commit_would_announce_and_changes_nothing() -> No
     assert [str(one.nlri.prefix) for one in withdrawn] == ["10.1.2.0/24"]  # type: ignore[union-attr]
     assert {one.nlri.key: one for one in fabric.rib.everything_for("pe")} == before
     assert not at_once(fabric.rib.tick())
+
+
+def gateways(fabric: Fabric) -> dict[str, set[str]]:
+    """Hypervisor's tunnel address -> gateways that are told from there, with the community that says so."""
+    found: dict[str, set[str]] = {}
+    for route in fabric.told["pe"].values():
+        if isinstance(route.nlri, MacIp) and route.nlri.mac.hex(":") == ROUTER:
+            assert Community.default_gateway() in route.attributes.extended and route.nlri.label2 is None
+            assert route.attributes.targets == ("65000:1001",), "into the segment alone"
+            found.setdefault(str(route.attributes.next_hop), set()).add(str(route.nlri.ip))
+    return found
+
+
+def test_gateways_of_a_segment_that_goes_on_elsewhere_are_told_from_where_its_vports_are() -> None:
+    fabric = site(vports=2)
+    fabric.up("pe")
+    assert gateways(fabric) == {"172.31.0.1": {"10.1.1.1"}}
+    fabric.move({uuid_of(fabric, "v2"): Location("hv2", fabric.port())})
+    assert gateways(fabric) == {"172.31.0.1": {"10.1.1.1"}, "172.31.0.2": {"10.1.1.1"}}
+    web = fabric.running.get(WEB)
+    assert isinstance(web, Subnet)
+    both = {"gateway": "10.1.1.254", "ipv6_prefix": "2001:db8:1::/64"}
+    fabric.commit({WEB: msgspec.structs.replace(web, **both)})
+    assert set(map(frozenset, gateways(fabric).values())) == {frozenset({"10.1.1.254", "2001:db8:1::1"})}
+    fabric.move({uuid_of(fabric, "v1"): None})
+    assert gateways(fabric).keys() == {"172.31.0.2"}
+    fabric.commit({WEB: Subnet(uuid=web.uuid, prefix="10.1.1.0/24")})
+    assert gateways(fabric) == {}
+
+
+def test_gateways_of_a_segment_without_vports_are_told_from_where_its_domain_is() -> None:
+    fabric = site(vports=0)
+    app = vport(fabric, 31, subnet="app1")
+    fabric.commit({(*PROD, "vport", "a1"): app})
+    fabric.up("pe")
+    assert gateways(fabric) == {}
+    fabric.move({app.uuid: Location("hv3", fabric.port())})
+    assert gateways(fabric) == {"172.31.0.3": {"10.1.1.1"}}
+    fabric.move({app.uuid: None})
+    assert gateways(fabric) == {}
+
+
+def test_gateways_with_another_mac_address_are_told_with_that() -> None:
+    fabric = site()
+    fabric.up("pe")
+    before = fabric.running.get(("controller",))
+    body = before if isinstance(before, Controller) else Controller(uuid=fabric.uuid())
+    fabric.commit({("controller",): msgspec.structs.replace(body, anycast_gateway_mac="02:00:00:00:00:99")})
+    assert gateways(fabric) == {}
+    assert "2 02:00:00:00:00:99 10.1.1.1" in fabric.kinds("pe")

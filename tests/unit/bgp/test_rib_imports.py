@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from controller.bgp.routes import Community
 from controller.compile import Location
-from controller.compile.remote import MPLS, VXLAN, NextHop, RemoteFlood, RemoteMac, RemotePrefix, Tunnel
+from controller.compile.remote import MPLS, VXLAN, NextHop, RemoteFlood, RemoteKey, RemoteMac, RemotePrefix, Tunnel
 from data.addresses import address
 from data.schema.objects import Domain, Subnet
 from data.steps import at_once
@@ -234,3 +234,31 @@ def test_a_location_of_a_vport_elsewhere_in_our_fabric_is_no_fact() -> None:
     fabric.hears("pe", *reflected)
     assert fabric.remote == {}
     assert set(fabric.why("pe").values()) == {"refused: its next hop is a hypervisor of ours"}
+
+
+def test_addresses_that_a_machine_elsewhere_answered_for_are_its_as_long_as_no_route_says_otherwise() -> None:
+    fabric = site()
+    fabric.up("pe")
+    web = fabric.running.get(WEB)
+    assert web is not None
+    first, second = "02:00:00:00:00:51", "02:00:00:00:00:52"
+
+    def answered(hardware: str, *texts: str) -> None:
+        key = RemoteKey(web.uuid, "mac", bytes.fromhex(hardware.replace(":", "")))
+        fabric.hear(at_once(fabric.rib.answered({key: tuple(map(address, texts))})))
+
+    def addresses(hardware: str) -> tuple[str, ...]:
+        fact = fabric.facts("mac")[hardware]
+        assert isinstance(fact, RemoteMac)
+        return tuple(map(str, fact.addresses))
+
+    answered(first, "10.1.1.51", "10.1.1.11", "10.1.1.1", "10.1.2.51")
+    assert not fabric.facts("mac"), "the answer was here before the route"
+    fabric.hears("pe", mac(first))
+    assert addresses(first) == ("10.1.1.51",), "not a vport's, a gateway's, or of another subnet"
+    fabric.hears("pe", mac(second), mac(second, "10.1.1.51"))
+    assert (addresses(first), addresses(second)) == ((), ("10.1.1.51",))
+    fabric.hears("pe", without=[mac(second, "10.1.1.51").nlri])
+    assert (addresses(first), addresses(second)) == (("10.1.1.51",), ())
+    answered(first)
+    assert addresses(first) == ()

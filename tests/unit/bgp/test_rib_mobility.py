@@ -14,7 +14,8 @@ OWN = "02:00:0a:01:01:0b"
 
 def sequence(fabric: Fabric) -> set[object]:
     """Mobility sequences with which our machine is told; empty when it is not."""
-    return {route.attributes.mobility for route in fabric.told["pe"].values() if isinstance(route.nlri, MacIp)}
+    told = fabric.told["pe"].values()
+    return {one.attributes.mobility for one in told if isinstance(one.nlri, MacIp) and one.nlri.mac.hex(":") == OWN}
 
 
 def leave(fabric: Fabric) -> None:

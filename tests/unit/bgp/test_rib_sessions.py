@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from controller.bgp.rib.inbound import IDLE
+from controller.bgp.rib.inbound import IDLE, LINGER
 from controller.bgp.rib.views import NO_TARGET
 from controller.bgp.routes import Family, IpPrefix, Pmsi, Rd, Route, Unicast, VpnPrefix
 from controller.bgp.speaker.backend import Changed, Down, Fault, Refused, Up
 from data.addresses import address, prefix
+from data.steps import at_once
 from tests.unit.bgp.rib_model import FAMILIES, Fabric, attributes, flood, mac, neighbour, prefix5, settings, site, vpn
 
 FAR = "02:00:00:00:00:42"
@@ -35,17 +36,30 @@ def test_the_session_that_comes_up_is_told_everything_and_then_that_it_was_every
     assert outcome.end_of_rib == [("pe", FAMILIES)]
 
 
-def test_routes_of_a_neighbour_that_restarts_gracefully_stay_and_those_not_told_again_go_with_its_end_of_rib() -> None:
+def test_routes_of_a_neighbour_that_restarts_gracefully_stay_and_those_not_told_again_go_after_its_end_of_rib() -> None:
     fabric = filled()
     outcome = fabric.events(Down("pe", "hold timer expired"))
     assert outcome.remote == {}
-    assert {one.stale for one in fabric.views.received("pe")} == {True}
+    assert {one.stale for one in at_once(fabric.views.received("pe"))} == {True}
     fabric.up("pe", restarted=True, forwarding=FAMILIES)
     fabric.hears("pe", vpn("10.9.0.0/16"))
     assert prefixes(fabric) == ["10.8.0.0/16", "10.9.0.0/16"]
     fabric.ends("pe")
+    assert prefixes(fabric) == ["10.8.0.0/16", "10.9.0.0/16"], "a reflector may end its RIB before it heard any"
+    assert fabric.rib.deadline == fabric.now + LINGER
+    fabric.later(LINGER)
     assert prefixes(fabric) == ["10.9.0.0/16"]
     assert fabric.rib.deadline is None
+
+
+def test_a_reflector_that_ends_its_rib_before_it_has_told_anything_costs_no_route() -> None:
+    fabric = filled()
+    fabric.events(Down("pe", "gone"))
+    fabric.up("pe")
+    assert fabric.ends("pe").remote == {}
+    fabric.hears("pe", vpn("10.9.0.0/16"), vpn("10.8.0.0/16"))
+    fabric.later(LINGER + 1)
+    assert prefixes(fabric) == ["10.8.0.0/16", "10.9.0.0/16"] and fabric.rib.deadline is None
 
 
 def test_stale_routes_are_given_up_after_the_restart_time() -> None:
@@ -71,6 +85,14 @@ def test_routes_of_a_neighbour_that_is_simply_gone_go_with_it(event: Down) -> No
     fabric = filled(restart_time=120 if not event.graceful else None)
     fabric.events(event)
     assert fabric.remote == {} and fabric.rib.deadline is None
+
+
+def test_what_a_reflector_handed_on_does_not_depend_on_its_own_forwarding_state() -> None:
+    fabric = filled()
+    fabric.hears("pe", vpn("10.7.0.0/16", originator_id=address("192.0.2.77")))
+    fabric.events(Down("pe", "gone"))
+    fabric.up("pe", restarted=True)
+    assert prefixes(fabric) == ["10.7.0.0/16"]
 
 
 def test_a_neighbour_that_lost_its_forwarding_state_loses_its_stale_routes_at_once() -> None:
@@ -200,7 +222,7 @@ def test_what_is_not_accepted_is_kept_with_the_reason_and_changes_nothing(route:
     fabric = site()
     fabric.up("pe")
     assert fabric.hears("pe", route).remote == {}
-    assert [one.standing for one in fabric.views.received("pe")] == [f"refused: {why}"]
+    assert [one.standing for one in at_once(fabric.views.received("pe"))] == [f"refused: {why}"]
     [one] = fabric.views.neighbours()
     assert (one.received, one.refused) == (1, 1)
 

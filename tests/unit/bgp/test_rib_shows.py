@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from commands import show_bgp
+from controller.bgp.bfd import Bfd, BfdStanding
 from controller.bgp.rib.views import Views
-from controller.bgp.speaker.backend import Refused
+from controller.bgp.speaker.backend import Down, Refused
 from data.errors import CommandFailed, NothingThere
+from data.steps import at_once
 from tests.unit.bgp.rib_model import Fabric, mac, neighbour, settings, site, vpn
 from tests.unit.shell.pretend import PretendContext
 from tests.unit.shell.test_commands import cells, run
@@ -21,6 +24,7 @@ class Service:
     def __init__(self, fabric: Fabric) -> None:
         self.fabric = fabric
         self.views = Views(fabric.rib, fabric.beneath)
+        self.bfd = Bfd(lambda name, reason: None, lambda kind, text: None)
         self.reset_: list[str] = []
 
     def epoch(self, clock: float) -> float:
@@ -88,6 +92,64 @@ def test_a_neighbour_in_full_says_what_could_not_be_read(context: PretendContext
     assert isinstance(one, Document)
     assert one.facts["not_read"] == ["attribute ORIGIN has 2 bytes"]
     assert one.facts["state"] == "established" and one.facts["type"] == "external"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shown"),
+    [
+        ("prefix 10.9.0.0/16", {"10.9.0.0/16"}),
+        ("prefix 10.6.0.0/15", {"10.6.0.0/16"}),
+        (f"mac {FAR}", {f"{FAR} 10.1.1.42"}),
+        ("prefix 10.1.1.42/32 family evpn", {f"{FAR} 10.1.1.42"}),
+        ("prefix 2001:db8::/32", set()),
+    ],
+)
+def test_routes_are_chosen_by_prefix_and_mac(context: PretendContext, chosen: str, shown: set[str]) -> None:
+    assert set(cells(run(context, f"show bgp routes {chosen}"), "destination")) == shown
+
+
+def test_routes_of_a_domain_are_those_that_it_takes_and_its_own(context: PretendContext) -> None:
+    shown = set(cells(run(context, "show bgp routes enterprise acme domain prod"), "destination"))
+    assert {"10.9.0.0/16", f"{FAR} 10.1.1.42"} <= shown and "10.6.0.0/16" not in shown
+    table = run(context, "show bgp routes enterprise acme domain prod")
+    assert {"pe", "pe2", "ours"} == set(cells(table, "neighbor"))
+    with pytest.raises(NothingThere):
+        run(context, "show bgp routes enterprise acme domain nowhere")
+
+
+def test_what_one_neighbour_told_and_is_told_is_chosen_alike(context: PretendContext) -> None:
+    assert cells(run(context, "show bgp received pe prefix 10.7.0.0/16"), "destination") == ["10.7.0.0/16"]
+    assert cells(run(context, f"show bgp received pe2 mac {FAR}"), "destination") == []
+    told = cells(run(context, "show bgp advertised pe family evpn mac 02:00:0a:01:01:0b"), "destination")
+    assert told and all(str(one).startswith("02:00:0a:01:01:0b") for one in told)
+
+
+def test_routes_that_go_while_they_are_shown_do_no_harm(context: PretendContext) -> None:
+    service = context.fabric.bgp  # type: ignore[attr-defined]
+    shown = [service.views.routes(), service.views.received("pe"), service.views.received("pe2")]
+    for steps in shown:
+        next(steps)
+    service.fabric.events(*(Down(name, "gone", graceful=False) for name in ("pe", "pe2")))
+    for steps in shown:
+        found = at_once(steps)
+        assert all(one.neighbour in ("ours", "pe", "pe2") for one in found)
+
+
+def test_only_so_many_rows_are_shown_and_the_table_says_how_to_see_others(
+    context: PretendContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show_bgp, "ROWS", 2)
+    table = run(context, "show bgp routes")
+    assert isinstance(table, Table) and len(table.rows) == 2
+    assert "only the first 2" in table.summary and "prefix" in table.summary
+
+
+def test_bfd_stands_beside_the_session_that_it_watches(context: PretendContext) -> None:
+    service = context.fabric.bgp  # type: ignore[attr-defined]
+    service.bfd.standing["pe"] = BfdStanding("down", 1.0, "the path is down")
+    facts = run(context, "show bgp neighbors pe").facts  # type: ignore[union-attr]
+    assert (facts["bfd"], facts["bfd_reason"]) == ("down", "the path is down")
+    assert "bfd" not in run(context, "show bgp neighbors pe2").facts  # type: ignore[union-attr]
 
 
 def test_it_is_all_json_too(context: PretendContext) -> None:

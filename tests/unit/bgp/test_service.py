@@ -17,7 +17,17 @@ from controller.bgp.rib.inbound import IDLE
 from controller.bgp.routes import Attributes, Community, Family, Nlri, Rd, Route, VpnPrefix
 from controller.bgp.service import Bgp
 from controller.bgp.side import BgpSide
-from controller.bgp.speaker.backend import Changed, Down, EndOfRib, Event, Listener, Peer, SpeakerGone, Up
+from controller.bgp.speaker.backend import (
+    ADMINISTRATIVE_RESET,
+    Changed,
+    Down,
+    EndOfRib,
+    Event,
+    Listener,
+    Peer,
+    SpeakerGone,
+    Up,
+)
 from controller.commits import Outcome
 from controller.compile.remote import MPLS, RemoteKey
 from controller.receipts import Kept
@@ -84,7 +94,7 @@ class PretendSpeaker:
     async def end_of_rib(self, name: str, families: Iterable[Family]) -> None:
         self.ended.append(name)
 
-    async def reset(self, name: str, reason: str) -> None:
+    async def reset(self, name: str, reason: str, subcode: int = ADMINISTRATIVE_RESET) -> None:
         self.ended.append(f"reset {name}")
 
 
@@ -252,6 +262,33 @@ async def test_a_route_becomes_a_fact_and_goes_again(wan: Wan) -> None:
     assert not dict(wan.network.state.placement.all_remote()) and await wan.agreed()
 
 
+async def test_a_next_hop_that_the_underlay_loses_is_watched_until_it_is_back(
+    wan: Wan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await wan.go_out()
+    await wan.up()
+    hop, lost, watched = address("192.0.2.9"), set[object](), list[set[object]]()
+    monkeypatch.setattr(wan.underlay, "usable", lambda ip: ip not in lost)
+    monkeypatch.setattr(wan.underlay, "remote", lambda hops: watched.append(set(hops)))
+
+    async def weighed() -> bool:
+        wan.bgp._weighed(frozenset({hop}))
+        await wan.settled()
+        return bool(dict(wan.network.state.placement.all_remote()))
+
+    wan.hear(Changed("pe1", (theirs("10.9.0.0/24"),), ()), EndOfRib("pe1", Family.VPNV4))
+    await wan.settled()
+    assert watched[-1] == {hop}
+    lost.add(hop)
+    assert not await weighed()
+    assert watched[-1] == {hop}, "who else would say that it is back"
+    lost.clear()
+    assert await weighed() and watched[-1] == {hop}
+    wan.hear(Changed("pe1", (), (theirs("10.9.0.0/24").nlri,)))
+    await wan.settled()
+    assert watched[-1] == set()
+
+
 async def test_what_a_commit_would_tell_is_planned_and_told_to_nobody(wan: Wan) -> None:
     await wan.go_out()
     await wan.up()
@@ -352,6 +389,22 @@ def neighbour(**settings: Any) -> Neighbor:
 
 def configured(*items: tuple[Path, Object]) -> list[Peer]:
     return peers(Running(dict(items), 1))
+
+
+async def test_a_path_that_bfd_says_is_lost_ends_the_session_and_drops_its_routes_at_once(wan: Wan) -> None:
+    await wan.go_out()
+    await wan.up()
+    wan.hear(Changed("pe1", (theirs("10.9.0.0/24"),), ()))
+    await wan.settled()
+    table = wan.bgp.rib.inbound.tables["pe1"]
+    assert len(table) == 1
+    wan.bgp._path_lost("pe1", "BFD: the path is down")
+    wan.hear(Changed("pe1", (theirs("10.8.0.0/24"),), ()))  # said before the speaker ended it
+    await wan.settled()
+    assert not wan.bgp.established("pe1") and len(table) == 0 and table.stale_until is None
+    assert "reset pe1" in wan.speaker.ended and table.reason == "BFD: the path is down"
+    wan.bgp._path_lost("nobody", "BFD: the path is down")
+    await wan.settled()
 
 
 def test_neighbours_are_dialled_unless_they_are_passive() -> None:

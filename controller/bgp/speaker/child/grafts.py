@@ -5,6 +5,7 @@ Read next: session.py, which is the largest of them.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -36,8 +37,10 @@ from controller.bgp.speaker.frames import Kind
 
 __all__ = ["graft"]
 
+_REFUSED = os.strerror(errno.ECONNREFUSED)
 ATTEMPT_TIME = 10.0  # seconds for one attempt to connect; the kernel alone would try for two minutes
 FIRST_PAUSE, LAST_PAUSE = 0.5, 8.0  # seconds between attempts, doubled each time
+REFUSED_PAUSE = 1.0  # seconds at most while the host refuses: it lives, and its daemon is being started perhaps
 
 
 def graft(channel: Channel, problems: list[str]) -> None:
@@ -114,7 +117,7 @@ def _attempts(channel: Channel) -> None:
             resume = monotonic() + pause
             while monotonic() < resume:
                 yield False
-            pause = min(2 * pause, LAST_PAUSE)
+            pause = min(2 * pause, REFUSED_PAUSE if problem == _REFUSED else LAST_PAUSE)
 
     Outgoing.establish = establish
 
