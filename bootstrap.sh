@@ -9,9 +9,11 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 lab_packages=(openvswitch-switch ethtool tcpdump tmux iproute2 iputils-ping procps make git)
+# The lab's wide area network: the demo has one, too. The lab starts daemons of its own; the system's stay down.
+wan_packages=(frr)
 # What the tests drive the shell with, and check the units and log rotation with; their services stay down.
 test_packages=(openssh-client openssh-server zsh bash-completion systemd logrotate udhcpc isc-dhcp-client
-    frr frr-pythontools gobgpd bird2)
+    frr-pythontools gobgpd bird2)
 bench_packages=(ovn-central ovn-host)
 pip_version=26.3   # pip before 25.2 writes a console script that imports `re`: 5 ms of every `nshell` start
 
@@ -82,7 +84,7 @@ make_venv() {
 case "${1:-}" in
     packages)
         install_packages "${lab_packages[@]}"
-        without_services install_packages "${test_packages[@]}"
+        without_services install_packages "${wan_packages[@]}" "${test_packages[@]}"
         if [ "${2:-}" = bench ]; then without_services install_packages "${bench_packages[@]}"; fi ;;
     venv) make_venv '[dev]'; touch .venv/installed ;;
     runtime) make_venv '' ;;

@@ -111,7 +111,7 @@ def slices(messages: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     words={
         "comment": "why, for the history",
         "confirmed": f"returns by itself unless confirmed in time ({MINUTES} minutes)",
-        "strict": "an absent hypervisor is a failure",
+        "strict": "an absent hypervisor, neighbor or router is a failure",
         "and-quit": "and leave configure mode",
     },
     confined=True,

@@ -9,6 +9,7 @@ from commands.registry import Arguments, Mode, command
 from data.candidate import readable
 from data.errors import CommandFailed
 from data.path import Path, path_text
+from data.schema.secret import HIDDEN
 from data.schema.verbs import VERBS
 from data.text import hierarchy_lines
 from data.text.set_lines import is_remark
@@ -63,9 +64,13 @@ async def load(context: Context, arguments: Arguments) -> None:
 
 @command("save <file>", help="the candidate as text into a file at your end", mode=Mode.CONFIGURE, confined=True)
 async def save(context: Context, arguments: Arguments) -> Lines:
-    """The whole candidate as a hierarchy; `load override` takes it back."""
+    """The whole candidate as a hierarchy; `load override` takes it back. Keys and passwords are not in it."""
     await context.candidate()
     lines = list(hierarchy_lines(context.configuration))
     name = arguments.values["file"]
     await context.write_file(name, "".join(line + "\n" for line in lines))
-    return Lines([f"{len(lines)} lines saved to {name}"], {"file": name, "lines": len(lines)})
+    said = [f"{len(lines)} lines saved to {name}"]
+    hidden = sum(f" {HIDDEN};" in line for line in lines)
+    if hidden:
+        said.append(f"  {hidden} of them with {HIDDEN} for a key or password: one that is there is kept by 'load'")
+    return Lines(said, {"file": name, "lines": len(lines), "hidden": hidden})

@@ -17,11 +17,16 @@ VERSION = "'show version' says what runs here, and for how long"
 COMMITS = "'show system commit' lists revisions, 'show configuration revision N' shows one"
 EVENTS = "'show events' says what happened in the network, 'show audit' who typed what"
 COMMITTED = "'commit' keeps the configuration for good; there is nothing else to save"
+ROUTES = "'show routes enterprise E domain D' for one domain, 'show bgp routes' for what BGP told"
+NEIGHBORS = "'show bgp received NEIGHBOR' has what it told, 'show bgp advertised NEIGHBOR' what it is told"
+RESET = "'request bgp-neighbor NAME reset' begins a session anew"
 SERVICE = "nshell is a service of its host: 'systemctl restart nshell' there; forwarding goes on meanwhile"
 
 OPERATIONAL = {
     "admin": "'configure' changes the configuration, 'show system commit' lists revisions",
     "bye": "'exit' ends the session",
+    "clear bgp": RESET,
+    "clear ip bgp": RESET,
     "configure terminal": "'configure'",
     "copy": COMMITTED,
     "debug": "'monitor events' shows what happens, 'tools dvrs NAME trace' where a packet goes",
@@ -37,15 +42,32 @@ OPERATIONAL = {
     "restart": SERVICE,
     "show access-lists": "'show policies counters'",
     "show alarms": EVENTS,
+    "show bfd": "'show bgp neighbors' has the BFD session of each",
+    "show bgp evpn": "'show bgp routes family evpn'",
+    "show bgp group": "'show bgp summary'",
+    "show bgp ipv4": "'show bgp routes family vpnv4'",
+    "show bgp ipv6": "'show bgp routes family vpnv6'",
+    "show bgp l2vpn": "'show bgp routes family evpn'",
+    "show bgp neighbors": NEIGHBORS,
+    "show bgp vpnv4": "'show bgp routes family vpnv4'",
+    "show bgp vpnv6": "'show bgp routes family vpnv6'",
     "show chassis": VERSION,
     "show cli": "'show terminal'",
     "show ethernet-switching": "'show mac'",
+    "show evpn": "'show bgp routes family evpn' has what was told, 'show mac' where MAC addresses are",
     "show firewall": "'show policies counters'",
     "show history": "the up key and ctrl-r have your lines, 'show audit' everybody's",
     "show hypervisors": "'show dvrs'",
     "show interfaces": "'show vports' lists virtual ports, 'show topology' what hangs where",
+    "show ip bgp": "'show bgp summary', 'show bgp routes'",
+    "show ip route": ROUTES,
+    "show isis": "'show underlay listeners', 'show underlay topology'",
     "show log": EVENTS,
     "show mac-address-table": "'show mac'",
+    "show mpls": "'show circuits' has the labels each way",
+    "show ospf": "'show underlay listeners', 'show underlay topology'",
+    "show route advertising-protocol": NEIGHBORS,
+    "show route receive-protocol": NEIGHBORS,
     "show router": "'show routes enterprise E domain D'",
     "show running-config": "'show configuration'",
     "show security": "'show policies counters'",
@@ -57,6 +79,8 @@ OPERATIONAL = {
     "show system users": SESSIONS,
     "show tenants": "'show enterprises'",
     "show users": SESSIONS,
+    "show vrf": "'show domains' lists them, 'show routes enterprise E domain D' has the routes of one",
+    "show vxlan": "'show topology' has the tunnel addresses, 'show subnets' the VNIs",
     "start": "there is no shell behind this one; 'tools dvrs NAME ...' asks a hypervisor's switch",
     "terminal monitor": "'monitor events'",
     "traceroute": "'tools dvrs NAME trace' says where a packet goes",

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from commands.context import Context
+from commands.lookup import scope
 from commands.registry import Arguments, command
+from controller.pace import Pace, spread
+from data.addresses import prefix
 from data.errors import CommandFailed, NothingThere
 from data.path import Path, path_text
 from views.models import Cell, Column, Document, Lines, Model, Moment, Several, Table
 
 if TYPE_CHECKING:
+    from controller.bgp.rib.chosen import Chosen
     from controller.bgp.rib.views import NeighbourView, RouteView
-    from controller.bgp.routes import Family
     from controller.bgp.service import Bgp
 
 ROWS = 5_000
-"""Routes shown at most: they are explained in one go, 5,000 in about 0.1 s."""
-FAMILY = "[family {evpn|vpnv4|vpnv6|ipv4|ipv6}]"
+"""Routes shown at most; to explain so many takes about 0.1 s."""
+CHOSEN = "[family {evpn|vpnv4|vpnv6|ipv4|ipv6}] [prefix <prefix>] [mac <mac>] [enterprise <enterprise> domain <domain>]"
 WORDS = {
     "bgp": "routes told to, and learned from, others",
     "summary": "a line per neighbor",
@@ -29,6 +31,9 @@ WORDS = {
     "received": "what a neighbor told, and why it was not accepted",
     "duplicates": "MAC addresses that are in two places at once",
     "family": "of one address family",
+    "prefix": "inside a prefix, also addresses of machines",
+    "mac": "of one MAC address",
+    "enterprise": "taken by a domain or its subnets, and its own",
     "evpn": "MAC addresses, segments and prefixes over VXLAN",
     "vpnv4": "IPv4 prefixes of domains over MPLS",
     "vpnv6": "IPv6 prefixes of domains over MPLS",
@@ -45,12 +50,18 @@ def bgp(context: Context) -> Bgp:
     return found
 
 
-def family(arguments: Arguments) -> Family | None:
-    """The one that was named."""
+def chosen(context: Context, arguments: Arguments) -> Chosen:
+    """The routes that were asked for. Raises NothingThere."""
+    from controller.bgp.rib.chosen import Chosen
     from controller.bgp.routes import Family
 
-    named = arguments.get("family")
-    return None if named is None else Family(named)
+    family, inside, mac = (arguments.get(name) for name in ("family", "prefix", "mac"))
+    return Chosen(
+        None if family is None else Family(family),
+        None if inside is None else prefix(inside),
+        None if mac is None else bytes.fromhex(mac.replace(":", "")),
+        scope(context.fabric.running, arguments) or None,
+    )
 
 
 def neighbour(context: Context, arguments: Arguments) -> str:
@@ -89,7 +100,7 @@ async def show_summary(context: Context, arguments: Arguments) -> Table:
         Column("refused", "Refused", "right"),
         Column("stale", "Stale", "right"),
         Column("advertised", "Out", "right"),
-        Column("reason", "Reason", shrink=True),
+        Column("reason", "Reason", shrink=True, whole=True),
     )
     return Table("BGP neighbors", columns, rows, "neighbors")
 
@@ -129,6 +140,7 @@ def _facts(service: Bgp, one: NeighbourView) -> dict[str, object]:
         "last_attempt": None if one.state == "established" else service.speaker.failures.get(one.name),
         "router_id": one.router_id,
         "hold_time": one.hold_time,
+        **_bfd(service, one.name),
         "restart_time": one.restart_time,
         "configured_families": ", ".join(one.configured),
         "spoken_families": ", ".join(one.families),
@@ -144,28 +156,36 @@ def _facts(service: Bgp, one: NeighbourView) -> dict[str, object]:
     }
 
 
-@command(f"show bgp routes {FAMILY} [detail]", help="routes of neighbors and our own", words=WORDS)
+def _bfd(service: Bgp, name: str) -> dict[str, object]:
+    """How the BFD session with a neighbour stands; nothing where it has none."""
+    found = service.bfd.standing.get(name)
+    if found is None:
+        return {}
+    return {"bfd": found.state, "bfd_since": Moment(service.epoch(found.since)), "bfd_reason": found.reason or None}
+
+
+@command(f"show bgp routes {CHOSEN} [detail]", help="routes of neighbors and our own", words=WORDS)
 async def show_routes(context: Context, arguments: Arguments) -> Table:
     """A row per way: which one is taken, and why the others are not."""
     service = bgp(context)
-    found = service.views.routes(family(arguments))
-    return _table(service, found, "BGP routes", arguments.has("detail"))
+    found = await spread(service.views.routes(chosen(context, arguments), ROWS + 1))
+    return await _table(service, found, "BGP routes", arguments.has("detail"))
 
 
-@command(f"show bgp received <bgp-neighbor> {FAMILY} [detail]", help="what a BGP neighbor told", words=WORDS)
+@command(f"show bgp received <bgp-neighbor> {CHOSEN} [detail]", help="what a BGP neighbor told", words=WORDS)
 async def show_received(context: Context, arguments: Arguments) -> Table:
     """Accepted or not: the reason is beside it."""
     service, name = bgp(context), neighbour(context, arguments)
-    found = service.views.received(name, family(arguments))
-    return _table(service, found, "BGP routes received", arguments.has("detail"), f"from {name}")
+    found = await spread(service.views.received(name, chosen(context, arguments), ROWS + 1))
+    return await _table(service, found, "BGP routes received", arguments.has("detail"), f"from {name}")
 
 
-@command(f"show bgp advertised <bgp-neighbor> {FAMILY} [detail]", help="what a BGP neighbor is told", words=WORDS)
+@command(f"show bgp advertised <bgp-neighbor> {CHOSEN} [detail]", help="what a BGP neighbor is told", words=WORDS)
 async def show_advertised(context: Context, arguments: Arguments) -> Table:
     """Ours alone; nothing while its session is down, or when it is of the underlay."""
     service, name = bgp(context), neighbour(context, arguments)
-    found = service.views.advertised(name, family(arguments))
-    return _table(service, found, "BGP routes advertised", arguments.has("detail"), f"to {name}")
+    found = await spread(service.views.advertised(name, chosen(context, arguments), ROWS + 1))
+    return await _table(service, found, "BGP routes advertised", arguments.has("detail"), f"to {name}")
 
 
 COLUMNS = (
@@ -175,7 +195,7 @@ COLUMNS = (
     Column("neighbor", "Neighbor"),
     Column("next_hop", "Next hop"),
     Column("label", "Label or VNI"),
-    Column("standing", "Standing", shrink=True),
+    Column("standing", "Standing", shrink=True, whole=True),
     Column("since", "Since", spare=True),
 )
 DETAIL = (
@@ -192,12 +212,14 @@ DETAIL = (
 )
 
 
-def _table(service: Bgp, found: Iterable[RouteView], title: str, detail: bool, note: str = "") -> Table:
-    several = iter(found)
-    rows = [_row(service, one, detail) for one in islice(several, ROWS)]
-    more = next(several, None) is not None
+async def _table(service: Bgp, found: Sequence[RouteView], title: str, detail: bool, note: str = "") -> Table:
+    rows, pace = [], Pace()
+    for one in found[:ROWS]:
+        rows.append(_row(service, one, detail))
+        await pace.breathe()
     columns = (*COLUMNS, *DETAIL) if detail else COLUMNS
-    return Table(title, columns, rows, "routes", f"only the first {ROWS}" if more else "", note)
+    more = f"only the first {ROWS}; name a prefix, a mac or a domain" if len(found) > ROWS else ""
+    return Table(title, columns, rows, "routes", more, note, tall=detail)
 
 
 def _row(service: Bgp, one: RouteView, detail: bool) -> tuple[Cell, ...]:

@@ -20,7 +20,7 @@ async def show_circuits(context: Context, arguments: Arguments) -> Table:
     """
     under = scope(context.fabric.running, arguments)
     rows: list[tuple[Cell, ...]] = []
-    for one in context.fabric.circuits():
+    for one in await context.fabric.circuits():
         if one.domain[: len(under)] == under:
             labels = "/".join(str(one.labels[version]) for version in sorted(one.labels))
             rows.append((

@@ -27,7 +27,7 @@ COLUMNS = (
     Column("state", "State"),
     Column("vports", "vPorts", "right"),
     Column("since", "Since"),
-    Column("reason", "Reason", shrink=True),
+    Column("reason", "Reason", shrink=True, whole=True),
 )
 
 

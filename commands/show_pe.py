@@ -46,7 +46,7 @@ async def show_pe(context: Context, arguments: Arguments) -> Table | Lines:
         Column("address", "Address"),
         Column("vpns", "VPNs", "right"),
         Column("contact", "Last contact"),
-        Column("reason", "Why", shrink=True),
+        Column("reason", "Reason", shrink=True, whole=True),
     )
     return Table("PE routers", columns, rows, "routers")
 

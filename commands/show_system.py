@@ -68,9 +68,8 @@ async def show_system_events(context: Context, arguments: Arguments) -> Model:
     """The latest events."""
     events = list(context.fabric.events)[-int(arguments.get("number") or EVENTS) :]
     rows = [(Clock(event.time), str(event.kind), event.text) for event in events]
-    return Table(
-        "Events", (Column("time", "Time"), Column("kind", "Kind"), Column("text", "Event", shrink=True)), rows, "events"
-    )
+    columns = (Column("time", "Time"), Column("kind", "Kind"), Column("text", "Event", shrink=True, whole=True))
+    return Table("Events", columns, rows, "events")
 
 
 @command("show sessions", help="who is connected, and who is configuring", confined=True)

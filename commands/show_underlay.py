@@ -115,7 +115,7 @@ async def show_listeners(context: Context, arguments: Arguments) -> Model:
         Column("links", "Links", "right"),
         Column("prefixes", "Prefixes", "right"),
         Column("read", "Read", "right", spare=True),
-        Column("reason", "Reason", shrink=True),
+        Column("reason", "Reason", shrink=True, whole=True),
     )
     return Table("Underlay listeners", columns, rows, "listeners")
 
@@ -141,7 +141,7 @@ def _without(underlay: Underlay, why: str) -> Lines:
     for name, one in sorted(underlay.listeners.items()):
         lines.append(f"  {name} is {one.standing.state}" + (f": {one.standing.reason}" if one.standing.reason else ""))
     if underlay.sessions:
-        lines.append("  BGP neighbours tell prefixes and no topology; 'show underlay endpoints' has what follows")
+        lines.append("  BGP neighbors tell prefixes and no topology; 'show underlay endpoints' has what follows")
     return Lines(lines, {"listeners": [{"name": name} for name in sorted(underlay.listeners)]})
 
 

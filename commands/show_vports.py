@@ -31,6 +31,8 @@ COLUMNS = (
 )
 STATES = {Standing.READY: "up", Standing.CONNECTED: "programming", Standing.AWAY: "away"}
 """State of a resolved vport by that of its hypervisor: 'up' only when the flows are known to be there."""
+ELSEWHERE = "elsewhere"
+"""State of a vport that is resolved at another site, or behind a VTEP."""
 INACTIVE = "inactive"
 """State of a vport that is deactivated, or stands below something that is."""
 
@@ -48,7 +50,9 @@ def states_of(fabric: Fabric) -> State:
         if acting is not running and acting.get(path) is None:
             return INACTIVE
         hypervisor = None if attachment is None else hypervisors.get(attachment.dvrs)
-        return "unresolved" if hypervisor is None else STATES.get(hypervisor.state, "away")
+        if hypervisor is not None:
+            return STATES.get(hypervisor.state, "away")
+        return "unresolved" if fabric.elsewhere(path) is None else ELSEWHERE
 
     return state
 
@@ -118,13 +122,13 @@ async def show_vports(context: Context, arguments: Arguments) -> Model:
                 place,
                 ", ".join(vport.address),
                 vport.mac,
-                where.dvrs if where else None,
+                where.dvrs if where else _endpoint(fabric, path, word),
                 word,
                 Moment(where.since) if where else None,
             )
         )
     summary = "   ".join(
-        f"{word} {states[word]}" for word in (*STATES.values(), "unresolved", INACTIVE) if states[word]
+        f"{word} {states[word]}" for word in (*STATES.values(), ELSEWHERE, "unresolved", INACTIVE) if states[word]
     )
     columns = COLUMNS if under else (COLUMNS[0], Column("place", "Subnet", shrink=True), *COLUMNS[2:])
     things = "virtual machines" if arguments.get("type") == "vm" else "virtual ports"
@@ -156,6 +160,21 @@ def behind(fabric: Fabric, path: Path, vport: Vport) -> dict[str, object]:
     return shown
 
 
+def _endpoint(fabric: Fabric, path: Path, state: str) -> str | None:
+    """The tunnel endpoint of a vport that is elsewhere, for who may know it."""
+    found = fabric.elsewhere(path) if state == ELSEWHERE else None
+    return None if found is None or found.endpoint is None else str(found.endpoint)
+
+
+def _beyond(fabric: Fabric, path: Path, state: str) -> dict[str, object]:
+    """Who says where a vport is that is elsewhere."""
+    if state != ELSEWHERE:
+        return {}
+    shown: dict[str, object] = {"reason": "another site, or a VTEP, tells that it is there"}
+    endpoint = _endpoint(fabric, path, state)
+    return shown if endpoint is None else {**shown, "endpoint": endpoint}
+
+
 def missing(path: Path, vport: Vport, state: str) -> dict[str, object]:
     """Why a vport is nowhere: what no hypervisor has."""
     if state != "unresolved":
@@ -176,6 +195,7 @@ def detail(fabric: Fabric, path: Path, vport: Vport, where: Attachment | None, s
             "type": vport.type,
             "state": state,
             **missing(path, vport, state),
+            **_beyond(fabric, path, state),
             "dvrs": where.dvrs if where else None,
             "interface": where.interface if where else None,
             "port": where.ofport if where else None,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from commands.times import moment, past
 from data.path import Path, vport_name
 from data.schema.objects import KINDS
-from data.schema.types import NAME, BadValue, ValueType, integer
+from data.schema.types import MAC, NAME, PREFIX, BadValue, ValueType, integer
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -198,6 +198,8 @@ OTHERS = (
     _number("scheduled", 1, UNBOUNDED, "a scheduled commit's number", _scheduled),
     ArgumentType("time", "<time>", "HH:MM[:SS] today or tomorrow, or 2030-12-31T23:30", _time),
     ArgumentType("address", "<address>", "an IPv4 or IPv6 address", _address),
+    ArgumentType("prefix", "<prefix>", "an IPv4 or IPv6 prefix", PREFIX.parse),
+    ArgumentType("mac", "<mac>", "a MAC address", MAC.parse),
     ArgumentType("new-name", "<name>", "the new name", _anything),
     ArgumentType(
         "underlay-place",

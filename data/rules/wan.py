@@ -145,7 +145,9 @@ def vpns_are_parts_of_domains_outside(check: Check, path: Path, vpn: PeVpn) -> I
     where = named_in_full("domain", vpn.domain) if vpn.domain else None
     domain = check.view.get(where) if where else None
     if where is None or not isinstance(domain, Domain):
-        return  # the reference says so
+        if vpn.domain:
+            yield problem(path, "domain", f"there is no domain {vpn.domain}", "name one that there is, or make it")
+        return
     if not (domain.route_target or (domain.import_target and domain.export_target)):
         cause = f"{vpn.domain} has no route target, so nothing of it goes out"
         yield problem(path, "domain", cause, f"set {path_text(where)} route-target <number:number>")

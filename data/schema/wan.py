@@ -48,6 +48,7 @@ FIXED_VNI = Leaf(
 )
 _PORT = integer(1, 65535, "a TCP port")
 _SECONDS = "seconds"
+_INTERVAL = integer(50, 10000, "milliseconds", units="milliseconds")
 _AT_LEAST_THREE = integer(3, 65535, _SECONDS, units=_SECONDS)  # RFC 4271 section 4.2: zero or at least three
 _PENALTY = integer(100, 20000, "penalty; each flap costs 1000")
 
@@ -74,6 +75,17 @@ class Bgp(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         Leaf(
             "how long routes of a neighbor that is lost are kept at most", integer(0, 86400, _SECONDS, units=_SECONDS)
         ),
+    ] = 300
+    bfd_instance: Annotated[
+        str | None,
+        Leaf(
+            "FRR instance on this machine (its -N option) whose bfdd watches neighbors",
+            NAME,
+            default_text="the one without a name",
+        ),
+    ] = None
+    bfd_interval: Annotated[
+        int, Leaf("time between two BFD packets; after three of them a path is lost (RFC 5880)", _INTERVAL)
     ] = 300
 
 
@@ -126,6 +138,18 @@ class Neighbor(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         ),
     ] = None
     password: Annotated[str | None, Leaf("TCP MD5 key (RFC 2385)", SHARED_KEY)] = None
+    bfd: Annotated[
+        str | None,
+        Leaf(
+            "whether the path to it is watched, by the bfdd of an FRR on this machine; a path that is lost ends the "
+            "session at once (RFC 5882)",
+            choice(
+                ("single-hop", "it is on a network of this machine (RFC 5881)"),
+                ("multihop", "there are routers between (RFC 5883)"),
+            ),
+            default_text="the hold time alone says when it is lost",
+        ),
+    ] = None
     prefix_limit: Annotated[
         int, Leaf("routes taken from it at most; one more ends the session", integer(1, 10_000_000, "routes"))
     ] = 100_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nshell.doctor import daemon, fabric, program, state, switch
+from nshell.doctor import daemon, fabric, program, state, switch, wan
 from nshell.doctor.finding import Check, Finding, missing
 from nshell.doctor.machine import Machine
 
@@ -27,6 +27,8 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     (CONTROLLER, daemon.descriptors),
     (CONTROLLER, daemon.ports),
     (CONTROLLER, daemon.certificates),
+    (CONTROLLER, wan.bgp),
+    (CONTROLLER, wan.listeners),
     (HYPERVISOR, switch.installed),
     (HYPERVISOR, switch.running),
     (HYPERVISOR, switch.datapath),

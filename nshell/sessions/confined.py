@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from controller.compile.services.sharing import Share
-from controller.compile.wan.shown import RemoteRoute
+from controller.compile.wan.shown import Elsewhere, RemoteRoute
 from controller.edge.claims import Held
 from controller.edge.dhcp import LeaseRecord
 from controller.edge.health import Target
@@ -37,15 +37,16 @@ from data.difference import Changes
 from data.errors import ApplyFailed, CommandFailed
 from data.path import Path, vport_name
 from data.schema.objects import Object, Vport
-from data.schema.wan import Neighbor, Pe
+from data.schema.wan import Bgp, Neighbor, Pe
 from data.store import HistoryEntry
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric, Outcome, Plan
 
+
 def _of_provider(part: str) -> bool:
     """Whether a receipt, or the place of a failure, is about a neighbour or a router."""
-    return part.partition(" ")[0] in (Neighbor.declared.keyword, Pe.declared.keyword)
+    return part.partition(" ")[0] in (Bgp.declared.keyword, Neighbor.declared.keyword, Pe.declared.keyword)
 
 
 def visible(changes: Changes, access: Access) -> Changes:
@@ -147,6 +148,11 @@ class ConfinedFabric:
         """What leads out of an own domain, but not where in the underlay."""
         found = self._fabric.remote_routes(domain) if self._access.reads(domain) else ()
         return (replace(one, tunnels=()) for one in found)
+
+    def elsewhere(self, path: Path) -> Elsewhere | None:
+        """Whether an own vport is at another site, but not where in the underlay."""
+        found = self._fabric.elsewhere(path) if self._access.reads(path) else None
+        return None if found is None else Elsewhere(None)
 
     def learned(self) -> dict[Path, Mapping[str, Entry]]:
         """What is behind own bridge vports."""
@@ -299,6 +305,9 @@ class PartlyHidden(ConfinedFabric):
     @property
     def topology(self) -> Any:
         return self._fabric.topology
+
+    def elsewhere(self, path: Path) -> Elsewhere | None:
+        return self._fabric.elsewhere(path)
 
     async def flows(self, dvrs: str, table: int = ALL_TABLES) -> list[FlowEntry]:
         return await self._fabric.flows(dvrs, table)

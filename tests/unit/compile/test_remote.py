@@ -24,6 +24,7 @@ from data.addresses import address, prefix
 from data.errors import CommandFailed
 from data.path import Path
 from data.schema.objects import Domain, IngressPolicy, Object, PolicyGroup, Subnet, Vport
+from data.steps import at_once
 from tests.unit.compile.committed import Committed
 from tests.unit.compile.fabric_model import APP, PROD, WEB, Model, base, entry, vport
 from tests.unit.compile.test_incremental import agree
@@ -224,7 +225,8 @@ def test_a_circuit_is_what_labels_and_a_session_make_it() -> None:
 
     def standing(sessions: dict[str, bool]) -> list[tuple[str, tuple[int, ...], int, Standing]]:
         known = {address(text): up for text, up in sessions.items()}
-        return [(str(one.endpoint), one.out, one.prefixes, one.standing) for one in circuits(model.state, known)]
+        return [(str(one.endpoint), one.out, one.prefixes, one.standing)
+                for one in at_once(circuits(model.state, known))]  # fmt: skip
 
     assert standing({}) == []
     assert standing({"192.0.2.1": True}) == [("192.0.2.1", (), 0, Standing.NO_LABEL)]
@@ -233,7 +235,7 @@ def test_a_circuit_is_what_labels_and_a_session_make_it() -> None:
     tell(model, PROD, "prefix", prefix("10.8.0.0/24"), RemotePrefix((NextHop(Tunnel(PE, MPLS, 301), None),)))
     assert standing({"192.0.2.1": True}) == standing({}) == [("192.0.2.1", (300, 301), 2, Standing.UP)]
     assert standing({"192.0.2.1": False}) == [("192.0.2.1", (300, 301), 2, Standing.STALE)]
-    (one,) = circuits(model.state, {})
+    (one,) = at_once(circuits(model.state, {}))
     assert one.hypervisors == ("hv1", "hv2") and one.labels[4] == model.state.label(PROD, 4)
     vports = [body for _, body in model.running.objects(Vport)]
     model.move({body.uuid: None for body in vports})
@@ -264,3 +266,53 @@ def test_what_comes_into_a_shared_domain_from_the_wan_reaches_no_user_of_it() ->
         return int(line.partition("priority=")[2].partition(",")[0])
 
     assert priority(dropped) > priority(known[0])
+
+
+def entering(model: Model, name: str) -> list[str]:
+    """What a hypervisor does with packets from tunnels to the gateways of web1."""
+    lines = [describe(flow) for flow in model.held[name].values()]
+    vni = model.state.vni(WEB)
+    return [line for line in lines if "table=0" in line and f"tun_id=0x{vni:x}" in line and "priority=20" in line]
+
+
+def test_machines_behind_a_vtep_are_routed_for_where_their_subnet_is_and_nowhere_else() -> None:
+    model = fabric()
+    assert not entering(model, "hv1")
+    tell(model, WEB, "flood", VTEP, RemoteFlood(Tunnel(VTEP, VXLAN, 7700)))
+    for name in ("hv1", "hv2"):
+        (routed,) = [line for line in entering(model, name) if "priority=200" in line]
+        assert "dl_dst=00:00:5e:00:01:01" in routed and "goto_table:4" in routed
+        lines = [describe(flow) for flow in model.held[name].values()]
+        (back,) = [line for line in lines if "table=30" in line and "tun_src=192.0.2.2" in line]
+        assert "0x1e14" in back, "with the VNI of the VTEP"
+        assert any("table=17" in line and "CONTROLLER" in line.upper() for line in lines), "it asks for who is there"
+    assert not entering(model, "hv3")
+    tell(model, WEB, "flood", VTEP, None)
+    assert not entering(model, "hv1")
+
+
+def test_where_a_subnet_has_no_vport_the_hypervisors_of_its_domain_route_for_it() -> None:
+    model = fabric()
+    tell(model, APP, "flood", VTEP, RemoteFlood(Tunnel(VTEP, VXLAN, 7700)))
+
+    def held() -> set[str]:
+        vni = f"tun_id=0x{model.state.vni(APP):x}"
+        return {name for name in model.held for flow in model.held[name].values()
+                if "priority=200" in describe(flow) and vni in describe(flow)}  # fmt: skip
+
+    assert held() == {"hv1", "hv2"}
+    body = vport(model, 31, subnet="app1")
+    model.commit({(*PROD, "vport", "app-1"): body}, {body.uuid: Location("hv3", 4)})
+    agree(model)
+    assert held() == {"hv3"}
+    model.move({body.uuid: None})
+    agree(model)
+    assert held() == {"hv1", "hv2"}
+
+
+def test_what_enters_for_the_domain_may_go_on_by_the_port_that_it_came_by() -> None:
+    model = fabric()
+    lines = [describe(flow) for flow in model.held["hv1"].values()]
+    vni = f"tun_id=0x{model.state.l3_vni(PROD):x}"
+    (entered,) = [line for line in lines if "table=0" in line and vni in line]
+    assert "load:0->OXM_OF_IN_PORT" in entered, "Open vSwitch sends nothing back to where it came from"

@@ -58,6 +58,7 @@ def test_all_of_it_together_is_valid() -> None:
         ("set pe pe2 driver eos address 192.0.2.8", "pe pe2 neighbor", "no bgp-neighbor pe2"),
         ("set pe pe1 neighbor core", "pe pe1 neighbor", "underlay"),
         ("set pe pe1 driver eos instance x", "pe pe1 instance", "driver frr"),
+        ("set pe pe1 vpn more domain acme/nowhere", "pe pe1 vpn more domain", "there is no domain acme/nowhere"),
         ("set pe pe1 vpn more domain acme/prod", "pe pe1 vpn more domain", "already"),
         ("set pe pe1 vpn more domain acme/test", "pe pe1 vpn more domain", "no route target"),
     ],

@@ -16,7 +16,7 @@ from nshell.sessions.confined import ConfinedFabric
 from tests.unit.shell.pretend import PretendFabric, running
 
 TINA = Access("tina", "acme-admin", frozenset(("configure", "commit")), frozenset(("acme",)))
-PARTS = ("hv1", "bgp-neighbor zz-pe", "pe zz-pe")
+PARTS = ("hv1", "bgp-neighbor zz-pe", "pe zz-pe", "bgp")
 
 
 class Network(PretendFabric):

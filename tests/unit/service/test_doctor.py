@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
-from data.store import Store
-from nshell.doctor import daemon, fabric, program, state, switch
+from data.path import Path as ObjectPath
+from data.schema.base import Object
+from data.schema.wan import Bgp, UnderlayListener
+from data.store import Revision, Store
+from nshell.doctor import daemon, fabric, program, state, switch, wan
 from nshell.doctor.checks import CHECKS
 from nshell.doctor.finding import Check
 from nshell.doctor.machine import Listener, Machine
@@ -102,6 +105,20 @@ def trusted(days: float) -> Callable[[Path], Machine]:
     return lambda folder: MadeUp(folder, broken.switch(certificate=broken.certificate(folder / "c.pem", days)))
 
 
+def configured(path: ObjectPath, item: Object, **facts: Any) -> Callable[[Path], Machine]:
+    """A controller whose store has this object."""
+
+    def make(folder: Path) -> Machine:
+        made = Store.open(folder / "state")
+        made.commit({path: item}, Revision(1, "test", 0.0, ""), {}, [])
+        made.close()
+        return MadeUp(folder / "state", **facts)
+
+    return make
+
+
+BGP = (("bgp",), Bgp(uuid="00000000-0000-0000-0000-000000000001", autonomous_system=65000))
+HEARD = (("underlay-listener", "x"), UnderlayListener(uuid="00000000-0000-0000-0000-000000000002", protocol="isis"))
 MODULES = f"/lib/modules/{os.uname().release}/modules"
 AGENT = ["python", "-m", "nshell.main", "agent", "run"]
 LIMITS = "Limit  Soft  Hard  Units\nMax open files            1024                 4096                 files\n"
@@ -156,6 +173,16 @@ CASES = (
     Case(daemon.ports, on(listeners=[]), "ok", "6653 OpenFlow, 6640 OVSDB, 6641 agents: free"),
     Case(daemon.ports, on(listeners=[listener("192.0.2.1", 6640)]), "ok"),
     Case(daemon.ports, on(listeners=[listener("127.0.0.1", 6640)]), "missing", "6640 (OVSDB)", "ss -ltnp"),
+    Case(wan.bgp, configured(*BGP, listeners=[listener("192.0.2.1", 179)]), "ok", "port 179 is free"),
+    Case(wan.bgp, configured(*BGP, listeners=[listener("0.0.0.0", 179)]), "warning", "port 179 is taken", "ss -ltnp"),
+    Case(wan.listeners, configured(*HEARD, there={"/usr/lib/frr/isisd": True}), "ok", "isisd is installed"),
+    Case(
+        wan.listeners,
+        configured(*HEARD, there={"/usr/lib/frr/isisd": False}),
+        "missing",
+        "isisd is not installed",
+        "apt install frr",
+    ),
     Case(daemon.ports, on(listeners=[listener("::", 6653)]), "missing", "6653 (OpenFlow)", "ss -ltnp"),
     Case(daemon.certificates, trusting(90), "ok", "a.pem"),
     Case(daemon.certificates, trusting(3), "warning", "a.pem ends", "restart"),
@@ -236,6 +263,11 @@ SEEN_ELSEWHERE = {
     daemon.answers: "tests/transcripts/test_doctor.py, with a daemon",
     state.group: "test_the_group_is_well_when_it_has_members",
 }
+
+
+@pytest.mark.parametrize("check", [wan.bgp, wan.listeners])
+def test_nothing_is_said_of_the_world_outside_while_it_is_not_configured(check: Check, tmp_path: Path) -> None:
+    assert check(MadeUp(store(tmp_path), listeners=[listener("0.0.0.0", 179)])) is None
 
 
 def test_every_check_is_seen_well_and_unwell() -> None:

@@ -62,10 +62,13 @@ class PretendFabric:
     def sharing(self, path: Path) -> list[Any]:
         return []
 
+    def elsewhere(self, path: Path) -> Any:
+        return None
+
     def remote_routes(self, domain: Path) -> Iterator[Any]:
         return iter(())
 
-    def circuits(self) -> list[Any]:
+    async def circuits(self) -> list[Any]:
         return []
 
     def learned(self) -> dict[Path, Any]:

@@ -20,7 +20,11 @@ PE, VTEP = address("192.0.2.1"), address("192.0.2.2")
 def context(circuits: list[Circuit] | None = None, routes: list[RemoteRoute] | None = None) -> Any:
     made = PretendContext()
     fabric = cast(Any, made.fabric)
-    fabric.circuits = lambda: circuits or []
+
+    async def known() -> list[Circuit]:
+        return circuits or []
+
+    fabric.circuits = known
     fabric.remote_routes = lambda domain: iter(routes or [])
     return made
 

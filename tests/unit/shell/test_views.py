@@ -168,3 +168,43 @@ def test_innermost_facts_stand_on_one_line() -> None:
     assert render(facts, Screen()) == [
         "vport x", "  traffic", "    received  packets 1  bytes 60", "  dropped", "    spoofed mac  2",
     ]  # fmt: skip
+
+
+REASONS = (Column("name", "Name"), Column("away", "Away", "right"), Column("reason", "Reason", shrink=True, whole=True))
+
+
+def test_a_column_that_holds_nothing_gives_way_before_a_spare_one() -> None:
+    columns = (Column("name", "Name"), Column("hollow", "Hollow"), Column("spare", "Spare", spare=True))
+    narrow = render_table(Table("Things", columns, [("a" * 60, None, "b" * 10)], "things"), width=76)
+    assert "Hollow" not in narrow[3] and narrow[5].endswith("b" * 10)
+
+
+def test_a_reason_goes_on_below_itself_and_not_beyond_the_terminal() -> None:
+    reason = "connecting to port 179: no answer within 10 s, and nothing before that"
+    lines = render_table(Table("Peers", REASONS, [("pe", 12, reason)], "peers"), width=60)
+    assert lines[5].startswith("pe      12  connecting") and lines[6].startswith(" " * 12)
+    assert " ".join(" ".join(lines[5:7]).split()) == f"pe 12 {reason}"
+
+
+def test_a_reason_without_room_beside_its_row_stands_below_the_row() -> None:
+    reason = "connecting to port 179: no answer within 10 s"
+    lines = render_table(Table("Peers", REASONS, [("p" * 40, 12, reason)], "peers"), width=60)
+    assert lines[5].endswith("…") and lines[6] == f"  {reason}"
+    assert lines[7] == "-" * 60
+
+
+def test_a_row_of_a_tall_table_is_a_value_to_a_line_where_it_is_too_wide() -> None:
+    tall = Table("Routes", REASONS, [("10.9.0.0/24", None, "x" * 60), ("10.8.0.0/24", 2, "y")], "routes", tall=True)
+    narrow = render_table(tall, width=75)
+    assert narrow[3:5] == ["Name    10.9.0.0/24", f"Reason  {'x' * 60}"]
+    assert narrow[5:9] == ["", "Name    10.8.0.0/24", "Away    2", "Reason  y"]
+    assert render_table(tall, width=100)[3].split() == ["Name", "Away", "Reason"]
+
+
+def test_a_receipt_says_why_it_is_pending_on_a_line_of_its_own_where_the_screen_is_narrow() -> None:
+    reason = "its session is not established; it is told everything when it is"
+    outcome = Receipts(4, (Receipt("bgp-neighbor pe", "pending", 0, 0, None, reason),))
+    lines = render(outcome, Screen(columns=80))
+    assert max(map(len, lines)) <= 80 and lines[-2] == f"    {reason}"
+    assert lines[0].startswith("revision 4  applied, verified on 0 of 1 neighbors and routers")
+    assert any(f"({reason})" in line for line in render(outcome, Screen()))

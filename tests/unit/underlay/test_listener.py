@@ -225,7 +225,9 @@ async def test_nothing_but_show_can_be_asked(tmp_path: Path) -> None:
     line = Vty(daemon.path)
     with pytest.raises(AssertionError):
         await line.ask(["configure terminal"])
-    assert daemon.asked == ["enable"]
+    with pytest.raises(AssertionError):
+        await line.configure(["router ospf"])
+    assert daemon.asked == []
     with pytest.raises(VtyFailed):
         await Vty(tmp_path / "nowhere.vty").ask(["show version"])
     await daemon.stop()
