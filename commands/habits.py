@@ -48,7 +48,6 @@ OPERATIONAL = {
     "show bgp ipv4": "'show bgp routes family vpnv4'",
     "show bgp ipv6": "'show bgp routes family vpnv6'",
     "show bgp l2vpn": "'show bgp routes family evpn'",
-    "show bgp neighbors": NEIGHBORS,
     "show bgp vpnv4": "'show bgp routes family vpnv4'",
     "show bgp vpnv6": "'show bgp routes family vpnv6'",
     "show chassis": VERSION,
@@ -87,6 +86,8 @@ OPERATIONAL = {
     "who": SESSIONS,
     "write": COMMITTED,
 }
+BEYOND = {"show bgp neighbors": NEIGHBORS}
+"""Commands of ours behind which others take more words than we do."""
 CONFIGURING = {
     "abort": "'quit' leaves configure mode and keeps your candidate, 'discard' drops it",
     "back": "'up' goes one place up",
@@ -122,11 +123,11 @@ def advice(mode: Mode, words: Sequence[Word]) -> str:
 def found_for(mode: Mode, typed: Sequence[str]) -> str:
     """The entry for a line of this mode; "" when there is none."""
     if mode is Mode.OPERATIONAL:
-        return looked_up(OPERATIONAL, typed)
+        return looked_up(OPERATIONAL, typed) or looked_up(BEYOND, typed)
     if mode is not Mode.CONFIGURE:
         return ""
     if typed[:1] == ["run"]:
-        return looked_up(OPERATIONAL, typed[1:])
+        return found_for(Mode.OPERATIONAL, typed[1:])
     found = looked_up(CONFIGURING, typed) or operational(typed)
     if found or (typed and typed[0] in automaton(mode).root.words):
         return found

@@ -41,7 +41,7 @@ Cell: TypeAlias = "str | int | float | bool | Moment | Trend | None"
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: `key` names it in JSON, `title` on screen. To fit the terminal, a `shrink` column may be cut; a
-    `spare` one is left out before that.
+    `spare` one is left out before that. A `whole` one, the last, is never cut: its text goes on in further lines.
     """
 
     key: str
@@ -49,11 +49,13 @@ class Column:
     align: Literal["left", "right"] = "left"
     shrink: bool = False
     spare: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A titled table. `note` stands at the right of the title; a None cell shows as '-'.
+    """A titled table. `note` stands at the right of the title; a None cell shows as '-'. A `tall` one that is too wide
+    for the terminal shows each row as lines of its own, a value to a line.
 
     Below the rows stands 'No. of <counted>: <number of rows>', then `detail`, which a filter drops because it
     counted all.
@@ -65,6 +67,7 @@ class Table:
     counted: str
     detail: str = ""
     note: str = ""
+    tall: bool = False
 
     @property
     def summary(self) -> str:

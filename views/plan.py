@@ -22,6 +22,8 @@ from views.models import Plan, PlanHypervisor, PlanSide
 
 LABEL = 10
 UNCHANGED = "no change"
+ITSELF = "changed"
+"""Of a neighbour that comes, goes or begins anew, and is told nothing else yet; the line below says which."""
 TABLES = 4
 """Tables named on the line of one hypervisor; the flows below name all."""
 DOMAINS = 16
@@ -47,7 +49,7 @@ def count_line(hypervisor: PlanHypervisor) -> str:
 
 def side_line(side: PlanSide) -> str:
     """The counts of one neighbour or router in words."""
-    text = f"+{side.added} -{side.removed}" if side.added or side.removed else UNCHANGED
+    text = f"+{side.added} -{side.removed}" if side.added or side.removed else ITSELF if side.lines else UNCHANGED
     return text + (f"   [{side.state}]" if side.state else "")
 
 

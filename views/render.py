@@ -59,7 +59,7 @@ def render(model: Model, screen: Screen) -> list[str]:
     elif isinstance(model, Plan):
         lines = render_plan(model, screen.color)
     elif isinstance(model, Receipts):
-        lines = render_receipts(model, screen.color)
+        lines = render_receipts(model, screen.color, screen.columns)
     elif isinstance(model, Outline):
         lines = render_outline(model, screen.unicode, screen.color)
     else:

@@ -9,8 +9,12 @@
     ------------------------------------------------------
     No. of virtual ports: 1   up 1
 
-A table wider than the terminal leaves out its spare columns, last first, then cuts its shrinkable ones, widest first,
-then any other; nothing is lost when the width is 0 (a pipe or a file).
+A table wider than the terminal leaves out columns that hold nothing, then its spare ones, last first, then cuts its
+shrinkable ones, widest first, then any other; nothing is lost when the width is 0 (a pipe or a file). What is worth
+reading to its end (a reason, an event) stands whole, in further lines:
+
+    pe        169.254.92.6  idle   00:00:21   0  …
+      connecting to port 179: no answer within 10 s
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from views.color import Style, marked, of_state
 from views.models import Cell, Clock, Column, Moment, Rate, Table, Trend
 from views.moment import ago, clock
 from views.sparkline import sparkline
+from views.wrapping import indented, wrapped
 
 GAP = "  "
 NARROWEST = 6
@@ -29,12 +34,16 @@ WIDEST_RULE = 160
 """Characters of the rules in a pipe or a file, however long a row is."""
 LEAST_RULE = 60
 """Characters of the rules of a narrow table, so that the title has room."""
+READABLE = 24
+"""Characters of a column in which a text may go on; in a narrower one it stands below its row."""
+BELOW = "  "
+NOTHING = "-"
 
 
 def cell_text(value: Cell, unicode: bool = True) -> str:
     """A value as a person reads it."""
     if value is None or value == "":
-        return "-"
+        return NOTHING
     if value is True:
         return "yes"
     if value is False:
@@ -100,21 +109,16 @@ def render_table(table: Table, width: int = 0, unicode: bool = True, color: bool
     """The table as lines, without a newline at their ends."""
     rows = [[cell_text(value, unicode) for value in row] for row in table.rows]
     columns = list(table.columns)
-    widths = [len(column.title) for column in columns]
-    for row in rows:
-        for i, text in enumerate(row):
-            if len(text) > widths[i]:
-                widths[i] = len(text)
+    widths = [max([len(column.title), *(len(row[i]) for row in rows)]) for i, column in enumerate(columns)]
+    if width and table.tall and rows and natural(widths) > width:
+        return framed(table, [], records(columns, rows, width), natural(widths), width, color)
     if width:
-        for i in reversed(range(len(columns))):
-            if columns[i].spare and sum(widths) + len(GAP) * (len(widths) - 1) > width:
-                del columns[i], widths[i]
-                for cells in rows:
-                    del cells[i]
+        kept = fewer(columns, widths, rows, width)
+        columns, widths = [columns[i] for i in kept], [widths[i] for i in kept]
+        rows = [[row[i] for i in kept] for row in rows]
         widths = fit(widths, columns, width)
     ellipsis = "…" if unicode else "~"
     last = len(widths) - 1
-
     tinted = {i for i, column in enumerate(columns) if color and column.key in STATES}
 
     def line(cells: Sequence[str], head: bool = False) -> str:
@@ -128,15 +132,59 @@ def render_table(table: Table, width: int = 0, unicode: bool = True, color: bool
             parts.append(of_state(text) if i in tinted and not head else text)
         return GAP.join(parts).rstrip()
 
-    natural = sum(widths) + len(GAP) * last
-    total = max(natural, len(table.title) + len(table.note) + 4, LEAST_RULE, len(table.summary))
-    total = min(total, width or WIDEST_RULE)
-    heading = table.title
-    if table.note:
-        heading = f"{table.title}{' ' * max(2, total - len(table.title) - len(table.note))}{table.note}"
-    if color:
-        heading = marked(heading, Style.TITLE)
-    lines = ["=" * total, heading, "=" * total, line([column.title for column in columns], True), "-" * total]
-    lines += [line(row) for row in rows]
-    lines += ["-" * total, table.summary]
+    def row_lines(cells: list[str]) -> list[str]:
+        text = cells[last]
+        if not columns[last].whole or len(text) <= widths[last]:
+            return [line(cells)]
+        if widths[last] < READABLE:
+            return [line([*cells[:last], ellipsis]), *indented(text, BELOW, width)]
+        first, *others = wrapped(text, widths[last])
+        indent = " " * (natural(widths) - widths[last])
+        return [line([*cells[:last], first]), *(indent + other for other in others)]
+
+    body = [text for row in rows for text in row_lines(row)]
+    heading = [line([column.title for column in columns], True)]
+    return framed(table, heading, body, natural(widths), width or WIDEST_RULE, color)
+
+
+def natural(widths: Sequence[int]) -> int:
+    """Characters of a row."""
+    return sum(widths) + len(GAP) * (len(widths) - 1)
+
+
+def fewer(columns: Sequence[Column], widths: Sequence[int], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Which columns a narrow screen has: those with nothing in them go first, then the spare ones, last first."""
+    kept = list(range(len(columns)))
+    hollow = [i for i in kept[1:] if rows and all(row[i] == NOTHING for row in rows)]
+    spare = [i for i in kept if columns[i].spare and i not in hollow]
+    for i in (*reversed(hollow), *reversed(spare)):
+        if natural([widths[at] for at in kept]) <= width:
+            break
+        kept.remove(i)
+    return kept
+
+
+def records(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Each row as lines of its own, a value to a line, without those that hold nothing."""
+    widest = max(len(column.title) for column in columns)
+    lines: list[str] = []
+    for row in rows:
+        lines += [""] if lines else []
+        for column, text in zip(columns, row, strict=True):
+            if text != NOTHING:
+                label = f"{column.title.ljust(widest)}{GAP}"
+                first, *others = wrapped(text, max(1, width - len(label)))
+                lines += [label + first, *(" " * len(label) + other for other in others)]
     return lines
+
+
+def framed(table: Table, heading: Sequence[str], body: Sequence[str], wide: int, widest: int, color: bool) -> list[str]:
+    """The rules, the title and the count around rows of `wide` characters; the rules have at most `widest`."""
+    total = min(widest, max(wide, len(table.title) + len(table.note) + 4, LEAST_RULE, len(table.summary)))
+    title = table.title
+    if table.note:
+        title = f"{table.title}{' ' * max(2, total - len(table.title) - len(table.note))}{table.note}"
+    if color:
+        title = marked(title, Style.TITLE)
+    top = ["=" * total, title, "=" * total]
+    return [*top, *heading, *(["-" * total] if heading else []), *body, "-" * total, table.summary]

@@ -50,9 +50,9 @@ class BgpSide:
             told = await spread(bgp.rib.preview(made.old, made.new, made.edits, made.moved.keys()))
         after = {peer.name: peer for peer in peers(made.new.view)}
         plans = []
-        for name in sorted({*bgp.peers, *after}):
+        for name in sorted({*bgp.sessions.peers, *after}):
             announced, withdrawn = told.get(name, ([], []))
-            lines = [_of_peer(bgp.peers.get(name), after.get(name)), *told_lines(announced, withdrawn, _LINES)]
+            lines = [_of_peer(bgp.sessions.peers.get(name), after.get(name)), *told_lines(announced, withdrawn, _LINES)]
             state = "" if bgp.established(name) or name not in after else "down: told everything when it is up"
             plans.append(
                 SidePlan(
@@ -64,11 +64,11 @@ class BgpSide:
     async def prepare(self, made: Draft, strict: bool) -> PreparedSide | None:
         """Refuses when the commit is strict and a neighbour is away."""
         bgp = self._bgp
-        after = peers(made.new.view) if _concerns(made) else list(bgp.peers.values())
-        if not after and not bgp.peers:
+        after = peers(made.new.view) if _concerns(made) else list(bgp.sessions.peers.values())
+        if not after and not bgp.sessions.peers:
             return None
         if strict:
-            away = [peer.name for peer in after if peer.name in bgp.peers and not bgp.established(peer.name)]
+            away = [peer.name for peer in after if peer.name in bgp.sessions.peers and not bgp.established(peer.name)]
             if away:
                 raise ApplyFailed(
                     f"bgp-neighbor {away[0]}", f"{', '.join(away)} cannot be told now and the commit is strict",
@@ -95,7 +95,7 @@ class _Prepared:
         self._bgp = bgp
         self._made = made
         self._concerned = concerned  # neighbours that are told something, or would be if they were there
-        self._before = list(bgp.peers.values())
+        self._before = list(bgp.sessions.peers.values())
         self._after = list(after)
         self._settings: Settings = bgp.rib.settings
         self._port = listened(made.old.view)
@@ -104,7 +104,7 @@ class _Prepared:
     async def commit(self) -> Sequence[Receipt]:
         """Tells the speaker and, by it, neighbours. Raises ApplyFailed."""
         bgp, started = self._bgp, time.perf_counter()
-        known = {name for name in bgp.peers if bgp.established(name)}
+        known = {name for name in bgp.sessions.peers if bgp.established(name)}
         async with bgp.deciding:
             await bgp.catch_up()
             if self._after != self._before or listened(self._made.new.view) != self._port:
@@ -121,7 +121,7 @@ class _Prepared:
 
     async def _speak(self, some: list[Peer], port: int) -> None:
         try:
-            await self._bgp.speak(some, port)
+            await self._bgp.sessions.speak(some, port)
         except NshellError as problem:
             raise ApplyFailed("bgp", problem.cause, _REMEDY) from problem
         except SpeakerGone:
@@ -171,7 +171,7 @@ class _Prepared:
                     bgp.carry(outcome)
             if self._got.configured:
                 with suppress(NshellError, SpeakerGone):  # the speaker begins with these when it is there again
-                    await bgp.speak(self._before, self._port)
+                    await bgp.sessions.speak(self._before, self._port)
 
 
 async def _answered(waiting: Sequence[asyncio.Future[None]]) -> str:

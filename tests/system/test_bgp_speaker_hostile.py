@@ -213,6 +213,7 @@ async def test_short_hold_timers_survive_a_push_of_a_hundred_thousand_routes(net
         await idle.close()
 
 
+@pytest.mark.soak
 async def test_a_slow_service_holds_the_peer_back_and_no_session_is_lost(network: PeerNetwork) -> None:
     heard = Heard()
     routes = vpn_routes(150_000, next_hop=network.address("raw"), targets=1)  # made first: it takes seconds

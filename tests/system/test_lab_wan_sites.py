@@ -128,6 +128,7 @@ def controllers(lab: Lab, tmp_path: Path) -> Iterator[tuple[GoBgp, GoBgp]]:
             one.stop()
 
 
+@pytest.mark.soak
 def test_the_reflector_gives_both_sites_the_routes_of_pe_and_vtep_and_a_partition_takes_them_from_one(
     lab: Lab, controllers: tuple[GoBgp, GoBgp]
 ) -> None:

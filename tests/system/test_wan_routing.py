@@ -290,7 +290,7 @@ def test_what_was_answered_lasts_over_a_restart_of_the_controller(network: Netwo
     reaches(network, "app-2", BRIDGED)
 
 
-@pytest.mark.parametrize("how", ["ebgp", "reflector"])
+@pytest.mark.parametrize("how", ["ebgp", pytest.param("reflector", marks=pytest.mark.soak)])
 def test_it_is_the_same_over_external_bgp_and_a_route_reflector(tmp_path: Path, how: str) -> None:
     network = made(tmp_path, how, "rc" if how == "ebgp" else "rd")
     try:

@@ -119,6 +119,7 @@ def test_a_port_that_is_taken_fails_the_commit_and_nothing_else(site: Site) -> N
     network.commit("delete bgp-neighbor waits")
 
 
+@pytest.mark.soak
 def test_another_autonomous_system_of_ours_ends_all_sessions_and_the_old_one_brings_them_back(site: Site) -> None:
     network, _ = site
     network.commit("set bgp autonomous-system 65100")
@@ -140,6 +141,7 @@ def told_again(network: Network, node: str) -> bool:
     return one["bgpState"] == "Established" and bool(ended) and all(ended.values())
 
 
+@pytest.mark.soak  # test_wan.py kills it once
 def test_the_speaker_is_killed_again_and_again_and_no_packet_to_the_pe_is_lost(site: Site) -> None:
     network, _ = site
     pe, vtep = both(network)

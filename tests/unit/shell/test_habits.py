@@ -43,6 +43,12 @@ def test_the_longest_beginning_decides_and_words_may_be_shortened() -> None:
     assert remedy("s") == "" and remedy("frobnicate") == ""
 
 
+def test_what_stands_behind_a_command_of_ours_on_other_routers_has_a_remedy() -> None:
+    assert understood("show bgp neighbors", Mode.OPERATIONAL)
+    assert "show bgp received" in remedy("show bgp neighbors pe received-routes")
+    assert "show bgp advertised" in remedy("run show bgp neighbors pe advertised-routes", Mode.CONFIGURE)
+
+
 def test_configure_mode_sends_to_run_and_repeats_no_word_of_the_line() -> None:
     assert remedy("ping 192.0.2.1", Mode.CONFIGURE) == "'ping' is an operational command: 'run ping ...'"
     assert remedy("run show users", Mode.CONFIGURE) == OPERATIONAL["show users"]
