@@ -146,6 +146,12 @@ class Commits:
 
     async def confirm(self, author: str, revision: int) -> int:
         """Confirms this revision, which its author has seen waiting. Raises CommandFailed when it does not wait."""
+        task = asyncio.create_task(self._confirm(author, revision))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+        return await asyncio.shield(task)  # cut short, the store would have it confirmed and the timer take it back
+
+    async def _confirm(self, author: str, revision: int) -> int:
         async with self._network.turn:
             waiting = self.confirmation.waiting
             if waiting is None or waiting.revision != revision:

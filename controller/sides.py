@@ -14,6 +14,7 @@ fail a commit, as with hypervisors: its receipt is pending, and it catches up wh
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -23,6 +24,8 @@ from controller.planning import Draft
 from controller.receipts import Receipt
 
 __all__ = ["PreparedSide", "Side", "Sides"]
+
+log = logging.getLogger(__name__)
 
 
 class PreparedSide(Protocol):
@@ -75,14 +78,20 @@ class Sides:
         return receipts
 
     async def settle(self) -> None:
-        """The revision is decided."""
+        """The revision is decided. A mistake of one side is in the log, and no other's business."""
         for side in self.prepared:
-            await side.settle()
+            try:
+                await side.settle()
+            except Exception:
+                log.exception("a side of a commit did not settle")
 
     async def back(self, report: Callable[[str], None] = lambda _: None) -> None:
         """The commit failed: everything as it was."""
         if self.begun:
             report("revert beside the switches")
         for side in reversed(self.prepared):
-            await (side.revert() if side in self.begun else side.discard())
+            try:
+                await (side.revert() if side in self.begun else side.discard())
+            except Exception:  # a mistake of ours: the others, and the switches, go back all the same
+                log.exception("a side of a commit did not go back")
         self.prepared, self.begun = [], []

@@ -30,7 +30,7 @@ from controller.bgp.rib.rib import Rib
 from controller.bgp.rib.settings import settings_of
 from controller.bgp.rib.views import Views
 from controller.bgp.sessions import Sessions
-from controller.bgp.speaker.backend import Down, Event, Fault, Up
+from controller.bgp.speaker.backend import Down, Event, Fault, Speaker, SpeakerGone, Up
 from controller.bgp.underlay import Listened, NextHops
 from controller.compile import Observed
 from controller.compile.remote import RemoteKey
@@ -98,21 +98,39 @@ class Bgp:
         view = self._network.running
         async with self.deciding:
             self.carry(await self._decide(self.rib.configure(settings_of(view))))
-            self.rib.recall(dict(self._network.state.placement.all_remote()))
+            recalled = dict(self._network.state.placement.all_remote())
+            self.rib.recall(recalled)
+            # What is told again as it was is no change, and still to be watched.
+            self._next_hops.follow(recalled.items(), self.rib.loc.by_next_hop)
             self.carry(await self._decide(self.rib.whole(self._network.state)))
         self._upkeep.spawn(self._work(), "bgp", lasting=True)
         self._upkeep.spawn(self._outbox.run(), "bgp outbox", lasting=True)
         self._upkeep.spawn(self._time(), "bgp clock", lasting=True)
         self.bfd.configure(watched(view))
         self._upkeep.spawn(self.bfd.run(), "bfd", lasting=True)
+        await self._begin()
+
+    async def _begin(self) -> None:
+        """Speaks, if anybody is configured. A port that is taken, or a speaker that does not start or dies at once,
+        keeps the controller from nothing: the clock tries again."""
+        view = self._network.running
         try:
             await self.sessions.speak(peers(view), listened(view))
-        except CommandFailed as problem:  # a port that is taken does not keep the controller from starting
-            self._network.events.add(Kind.FAULT, f"bgp: {problem.cause}")
+        except CommandFailed as problem:
+            self._network.events.once(Kind.FAULT, "bgp", problem.cause, f"bgp: {problem.cause}")
+        except SpeakerGone:
+            return  # it is started again by itself, with these neighbours
+        else:
+            self._network.events.settled("bgp")
 
     async def stop(self) -> None:
         """Ends the sessions so that neighbours keep our routes while we are away (RFC 4724)."""
         await self.sessions.stop()
+
+    @property
+    def speaker(self) -> Speaker:
+        """What keeps the sessions now; another one after all neighbours were away."""
+        return self.sessions.speaker
 
     @property
     def speaking(self) -> bool:
@@ -182,6 +200,8 @@ class Bgp:
             await self._clock.until(lambda: self.rib.deadline)
             async with self.deciding:
                 self.carry(await self._decide(self.rib.tick()))
+                if self.sessions.peers and not self.sessions.running:
+                    await self._begin()
             if self._unkept:
                 await self._save()
 
@@ -236,7 +256,9 @@ class Bgp:
             if isinstance(results[0], BaseException):
                 return
         told = sum(len(said.routes) for said in outcome.announce if name in said.peers)
-        await self._settled(f"bgp-neighbor {name}", told, 0, 0.0)
+        async with self._network.turn:  # a commit that is under way may yet note that it waits for this neighbour
+            if self.established(name):
+                await self._settled(f"bgp-neighbor {name}", told, 0, 0.0)
 
     # What follows -------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from controller.bgp.peers import FOLLOWED, listened, peers
 from controller.bgp.rib.outcome import Outcome
 from controller.bgp.rib.settings import Settings, settings_of
+from controller.bgp.routes import Route
 from controller.bgp.service import Bgp
 from controller.bgp.speaker.backend import Peer, SpeakerGone
 from controller.bgp.words import told_lines
@@ -45,9 +46,7 @@ class BgpSide:
         bgp = self._bgp
         if not bgp.rib.settings.neighbours and not _concerns(made):
             return []
-        async with bgp.deciding:
-            await bgp.catch_up()
-            told = await spread(bgp.rib.preview(made.old, made.new, made.edits, made.moved.keys()))
+        told = await self._preview(made)
         after = {peer.name: peer for peer in peers(made.new.view)}
         plans = []
         for name in sorted({*bgp.sessions.peers, *after}):
@@ -74,10 +73,18 @@ class BgpSide:
                     f"bgp-neighbor {away[0]}", f"{', '.join(away)} cannot be told now and the commit is strict",
                     "wait until the session is established (show bgp summary), or commit without 'strict'",
                 )  # fmt: skip
-        async with bgp.deciding:
-            await bgp.catch_up()
-            told = await spread(bgp.rib.preview(made.old, made.new, made.edits, made.moved.keys()))
-        return _Prepared(bgp, made, after, {name for name, routes in told.items() if any(routes)})
+        told = await self._preview(made)
+        return _Prepared(bgp, made, after, {name for name, routes in told.items() if any(routes)}, strict)
+
+    async def _preview(self, made: Draft) -> dict[str, tuple[list[Route], list[Route]]]:
+        """Comes to its end also when who asked is gone (Ctrl-C in a `commit check`): only then is the rib as before."""
+
+        async def look() -> dict[str, tuple[list[Route], list[Route]]]:
+            async with self._bgp.deciding:
+                await self._bgp.catch_up()
+                return await spread(self._bgp.rib.preview(made.old, made.new, made.edits, made.moved.keys()))
+
+        return await asyncio.shield(asyncio.create_task(look(), name="bgp preview"))
 
 
 @dataclass(slots=True)
@@ -91,9 +98,10 @@ class _Told:
 class _Prepared:
     """One commit's part."""
 
-    def __init__(self, bgp: Bgp, made: Draft, after: Sequence[Peer], concerned: set[str]) -> None:
+    def __init__(self, bgp: Bgp, made: Draft, after: Sequence[Peer], concerned: set[str], strict: bool) -> None:
         self._bgp = bgp
         self._made = made
+        self._strict = strict
         self._concerned = concerned  # neighbours that are told something, or would be if they were there
         self._before = list(bgp.sessions.peers.values())
         self._after = list(after)
@@ -103,29 +111,35 @@ class _Prepared:
 
     async def commit(self) -> Sequence[Receipt]:
         """Tells the speaker and, by it, neighbours. Raises ApplyFailed."""
-        bgp, started = self._bgp, time.perf_counter()
+        bgp, started, lost = self._bgp, time.perf_counter(), ""
         known = {name for name in bgp.sessions.peers if bgp.established(name)}
         async with bgp.deciding:
             await bgp.catch_up()
             if self._after != self._before or listened(self._made.new.view) != self._port:
                 self._got.configured = True
-                await self._speak(self._after, listened(self._made.new.view))
+                lost = await self._speak(self._after, listened(self._made.new.view))
             self._got.decided = True
             outcomes = await self._decide(forward=True)
             waiting = [bgp.carry(outcome) for outcome in outcomes]
         bgp.carried(self._made)
-        problem = await _answered([each for each in waiting if each is not None])
+        problem, gone = await _answered([each for each in waiting if each is not None])
+        gone = gone or lost
+        if gone and self._strict:
+            problem = gone
         if problem:
             raise ApplyFailed("bgp", f"the speaker did not take what neighbours are to be told: {problem}", _REMEDY)
+        known = set() if gone else known  # its sessions went with the speaker: they are told everything anew
         return list(self._receipts(outcomes, known, (time.perf_counter() - started) * 1000))
 
-    async def _speak(self, some: list[Peer], port: int) -> None:
+    async def _speak(self, some: list[Peer], port: int) -> str:
+        """How the speaker went, if it did: it is started again with these neighbours."""
         try:
             await self._bgp.sessions.speak(some, port)
         except NshellError as problem:
             raise ApplyFailed("bgp", problem.cause, _REMEDY) from problem
-        except SpeakerGone:
-            return  # it is started again with these neighbours
+        except SpeakerGone as gone:
+            return str(gone)
+        return ""
 
     async def _decide(self, *, forward: bool) -> list[Outcome]:
         bgp, made = self._bgp, self._made
@@ -174,14 +188,15 @@ class _Prepared:
                     await bgp.sessions.speak(self._before, self._port)
 
 
-async def _answered(waiting: Sequence[asyncio.Future[None]]) -> str:
-    """What was wrong, nothing when all of it is with the speaker; one that is gone is told everything later."""
+async def _answered(waiting: Sequence[asyncio.Future[None]]) -> tuple[str, str]:
+    """What was wrong, and how the speaker went; nothing of both when all of it is with the speaker."""
     try:
         results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), ANSWER)
     except TimeoutError:
-        return f"no answer within {ANSWER:.0f} s"
-    problems = [one for one in results if isinstance(one, BaseException) and not isinstance(one, SpeakerGone)]
-    return str(problems[0]) if problems else ""
+        return f"no answer within {ANSWER:.0f} s", ""
+    problems = [str(one) for one in results if isinstance(one, BaseException) and not isinstance(one, SpeakerGone)]
+    gone = [str(one) for one in results if isinstance(one, SpeakerGone)]
+    return next(iter(problems), ""), next(iter(gone), "")
 
 
 def _concerns(made: Draft) -> bool:

@@ -15,8 +15,9 @@ The tables and registers they meet in are `controller/pipeline.py`.
 
 from __future__ import annotations
 
-from controller.compile.change import Dirty, changed
+from controller.compile.change import changed
 from controller.compile.compiler import compile_all, compile_change
+from controller.compile.dirty import Dirty
 from controller.compile.placement import Learned, Location, Observed, Placement
 from controller.compile.state import State, start
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from controller.compile.access import give_access
 from controller.compile.catalogue import FEATURES
@@ -28,6 +28,7 @@ from controller.compile.core import (
     fragments_of,
     segment_fragments,
 )
+from controller.compile.dirty import Dirty
 from controller.compile.features import Delta
 from controller.compile.fragments import Fragment
 from controller.compile.numbering import fixed_vni, number_edits
@@ -40,34 +41,11 @@ from data.path import Path
 from data.schema.objects import Domain, Dvrs, L2Domain, Object, Subnet, Vport
 from data.steps import Steps
 
-__all__ = ["Dirty", "changed", "rehosted"]
+__all__ = ["changed", "rehosted"]
 
 _POLICY_KINDS = ("ingress-policy", "egress-policy", "entry", "forwarding-policy", "redirect")
 _DOMAINS = ("domain", "l2-domain")
 _KEYS = 1000  # facts between two yields, 0.1 ms
-
-
-@dataclass(slots=True)
-class Dirty:
-    """Fragments to compile again; the value says on which hypervisors, None on all of its scope."""
-
-    fragments: dict[Fragment, set[str] | None] = field(default_factory=dict)
-
-    def everywhere(self, fragments: Iterable[Fragment]) -> None:
-        """On every hypervisor that holds it before or after."""
-        for fragment in fragments:
-            self.fragments[fragment] = None
-
-    def on(self, dvrs: Iterable[str], fragments: Iterable[Fragment]) -> None:
-        """On these alone, because they came to hold it or ceased to."""
-        names = set(dvrs)
-        for fragment in fragments:
-            if fragment not in self.fragments:
-                self.fragments[fragment] = set(names)
-                continue
-            held = self.fragments[fragment]
-            if held is not None:
-                held |= names
 
 
 def changed(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from controller.compile.change import Dirty
 from controller.compile.core import fragments_of
+from controller.compile.dirty import Dirty
 from controller.compile.state import State
 from controller.openflow.messages import METERS, as_delete, as_replacement, key
 from data.steps import Steps

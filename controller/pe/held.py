@@ -14,9 +14,11 @@ import msgspec
 
 from controller.pe.intent import PeIntent
 
-__all__ = ["DIRECTORY", "Held", "HeldFiles"]
+__all__ = ["DIRECTORY", "UNDECIDED", "Held", "HeldFiles"]
 
 DIRECTORY = "pe"
+UNDECIDED = -1
+"""In place of the revision of a commit that is none: the store will never have it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from enum import StrEnum
 
 from controller.pe.errors import PeAway, PeProblem, PeRefused
 from controller.pe.fragment import DIALECTS, fragment
-from controller.pe.held import Held
+from controller.pe.held import UNDECIDED, Held
 from controller.pe.intent import Wanted
 from controller.pe.session import Session
 
@@ -132,7 +132,9 @@ class Router:
             difference = await self.candidate(self.wanted)
             session, owes = self.session(), self.owes
             if difference and (owes or repair):
-                await keep(self, self.held.begun(self.wanted.intent, self.held.revision or -1, session.config_session))
+                await keep(
+                    self, self.held.begun(self.wanted.intent, self.held.revision or UNDECIDED, session.config_session)
+                )
                 await session.commit(comment, self.wanted.pe.revert_timer)
                 await session.confirm()
             elif difference:

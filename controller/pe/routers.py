@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,9 @@ class PeRouters:
         found: dict[Router, Wanted] = {}
         for name, wanted in after.items():
             known = self._routers.get(name)
-            if known is None:
-                known = Router(name, wanted, self._session, self._held.get(name, Held()))
+            if known is None:  # until its commit is decided nothing shall be there
+                nothing = replace(wanted, intent=PeIntent(wanted.pe.driver))
+                known = Router(name, nothing, self._session, self._held.get(name, Held()), leaving=True)
             if known.state is RouterState.CHANGED or known.wanted != wanted or name not in self._routers:
                 found[known] = wanted
         for name, known in self._routers.items():
@@ -153,6 +155,10 @@ class PeRouters:
                     self._forget(router)
 
     def _doubt(self, router: Router) -> None:
+        """A commit on it failed: it is looked at, also one that would have been new, until it holds nothing of ours."""
+        if router.name not in self._routers:
+            self._routers[router.name] = router
+            self._spawn(router)
         router.wake.set()
 
     # Between commits ----------------------------------------------------------------------------------------

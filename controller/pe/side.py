@@ -14,10 +14,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from controller.pe.errors import PeAway, PeProblem, PeRefused
-from controller.pe.held import Held
+from controller.pe.held import UNDECIDED, Held
 from controller.pe.intent import Wanted
 from controller.pe.router import Router, RouterState, counted
 from controller.receipts import Kept, Receipt
@@ -73,19 +74,25 @@ class PreparedPes:
 
     async def settle(self) -> None:
         """Confirms, and lets go of everybody."""
-        await asyncio.gather(*(self._settle(one) for one in self.changes))
-        self.settled(self.changes)
-        self._release()
+        try:
+            await asyncio.gather(*(self._settle(one) for one in self.changes))
+            self.settled(self.changes)
+        finally:
+            self._release()
 
     async def discard(self) -> None:
         """Gives up the candidates."""
-        await asyncio.gather(*(one.router.give_up() for one in self.changes if one.holds))
-        self._release()
+        try:
+            await asyncio.gather(*(one.router.give_up() for one in self.changes if one.holds))
+        finally:
+            self._release()
 
     async def revert(self) -> None:
         """Undoes what was committed, gives up the rest."""
-        await asyncio.gather(*(self._revert(one) for one in self.changes))
-        self._release()
+        try:
+            await asyncio.gather(*(self._revert(one) for one in self.changes))
+        finally:
+            self._release()
 
     async def _commit(self, change: Change) -> list[Receipt]:
         router = change.router
@@ -139,6 +146,8 @@ class PreparedPes:
             await self.keep(router, Held.of(router.wanted.intent))
         except (PeProblem, OSError) as problem:
             router.state, router.reason = RouterState.PENDING, f"it did not go back: {problem}"
+            with suppress(OSError):  # another commit will have the number of this one
+                await self.keep(router, replace(router.held, revision=UNDECIDED))
         self.doubted(router)  # it is looked at again in any case: what it says it did is not what counts
 
     def _release(self) -> None:

@@ -7,7 +7,7 @@ neighbours whose role is underlay are listened to by the speaker.
     ospfd, isisd ── vty.py ──> listener.py ── ospf.py, isis.py ──> Topology ─┐
     BGP speaker ── heard.py ─────────────────────────────────> Announcements ┴─> view.py ──> endpoints.py ──> best path
                                                                  longest match,      reachable, flaps       usable(),
-                                                                 paths.py            damping.py              cost()
+                                                                 paths.py            ../damping.py           cost()
 
     topology.py     nodes, links and prefixes as one picture, whatever protocol told them
     paths.py        shortest paths, equal-cost ones, loop-free alternates

@@ -7,7 +7,7 @@
        ^                                                                                     │
        └──────────────── a path again: an event, unless it is suppressed ────────────────────┘
 
-One that was lost too often is suppressed (damping.py): not usable, though reachable, until it is calm.
+One that was lost too often is suppressed (`controller/damping.py`): not usable, though reachable, until it is calm.
 Pure: the view and the time come with each call, events go to `tell`.
 """
 
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from controller.underlay.damping import Flaps, Limits
+from controller.damping import Flaps, Limits
 from controller.underlay.view import Reach, View
 from data.addresses import Ip
 from data.steps import Steps

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from controller.bgp.routes import Route
+from controller.damping import Limits
 from controller.events import Events, Kind
 from controller.pace import spread
-from controller.underlay.damping import Limits
 from controller.underlay.endpoints import Endpoint, Endpoints, Reachability
 from controller.underlay.heard import Heard
 from controller.underlay.listener import NAMES, SETTLE, Listener, Place

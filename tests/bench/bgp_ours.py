@@ -16,13 +16,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
 
-from controller.bgp.rib.rib import Anywhere, Rib
+from controller.bgp.rib.rib import Rib
 from controller.bgp.rib.settings import NeighbourPolicy, Settings
 from controller.bgp.routes import Family
 from controller.bgp.speaker.backend import Changed, Event, Peer, Up
 from controller.bgp.speaker.exabgp import ExabgpSpeaker
 from controller.pace import spread
-from data.addresses import address
+from data.addresses import Ip, address
 from tests.bench.measure import Processes, cpu_seconds, resident
 from tests.system.bgp_speaking import OURS, vpn_routes
 
@@ -71,6 +71,16 @@ class Ours:
         """Ends the session and both processes."""
         self.ask("stop")
         self.process.wait(timeout=TIMEOUT)
+
+
+class Anywhere:
+    """An underlay of which nobody says anything: all of it is usable, at no known cost."""
+
+    def usable(self, ip: Ip) -> bool:
+        return True
+
+    def cost(self, ip: Ip) -> int | None:
+        return None
 
 
 class Driver:

@@ -25,7 +25,7 @@ from data.schema.wan import Neighbor
 from nshell.lab.wan.frr import Frr
 from tests.system.bgp_speaking import own_prefix, until
 from tests.system.peers import PeerNetwork
-from tests.unit.bgp.test_service import TARGET, Wan
+from tests.unit.bgp.service_bench import TARGET, Wan
 from tests.unit.controller.model import PROD, uuid
 
 HOLD = 90  # seconds

@@ -19,7 +19,7 @@ from data.addresses import Ip
 from tests.system.listened import FAR, LISTENER, NEAR, ROUTERS, Listened, endpoint, until
 
 DAMPING = "set underlay half-life 60 suppress 2500 reuse 2400 max-suppress 20"
-"""Three losses within half a minute suppress, however slow this machine is; 20 seconds later it is calm at the latest."""
+"""Three losses within half a minute suppress, however slow the machine; 20 seconds later it is calm at the latest."""
 REACHED, LOST = Reachability.REACHABLE, Reachability.LOST
 
 

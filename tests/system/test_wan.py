@@ -12,7 +12,6 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,6 +20,7 @@ from nshell.lab.probing import wait_until
 from nshell.lab.wan.plan import Wan
 from tests.system.network import PATIENCE, Network, dual_stack, machine
 from tests.system.traffic import Ping100Hz
+from tests.system.wan_rows import established, routes
 
 HERE = "enterprise acme domain prod"
 POLICY = f"""
@@ -74,18 +74,6 @@ def told(network: Network) -> None:
         assert wait_until(lambda one=source, other=target: network.lab.ping(one, other, count=1).ok, PATIENCE, 0.2), (  # type: ignore[misc]
             f"{source} does not reach {target}\n" + network.run("show bgp routes", "show circuits", "show events")
         )
-
-
-def established(network: Network) -> set[str]:
-    return {row["name"] for row in network.rows("show bgp summary") if row["state"] == "established"}
-
-
-def routes(network: Network, **what: str) -> list[dict[str, Any]]:
-    return [
-        dict(row)
-        for row in network.rows("show bgp routes")
-        if all(row[name.replace("_", "-")] == value for name, value in what.items())
-    ]
 
 
 def test_a_machine_and_the_host_behind_the_pe_reach_each_other_by_ping_and_tcp(network: Network) -> None:

@@ -21,6 +21,7 @@ from nshell.lab.wan.frr import Frr
 from tests.system.network import PATIENCE, Network, dual_stack, machine
 from tests.system.peers import Bird, GoBgp, PeerNetwork
 from tests.system.peers.raw_peer import UPDATE, RawPeer
+from tests.system.wan_rows import established
 
 E = "enterprise acme domain"
 HERE = f"{E} prod"
@@ -126,7 +127,7 @@ class Around:
         return f"set bgp-neighbor {name} {far}"
 
     def established(self) -> set[str]:
-        return {row["name"] for row in self.network.rows("show bgp summary") if row["state"] == "established"}
+        return established(self.network)
 
     def close(self) -> None:
         try:

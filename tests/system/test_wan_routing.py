@@ -13,7 +13,6 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,6 +22,7 @@ from nshell.lab.wan.plan import Customer, Segment, Tenant, Wan
 from tests.system.network import PATIENCE, Network, dual_stack
 from tests.system.peers import PeerNetwork
 from tests.system.test_wan_peers import gobgp_text
+from tests.system.wan_rows import established, routes
 
 HERE = "enterprise acme domain prod"
 TARGET, SEGMENT_TARGET = "65000:77", "65000:10101"
@@ -100,18 +100,6 @@ def made(folder: Path, how: str, prefix: str) -> Network:
 
 def peers(how: str) -> tuple[str, ...]:
     return ("rr",) if how == "reflector" else ("pe", "vtep")
-
-
-def established(network: Network) -> set[str]:
-    return {row["name"] for row in network.rows("show bgp summary") if row["state"] == "established"}
-
-
-def routes(network: Network, **what: str) -> list[dict[str, Any]]:
-    return [
-        dict(row)
-        for row in network.rows("show bgp routes")
-        if all(row[name.replace("_", "-")] == value for name, value in what.items())
-    ]
 
 
 def reaches(network: Network, source: str, target: str, *, hops: int | None = None) -> None:

@@ -17,8 +17,9 @@ import pytest
 from nshell.lab.probing import wait_until
 from tests.system.network import PATIENCE, Network
 from tests.system.raw_peers import RawPeers, announced, many, target, vpn
-from tests.system.test_wan import NEIGHBOURS, both, established, speaker, told
+from tests.system.test_wan import NEIGHBOURS, both, speaker, told
 from tests.system.wan_faults import Untouched, comes, faulty, summary
+from tests.system.wan_rows import established
 
 Site = tuple[Network, RawPeers]
 TARGET = target(65000, 77)

@@ -8,5 +8,6 @@ One `Rib` (rib.py) takes events and states, and says what follows: facts for the
 what else is to be done. All of it is incremental, and equals what would come of everything at once.
 
 Read next: rib.py (how it is driven), settings.py (what of the configuration it needs), policy.py (what is accepted and
-told, and why not), best.py (which way is taken, and why), exports.py and imports.py (from and to the fabric).
+told, and why not), best.py (which way is taken, and why), exports.py with segments.py, and
+imports.py (from and to the fabric).
 """

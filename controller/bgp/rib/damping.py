@@ -1,5 +1,4 @@
-"""Damping of what flaps (RFC 2439): each flap adds a penalty, which halves every half-life; who reaches `suppress` is
-held back until the penalty has fallen below `reuse`.
+"""Damping of neighbours and routes that flap (`controller/damping.py`), of as many as there may be.
 
 Bounded: at most LIMIT are remembered, and what flapped least lately is forgotten first.
 """
@@ -7,59 +6,36 @@ Bounded: at most LIMIT are remembered, and what flapped least lately is forgotte
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 
-__all__ = ["LIMIT", "NEIGHBOURS", "ROUTES", "Damping", "Values"]
+from controller.damping import Flaps, Limits
+
+__all__ = ["LIMIT", "NEIGHBOURS", "ROUTES", "Damping"]
 
 LIMIT = 10_000
-PENALTY = 1000.0
 
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """Penalties, and times in seconds."""
-
-    half_life: float
-    suppress: float
-    reuse: float
-    longest: float
-
-    @property
-    def ceiling(self) -> float:
-        """The highest penalty: what takes `longest` to fall to `reuse` (RFC 2439 section 4.2)."""
-        return float(self.reuse * 2 ** (self.longest / self.half_life))
-
-
-NEIGHBOURS = Values(half_life=60, suppress=5000, reuse=1500, longest=300)
+NEIGHBOURS = Limits(half_life=60, suppress=5000, reuse=1500, max_suppress=300)
 """A session that is lost six times in a minute is left alone for about two."""
-ROUTES = Values(half_life=900, suppress=6000, reuse=750, longest=3600)
+ROUTES = Limits(half_life=900, suppress=6000, reuse=750, max_suppress=3600)
 """Of single prefixes: RFC 7196 section 4 recommends 6000 at least, so that only the worst are held back."""
-
-
-@dataclass(slots=True)
-class _Penalty:
-    value: float
-    at: float
-    suppressed: bool = False
 
 
 class Damping:
     """Penalties of whatever can be a key. `clock` gives seconds."""
 
-    def __init__(self, values: Values, clock: Callable[[], float]) -> None:
-        self._values = values
+    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
+        self._limits = limits
         self._clock = clock
-        self._known: dict[Hashable, _Penalty] = {}
+        self._known: dict[Hashable, Flaps] = {}
+        self._crowded_out: list[Hashable] = []  # suppressed, and forgotten because there were too many
 
     def flap(self, key: Hashable) -> bool:
         """One more; whether it is suppressed now."""
-        now, values = self._clock(), self._values
-        known = self._known.pop(key, None) or _Penalty(0.0, now)
-        known.value, known.at = min(self._now(known, now) + PENALTY, values.ceiling), now
-        known.suppressed = known.suppressed or known.value >= values.suppress
+        known = self._known.pop(key, Flaps()).lost(self._clock(), self._limits)
         self._known[key] = known
         if len(self._known) > LIMIT:
-            del self._known[next(iter(self._known))]
+            oldest = next(iter(self._known))
+            if self._known.pop(oldest).suppressed:
+                self._crowded_out.append(oldest)
         return known.suppressed
 
     def suppressed(self, key: Hashable) -> bool:
@@ -73,25 +49,24 @@ class Damping:
 
     def remaining(self, key: Hashable) -> float:
         """Seconds until a suppressed one may be used again."""
-        known, values = self._known.get(key), self._values
+        known, limits = self._known.get(key), self._limits
         if known is None or not known.suppressed:
             return 0.0
-        left, seconds = self._now(known, self._clock()), 0.0
-        while left >= values.reuse:
-            left, seconds = left / 2, seconds + values.half_life
+        left, seconds = known.level(self._clock(), limits), 0.0
+        while left >= limits.reuse:  # in whole half-lives
+            left, seconds = left / 2, seconds + limits.half_life
         return seconds
 
     def due(self) -> list[Hashable]:
         """Those that may be used again; they are suppressed no longer. What has almost no penalty left is forgotten."""
-        now, found = self._clock(), []
+        now = self._clock()
+        found, self._crowded_out = self._crowded_out, []
         for key, known in list(self._known.items()):
-            value = self._now(known, now)
-            if known.suppressed and value < self._values.reuse:
-                known.suppressed = False
+            after = known.settled(now, self._limits)
+            if known.suppressed and not after.suppressed:
                 found.append(key)
-            if not known.suppressed and value < self._values.reuse / 2:
+            if not after.suppressed and after.penalty < self._limits.reuse / 2:
                 del self._known[key]
+            elif known.suppressed != after.suppressed:
+                self._known[key] = after
         return found
-
-    def _now(self, known: _Penalty, now: float) -> float:
-        return float(known.value * 0.5 ** ((now - known.at) / self._values.half_life))

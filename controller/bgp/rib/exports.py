@@ -2,7 +2,7 @@
 
     domain, subnet, l2-domain  ──settings──> owners          who imports and exports which route targets
     vport, what is learned     ──────────> attachments       whose routes the rib makes, once it is known whose they are
-    segment × hypervisor       ──────────> type 3, and type 2 of its gateways
+    segment × hypervisor       ──────────> type 3, and type 2 of its gateways: segments.py
     domain × hypervisor        ──────────> type 5, VPNv4/6   prefixes.py says of what
 
 What was made is known here and compared with what is to be, so a change is only looked at where it can have touched
@@ -14,18 +14,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from controller.bgp.rib.announcing import Attachment, flood_route, gateway_routes, prefix_routes
+from controller.bgp.rib.announcing import Attachment, prefix_routes
 from controller.bgp.rib.desired import Desired
 from controller.bgp.rib.mobility import MacKey
 from controller.bgp.rib.policy import host
 from controller.bgp.rib.prefixes import MADE_OF, services, subnets
+from controller.bgp.rib.segments import MadeWith, Segments
 from controller.bgp.rib.settings import DomainWan, SegmentWan, domain_wan, segment_wan
 from controller.bgp.routes import Family, Route
 from controller.compile.addresses import mac as mac_of
 from controller.compile.placement import Observed
 from controller.compile.remote import RemoteKey
 from controller.compile.state import BRIDGE, State, domains
-from controller.compile.wan.facts import gateways_at
 from data.addresses import Ip, Prefix, address
 from data.configuration import Edits
 from data.path import Path
@@ -60,8 +60,7 @@ class _Domain:
     hosts: frozenset[str] = NOTHING
     around: frozenset[str] = NOTHING  # hypervisors, as long as a segment of it goes on elsewhere
     served: frozenset[str] = NOTHING  # hypervisors with routes of services
-    floods: dict[Path, frozenset[str]] = field(default_factory=dict)
-    gateways: dict[Path, frozenset[str]] = field(default_factory=dict)
+    told: Segments = field(default_factory=Segments)
     prefixes: frozenset[Prefix] = frozenset()  # of services
 
     @property
@@ -74,9 +73,7 @@ class Exports:
 
     def __init__(self, desired: Desired) -> None:
         self._desired = desired
-        self._as = 0
-        self._families: frozenset[Family] = frozenset()
-        self._router = b""  # the MAC address of the gateways
+        self._using = MadeWith()
         self._known: dict[Path, _Domain] = {}
         self._by_uuid: dict[str, Path] = {}  # of domains in the WAN
         self._attached: dict[Path, tuple[Attachment, ...]] = {}
@@ -116,16 +113,15 @@ class Exports:
 
     def whole(self, state: State, autonomous_system: int, families: frozenset[Family]) -> Steps[Touched]:
         """Everything, compared with what was made before: at the start, and when what all is made with is another."""
-        made_with, router = (self._as, self._families, self._router), state.gateway_mac()
-        forced = (autonomous_system, families, router) != made_with
-        self._as, self._families, self._router = autonomous_system, families, router
+        using = MadeWith(autonomous_system, families, state.gateway_mac())
+        forced, self._using = using != self._using, using
         touched = Touched()
         present = [path for path in domains(state.view) if not in_template(path)]
         for domain in {*present, *self._known}:
             yield from self._domain(state, domain, touched, forced=forced)
             yield from self._vports(state, {*self._members(state, domain)}, touched)
             known = self._known.get(domain) or _Domain()
-            for segment in {*known.segments, *known.floods, *known.gateways}:
+            for segment in known.segments.keys() | known.told.flooding | known.told.entered:
                 self._floods(state, domain, segment, again=True)
                 self._gateways(state, domain, segment, again=True)
             self._leads(state, domain, touched, forced=True)
@@ -138,8 +134,8 @@ class Exports:
     def change(self, old: State, new: State, edits: Edits, moved: Iterable[str], observed: Observed) -> Steps[Touched]:
         """What follows from one change of the state: its edits, UUIDs of vports that moved, and what was observed."""
         crossed = old.placement.tunnel_ports.keys() ^ new.placement.tunnel_ports.keys()
-        if crossed or any(path[0] == "dvrs" for path in edits) or new.gateway_mac() != self._router:
-            return (yield from self.whole(new, self._as, self._families))
+        if crossed or any(path[0] == "dvrs" for path in edits) or new.gateway_mac() != self._using.router:
+            return (yield from self.whole(new, self._using.autonomous_system, self._using.families))
         touched, vports, leads = Touched(), set[Path](), set[Path]()
         for path in edits:
             if path[0] != "enterprise" or len(path) < 4 or path[2] not in ("domain", "l2-domain"):
@@ -183,7 +179,7 @@ class Exports:
         wan = domain_wan(state, domain) if exists and state.routed(domain) else None
         segments = {}
         for path in state.subnets(domain) if exists else ():
-            segment = segment_wan(state, path, self._as)
+            segment = segment_wan(state, path, self._using.autonomous_system)
             if segment is not None:
                 segments[path] = segment
             yield
@@ -238,7 +234,7 @@ class Exports:
             yield
         for domain in {path[:4] for path in paths}:  # the last machine may have left a segment that is still there
             known = self._known.get(domain)
-            for segment in [] if known is None else [*known.floods]:
+            for segment in [] if known is None else known.told.flooding:
                 if segment not in segments:
                     self._floods(state, domain, segment)
 
@@ -307,39 +303,13 @@ class Exports:
 
     def _floods(self, state: State, domain: Path, segment: Path, again: bool = False) -> None:
         known = self._known.get(domain)
-        if known is None:
-            return
-        wan = known.segments.get(segment)
-        wanted = wan is not None and wan.joined and Family.EVPN in self._families
-        hosts = frozenset(state.members_of(segment)) if wanted else NOTHING
-        before = known.floods.get(segment, NOTHING)
-        for dvrs in hosts | before if again else hosts ^ before:
-            routes: tuple[Route, ...] = ()
-            if wan is not None and dvrs in hosts:
-                routes = (flood_route(wan, state.tunnel_address(dvrs)),)
-            self._desired.put(("flood", segment, dvrs), routes)
-        if hosts:
-            known.floods[segment] = hosts
-        else:
-            known.floods.pop(segment, None)
+        if known is not None:
+            known.told.floods(self._desired, state, segment, known.segments.get(segment), self._using, again)
 
     def _gateways(self, state: State, domain: Path, segment: Path, again: bool = False) -> None:
         known = self._known.get(domain)
-        if known is None:
-            return
-        wan = known.segments.get(segment)
-        wanted = wan is not None and wan.joined and wan.gateways and Family.EVPN in self._families
-        hosts = frozenset(gateways_at(state, segment)) if wanted else NOTHING
-        before = known.gateways.get(segment, NOTHING)
-        for dvrs in hosts | before if again else hosts ^ before:
-            routes: tuple[Route, ...] = ()
-            if wan is not None and dvrs in hosts:
-                routes = gateway_routes(wan, state.tunnel_address(dvrs), self._router)
-            self._desired.put(("gateways", segment, dvrs), routes)
-        if hosts:
-            known.gateways[segment] = hosts
-        else:
-            known.gateways.pop(segment, None)
+        if known is not None:
+            known.told.gateways(self._desired, state, segment, known.segments.get(segment), self._using, again)
 
     def _leads(self, state: State, domain: Path, touched: Touched, forced: bool = False) -> None:
         known = self._known.get(domain)
@@ -351,7 +321,7 @@ class Exports:
         around = frozenset(state.hosts_of(domain)) if any(one.joined for one in known.segments.values()) else NOTHING
         if around != known.around:
             known.around = around
-            for segment in {*known.segments, *known.gateways}:
+            for segment in known.segments.keys() | known.told.entered:
                 self._gateways(state, domain, segment)
         own = subnets(state, domain) if told is not None and (forced or hosts != known.hosts) else []
         for dvrs in hosts | known.hosts if forced else hosts ^ known.hosts:
@@ -377,14 +347,14 @@ class Exports:
         if told is not None:
             endpoint = state.tunnel_address(dvrs)
             for prefix in of:
-                routes += prefix_routes(told, endpoint, prefix, self._families, mpls=mpls)
+                routes += prefix_routes(told, endpoint, prefix, self._using.families, mpls=mpls)
         self._desired.put((kind, domain, dvrs), tuple(routes))
 
     def _forget_if_empty(self, domain: Path) -> None:
         known = self._known.get(domain)
         if known is None or not known.empty or known.vports or known.hosts:
             return
-        if not known.floods and not known.gateways:
+        if not known.told.flooding and not known.told.entered:
             del self._known[domain]
 
 

@@ -26,7 +26,7 @@ from controller.bgp.rib.outbound import Outbound
 from controller.bgp.rib.outcome import Outcome
 from controller.bgp.rib.settings import Settings, Underlay
 from controller.bgp.rib.table import EVERY, Heard, LocRib
-from controller.bgp.routes import Family, Route, Unicast
+from controller.bgp.routes import Route, Unicast
 from controller.bgp.speaker.backend import Changed, Down, EndOfRib, Event, Fault, Refresh, Refused, Up
 from controller.compile.placement import Observed
 from controller.compile.remote import Remote, RemoteKey
@@ -35,17 +35,7 @@ from data.addresses import Ip
 from data.configuration import Edits
 from data.steps import Steps, at_once
 
-__all__ = ["Anywhere", "Rib"]
-
-
-class Anywhere:
-    """An underlay of which nobody says anything: all of it is usable, at no known cost."""
-
-    def usable(self, ip: Ip) -> bool:
-        return True
-
-    def cost(self, ip: Ip) -> int | None:
-        return None
+__all__ = ["Rib"]
 
 
 class Rib:
@@ -183,10 +173,6 @@ class Rib:
         outcome = Outcome()
         at_once(self._settle(outcome, Touched(macs={key})))
         return outcome
-
-    def everything_for(self, peer: str, family: Family | None = None) -> list[Route]:
-        """All that a neighbour is told while its session is up."""
-        return list(self.outbound.told(peer, family))
 
     # Inside -------------------------------------------------------------------------------------------------
 

@@ -7,14 +7,13 @@ of its own accord, and never to one whose role is underlay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from controller.bgp.routes import Family, Nlri, Route
 
-__all__ = ["ADMINISTRATIVE_RESET", "BFD_DOWN", "Changed", "Down", "EndOfRib", "Event", "Fault", "Level", "Listener",
+__all__ = ["ADMINISTRATIVE_RESET", "BFD_DOWN", "Changed", "Down", "EndOfRib", "Event", "Fault", "Listener",
            "Peer", "Refresh", "Refused", "Speaker", "SpeakerGone", "Up"]  # fmt: skip
 
 ADMINISTRATIVE_RESET, BFD_DOWN = 4, 10
@@ -44,14 +43,6 @@ class Peer:
 
     def __repr__(self) -> str:
         return f"<Peer {self.name} {self.address}>"  # never the password
-
-
-class Level(StrEnum):
-    """How far a session is."""
-
-    IDLE = "idle"
-    CONNECT = "connect"
-    ESTABLISHED = "established"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +125,10 @@ class SpeakerGone(Exception):
 class Speaker(Protocol):
     """Events go to the listener that the speaker was made with, in the order in which they happened."""
 
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """Why the last attempt at a session failed, by neighbour."""
+
     async def start(self) -> None:
         """Raises CommandFailed when it cannot be started at all; afterwards it is restarted by itself."""
 
@@ -148,7 +143,8 @@ class Speaker(Protocol):
         sessions live on. What they said before still comes; a process that is started again holds, too."""
 
     async def announce(self, peers: Sequence[str], routes: Sequence[Route]) -> None:
-        """Tells these neighbours. Returns when the speaker has them all, in order with everything asked before.
+        """Tells these neighbours, leaving out those without a session and those that are not configured any more.
+        Returns when the speaker has them all, in order with everything asked before.
 
         Raises SpeakerGone, ValueError naming what cannot be said."""
 
@@ -159,5 +155,5 @@ class Speaker(Protocol):
         """Tells one neighbour that it has everything. Raises SpeakerGone."""
 
     async def reset(self, peer: str, reason: str, subcode: int = ADMINISTRATIVE_RESET) -> None:
-        """Ends one session with a NOTIFICATION (cease, RFC 4486), to begin anew; `Down` says the reason. Raises
-        SpeakerGone, ValueError when there is no such neighbour."""
+        """Ends one session with a NOTIFICATION (cease, RFC 4486), to begin anew, if there is one; `Down` says the
+        reason. Raises SpeakerGone."""

@@ -147,11 +147,11 @@ class ExabgpSpeaker:
     # what is sent
 
     def _session(self, name: str) -> Told | None:
+        """None of one without a session, also of one that went while what it is told waited for its turn: what others
+        are told together with it goes out all the same."""
         if not self._child.answers:
             raise SpeakerGone("the speaker does not run")
-        if not any(peer.name == name for peer in self._peers):
-            raise ValueError(f"there is no neighbor {name}")
-        return self._sessions.by_name.get(name)
+        return self._sessions.by_name.get(name) if any(peer.name == name for peer in self._peers) else None
 
     def _manners(self, names: Sequence[str]) -> dict[Manner, list[Told]]:
         groups: dict[Manner, list[Told]] = {}

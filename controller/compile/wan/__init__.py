@@ -6,6 +6,7 @@
     entrance   the way in: the VNI and the labels of a whole domain
     gateways   the gateways of a subnet, for machines of it that are behind VTEPs
     circuits   who is connected to which domain by MPLS: for `show`
+    shown      what leads out of a domain, and behind which endpoint a vport is: for `show`
 
     subnet, MAC     switch -> VXLAN with the VNI that the receiver chose
     domain, prefix  route  -> depart -> VXLAN with the MAC of its router | MPLS label over GRE

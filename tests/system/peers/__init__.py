@@ -4,7 +4,7 @@
         frr = peers.frr("r1", "router bgp 65001", " neighbor " + peers.here + " remote-as 65000", ...)
         gobgp = peers.gobgp("g1", {...}); bird = peers.bird("b1", "...")
 
-network.py makes the namespaces, gobgp.py and bird.py run those two; FRR is nshell/lab/wan/frr.py.
+network.py makes the namespaces; gobgp.py and bird.py run those two, each a daemon.py; FRR is nshell/lab/wan/frr.py.
 """
 
 from nshell.lab.wan.frr import Frr

@@ -3,53 +3,25 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from agent import namespaces
-from nshell.lab import processes
-from nshell.lab.probing import wait_until
-from nshell.lab.processes import Process
+from tests.system.peers.daemon import PATIENCE, Daemon
 
 API_PORT = 50051  # TCP, on its namespace's loopback
-PATIENCE = 60.0  # seconds until it answers
 
 
 @dataclass(slots=True)
-class GoBgp:
-    """One gobgpd; `configuration` is its TOML, `directory` where that and its log are."""
+class GoBgp(Daemon):
+    """One gobgpd; `configuration` is its TOML."""
 
-    namespace: Path
-    directory: Path
-    configuration: str
+    program: ClassVar[str] = "gobgpd"
+    file_name: ClassVar[str] = "gobgpd.toml"
+
     api_port: int = API_PORT  # another one in the root namespace, where several may run
-    process: Process | None = None
-    _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
-
-    def start(self) -> None:
-        """Starts it; returns when its API answers."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        file = self.directory / "gobgpd.toml"
-        file.write_text(self.configuration)
-        argv = ["gobgpd", "-f", str(file), f"--api-hosts=127.0.0.1:{self.api_port}", "--pprof-disable"]
-        with open(self.directory / "gobgpd.log", "ab") as log:
-            self._child = namespaces.inside(
-                self.namespace,
-                lambda: subprocess.Popen(
-                    argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-                ),
-            )
-        self.process = processes.look(self._child.pid)
-        if not wait_until(lambda: self._answers() or not self.runs, PATIENCE, 0.05) or not self.runs:
-            self.stop()
-            raise AssertionError(f"gobgpd does not answer:\n{(self.directory / 'gobgpd.log').read_text()[-2000:]}")
-
-    @property
-    def runs(self) -> bool:
-        return processes.is_alive(self.process)
 
     def ask(self, *words: str) -> str:
         """What `gobgp WORDS` prints; AssertionError when it fails."""
@@ -68,20 +40,8 @@ class GoBgp:
             for one in self.show("neighbor")
         )
 
-    def kill(self) -> None:
-        """kill -9."""
-        processes.end([self.process], signal.SIGKILL)
-
-    def restart(self) -> None:
-        """Starts it again with the same configuration; what was added by its command line is gone."""
-        self.stop()
-        self.start()
-
-    def stop(self) -> None:
-        processes.end([self.process], signal.SIGKILL)
-        if self._child is not None:
-            self._child.wait()
-        self.process = self._child = None
+    def _argv(self) -> Sequence[str]:
+        return ["gobgpd", "-f", str(self.file), f"--api-hosts=127.0.0.1:{self.api_port}", "--pprof-disable"]
 
     def _answers(self) -> bool:
         return self._command("global").returncode == 0

@@ -29,7 +29,7 @@ def test_the_longest_suppression_is_bounded_however_much_it_flaps() -> None:
     damping = Damping(ROUTES, lambda: now[0])
     for _ in range(10_000):
         damping.flap("route")
-    now[0] = ROUTES.longest + 1
+    now[0] = ROUTES.max_suppress + 1
     assert damping.due() == ["route"]
 
 
@@ -42,3 +42,14 @@ def test_memory_is_bounded() -> None:
     now._known = damping._known
     now.due()
     assert not now._known, "a penalty that is gone is forgotten"
+
+
+def test_what_is_crowded_out_while_it_is_suppressed_is_let_go() -> None:
+    damping = Damping(ROUTES, lambda: 0.0)
+    while not damping.flap("victim"):
+        assert not damping.suppressed("victim")
+    for number in range(LIMIT):  # a neighbour that withdraws a full table
+        damping.flap(number)
+    assert not damping.suppressed("victim")
+    assert damping.due() == ["victim"], "else its route would be refused for ever"
+    assert damping.due() == []

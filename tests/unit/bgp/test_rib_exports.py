@@ -99,7 +99,7 @@ def test_only_families_of_the_session_are_told_and_nothing_at_all_to_the_underla
     assert {route.family for route in fabric.told["evpn"].values()} == {Family.EVPN}
     assert {route.family for route in fabric.told["both"].values()} == {Family.VPNV4}
     assert fabric.told["spine"] == {}
-    assert fabric.rib.everything_for("spine") == []
+    assert list(fabric.rib.outbound.told("spine")) == []
 
 
 def test_local_preference_is_told_inside_our_own_system_alone() -> None:
@@ -244,7 +244,7 @@ def test_a_preview_says_what_a_commit_would_announce_and_changes_nothing() -> No
     announced, withdrawn = told["pe"]
     assert "10.1.1.99/32" in {str(getattr(one.nlri, "prefix", "")) for one in announced}
     assert [str(one.nlri.prefix) for one in withdrawn] == ["10.1.2.0/24"]  # type: ignore[union-attr]
-    assert {one.nlri.key: one for one in fabric.rib.everything_for("pe")} == before
+    assert {one.nlri.key: one for one in fabric.rib.outbound.told("pe")} == before
     assert not at_once(fabric.rib.tick())
 
 

@@ -230,7 +230,7 @@ def test_a_location_of_a_vport_elsewhere_in_our_fabric_is_no_fact() -> None:
     fabric = site(vports=2)
     fabric.up("pe")
     fabric.move({uuid_of(fabric, "v2"): Location("hv2", fabric.port())})
-    reflected = fabric.rib.everything_for("pe")
+    reflected = list(fabric.rib.outbound.told("pe"))
     fabric.hears("pe", *reflected)
     assert fabric.remote == {}
     assert set(fabric.why("pe").values()) == {"refused: its next hop is a hypervisor of ours"}

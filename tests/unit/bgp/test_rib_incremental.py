@@ -184,7 +184,7 @@ def test_any_sequence_of_changes_comes_to_what_everything_at_once_comes_to(steps
     rib = from_nothing(fabric)
     assert fabric.remote == rib.facts == fabric.rib.facts
     for name in NAMES:
-        fresh = {route.nlri.key: route for route in rib.everything_for(name)}
+        fresh = {route.nlri.key: route for route in rib.outbound.told(name)}
         assert fabric.told[name] == fresh
         assert fabric.rib.inbound.tables[name].told == len(fresh)
     assert_lean(fabric)

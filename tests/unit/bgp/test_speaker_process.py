@@ -85,6 +85,18 @@ async def test_a_death_fails_what_is_pending_downs_every_session_and_the_restart
         assert down.graceful and "exit code 7" in down.reason
 
 
+async def test_a_neighbour_that_went_takes_nothing_from_what_others_are_told_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events: list[Event] = []
+    async with faked("dies", monkeypatch, events) as speaker:
+        await speaker.start()
+        await speaker.configure([PEER])
+        await until(lambda: any(isinstance(one, Up) for one in events))
+        with pytest.raises(SpeakerGone, match="exit code 7"):  # of what it is sent: so it was
+            await speaker.announce(["gone", "pe1"], [ROUTE])
+
+
 async def test_pauses_between_restarts_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[Event] = []
     async with faked("plain", monkeypatch, events) as speaker:
@@ -133,15 +145,18 @@ async def test_what_is_refused_is_told_without_the_secret_and_tried_again(
         assert "hunter2" not in caplog.text
 
 
-async def test_nothing_can_be_asked_before_the_start_or_of_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_can_be_asked_before_the_start_and_strangers_are_told_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     events: list[Event] = []
     async with faked("plain", monkeypatch, events) as speaker:
         with pytest.raises(SpeakerGone):
             await speaker.configure([PEER])
         await speaker.start()  # and begins with the neighbour that it was told of
         await until(lambda: any(isinstance(one, Up) for one in events))
-        with pytest.raises(ValueError, match="no neighbor pe2"):
-            await speaker.announce(["pe2"], [ROUTE])
+        await speaker.announce(["pe2"], [ROUTE])
+        await speaker.end_of_rib("pe2", [Family.VPNV4])
+        await speaker.reset("pe2", "it is not there")
         await speaker.stop(graceful=False)
         assert speaker.pid is None
         assert not any(isinstance(one, Fault) and not one.alive for one in events)  # nothing is told after the end

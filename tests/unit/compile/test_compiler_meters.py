@@ -8,8 +8,8 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.compile.change import Dirty
 from controller.compile.compiler import compile_change
+from controller.compile.dirty import Dirty
 from controller.compile.state import State
 from controller.openflow import actions, match, meters
 from controller.openflow.messages import Phase, as_delete, as_replacement, is_delete, key, phase

@@ -7,7 +7,7 @@ controller that is killed is one whose tasks end where they are, and a new one o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path as FilePath
 
 import msgspec
@@ -16,15 +16,17 @@ import pytest
 import controller.pe.routers
 import controller.pe.side
 from controller.events import Kind
+from controller.pe.errors import PeAway
 from controller.pe.intent import routers
 from controller.pe.router import RouterState
 from controller.pe.session import Session
-from controller.receipts import Kept
+from controller.receipts import Kept, Receipt
+from controller.sides import Sides
 from data.errors import ApplyFailed, CommandFailed, NothingThere, NshellError, StoreUnavailable
-from data.schema.wan import Neighbor
-from tests.unit.controller.model import vport, vport_path
-from tests.unit.controller.wan_bench import CHANGE, SECRET, VPN, WanBench
-from tests.unit.pe.devices import LOSE, REFUSE
+from data.schema.wan import Neighbor, Pe
+from tests.unit.controller.model import uuid, vport, vport_path
+from tests.unit.controller.wan_bench import CHANGE, SECRET, VPN, WanBench, vpn
+from tests.unit.pe.devices import LOSE, REFUSE, Device
 
 
 @pytest.fixture
@@ -287,3 +289,92 @@ async def test_questions_to_a_router_that_is_not_there_are_answered_politely(ben
     bench.devices["r1"].there = False
     with pytest.raises(CommandFailed, match="lost"):
         await bench.pe.ask("r1", "get_facts")
+
+
+async def test_a_commit_that_nobody_confirms_is_taken_back_on_routers_too_and_has_receipts(bench: WanBench) -> None:
+    before = {name: bench.text(name) for name in bench.devices}
+    outcome = await bench.commits.commit(CHANGE, "ops", "", confirmed=0)
+    await bench.until(lambda: bench.network.running.revision == outcome.revision + 1)
+    await bench.quiet()
+    assert {name: bench.text(name) for name in bench.devices} == before and await bench.agreed()
+    returned = {one.part: one.state for one in bench.store.receipts(outcome.revision + 1)}
+    assert returned["pe r1"] == returned["pe r2"] == Kept.VERIFIED
+
+
+class Odd:
+    """A side with a mistake: it raises where it must not."""
+
+    def __init__(self, log: list[str], name: str, *, raises: bool) -> None:
+        self._log, self._name, self._raises = log, name, raises
+
+    def _note(self, what: str) -> None:
+        self._log.append(f"{self._name} {what}")
+        if self._raises:
+            raise RuntimeError("a mistake of ours")
+
+    async def commit(self) -> Sequence[Receipt]:
+        return ()
+
+    async def settle(self) -> None:
+        self._note("settle")
+
+    async def discard(self) -> None:
+        self._note("discard")
+
+    async def revert(self) -> None:
+        self._note("revert")
+
+
+@pytest.mark.parametrize("what", ["settle", "discard", "revert"])
+async def test_a_mistake_of_one_side_keeps_no_other_from_settling_or_going_back(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    log: list[str] = []
+    sides = Sides([Odd(log, "first", raises=True), Odd(log, "second", raises=True)])
+    if what != "discard":
+        await sides.commit()
+    await (sides.settle() if what == "settle" else sides.back())
+    assert sorted(log) == [f"first {what}", f"second {what}"]
+    assert "a mistake of ours" in caplog.text
+
+
+NEW = {
+    ("bgp-neighbor", "r3"): Neighbor(uuid=uuid(313), address="192.0.2.13", autonomous_system=65001),
+    ("pe", "r3"): Pe(uuid=uuid(323), driver="junos", address="r3"),
+    ("pe", "r3", "vpn", "prod"): vpn(3, "10.7.0.0/24"),
+}  # fmt: skip
+
+
+async def test_a_new_router_that_is_lost_in_a_commit_that_fails_is_cleaned_when_it_is_back(bench: WanBench) -> None:
+    device = bench.devices["r3"] = Device()
+    device.fail["commit"] = device.fail["pending"] = LOSE
+    with pytest.raises(ApplyFailed, match="lost while it committed"):
+        await bench.commits.commit(NEW, "ops", "", strict=True)
+    await bench.until(lambda: not device.lines and device.former is None)
+    await bench.until(lambda: "r3" not in bench.pe._routers)
+    assert not (bench.directory / "pe" / "r3.json").exists() and "r3" not in bench.pe._held
+
+
+async def test_a_failed_commit_is_not_confirmed_after_a_restart_because_another_has_its_number(
+    bench: WanBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = bench.devices["r2"]
+
+    async def away(*_: object) -> bool:
+        raise PeAway("no answer")
+
+    monkeypatch.setattr(Session, "pending", away)
+    device.fail["commit"] = LOSE
+    with pytest.raises(ApplyFailed):
+        await bench.commit(strict=True)
+    assert (await bench.commit({vport_path(2): vport(2)})).revision == 3
+    devices = bench.devices
+    await bench.kill()
+    monkeypatch.undo()
+    device.log.clear()
+    after = WanBench(bench.directory, devices)
+    await after.begin()
+    assert "10.8.0.0/24" not in after.text("r2") and "rollback" in device.log and "confirm" not in device.log[:3]
+    await after.pe.stop()
+    await after.commits.stop()
+    bench.store = after.store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.underlay.damping import Limits
+from controller.damping import Limits
 from controller.underlay.endpoints import EACH, Endpoint, Endpoints, Reachability
 from controller.underlay.view import Seen, View
 from data.addresses import Ip, address

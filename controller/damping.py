@@ -22,7 +22,7 @@ PENALTY = 1000.0  # for one loss (RFC 2439 section 4.4.1)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the operator configured; times in seconds."""
+    """When to hold back and when to let go; times in seconds."""
 
     half_life: float = 60.0
     suppress: float = 2500.0
@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Flaps:
-    """The history of one endpoint: how often it was lost, and its penalty as of `at`."""
+    """The history of one thing that flaps: how often it was lost, and its penalty as of `at`."""
 
     count: int = 0
     penalty: float = 0.0

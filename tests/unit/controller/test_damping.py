@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.underlay.damping import Flaps, Limits
+from controller.damping import Flaps, Limits
 
 LIMITS = Limits(half_life=60, suppress=2500, reuse=750, max_suppress=300)
 
