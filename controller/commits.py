@@ -262,9 +262,9 @@ class Commits:
                 part = part_of(path)
                 if part is not None and item is None:
                     self._pending.pop(part, None)  # the store has given them up, too
+            await beside.settle()  # first: routers go back by themselves unless they are confirmed
             for participant in self._participants:
                 await participant.changed(change.acting)
-            await beside.settle()
             self.confirmation.end()
             if deadline is not None:
                 self.confirmation.begin(Waiting(number, deadline, number - 1, author))

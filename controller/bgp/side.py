@@ -51,7 +51,8 @@ class BgpSide:
         plans = []
         for name in sorted({*bgp.sessions.peers, *after}):
             announced, withdrawn = told.get(name, ([], []))
-            lines = [_of_peer(bgp.sessions.peers.get(name), after.get(name)), *told_lines(announced, withdrawn, _LINES)]
+            peer = _of_peer(bgp.sessions.peers.get(name), after.get(name), len(bgp.rib.inbound.tables.get(name, ())))
+            lines = [peer, *told_lines(announced, withdrawn, _LINES)]
             state = "" if bgp.established(name) or name not in after else "down: told everything when it is up"
             plans.append(
                 SidePlan(
@@ -203,11 +204,12 @@ def _concerns(made: Draft) -> bool:
     return any(path[0] in FOLLOWED for path in made.edits)
 
 
-def _of_peer(before: Peer | None, after: Peer | None) -> str:
+def _of_peer(before: Peer | None, after: Peer | None, learned: int) -> str:
     if before == after:
         return ""
     if before is None:
         return f"+ neighbor {after.address}" if after else ""
     if after is None:
-        return f"- neighbor {before.address}, which keeps nothing of ours"
+        routes = f", and with it {learned} route{'s' * (learned != 1)} that it told" if learned else ""
+        return f"- neighbor {before.address}, which keeps nothing of ours{routes}"
     return "~ another configuration: its session begins anew"

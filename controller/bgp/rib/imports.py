@@ -202,7 +202,7 @@ class Imports:
     def _facts_of(self, heard: Heard) -> Iterator[RemoteKey]:
         nlri = heard.route.nlri
         owners = [self.owners[uuid] for uuid in self.owners_of(heard.route.attributes)]
-        segments = [one for one in owners if isinstance(one, SegmentWan)]
+        segments = [one for one in owners if isinstance(one, SegmentWan) and _meant(one, heard)]
         domains = [one for one in owners if isinstance(one, DomainWan)]
         if isinstance(nlri, MacIp):
             yield from (RemoteKey(one.uuid, MAC, nlri.mac) for one in segments)
@@ -277,6 +277,15 @@ class Imports:
     def of_owner(self, uuid: str) -> Iterable[RemoteKey]:
         """The same of one owner."""
         return tuple(self._of_owner.get(uuid, ()))
+
+
+def _meant(segment: SegmentWan, heard: Heard) -> bool:
+    """Whether a route with the target of a segment is of this segment. The automatic target stands for a VNI that is
+    the same everywhere (RFC 8365 section 5.1.2.1): with another VNI it is a target that somebody chose, perhaps that of
+    another tenant's domain, and leads into what is theirs."""
+    nlri, pmsi = heard.route.nlri, heard.route.attributes.pmsi
+    number = nlri.label if isinstance(nlri, MacIp) else None if pmsi is None else pmsi.label
+    return not segment.automatic or number == segment.vni
 
 
 def _vni(target: bytes) -> int | None:

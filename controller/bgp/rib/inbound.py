@@ -56,7 +56,10 @@ class Inbound:
         """Other settings: who is gone takes his routes with him, and what is accepted is asked anew."""
         old, self._settings = self._settings, settings
         for name in [name for name in self.tables if name not in settings.neighbours]:
-            yield from self._drop_all(self.tables.pop(name))
+            gone = self.tables.pop(name)
+            if gone.up or len(gone):
+                self.told.append(f"bgp neighbor {name}: not configured any more, its {len(gone)} routes are gone")
+            yield from self._drop_all(gone)
             self._importers.pop(name, None)
             yield
         ours = (old.autonomous_system, old.router_id, old.gateway_mac) != (

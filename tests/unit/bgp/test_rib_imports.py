@@ -136,13 +136,30 @@ def test_a_fixed_number_joins_segments_by_the_automatic_target_of_any_system() -
     fabric.numbers.put("wan", body.uuid, 900)
     fabric.commit({WEB: Subnet(uuid=body.uuid, prefix="10.1.1.0/24", vni=4711)})
     fabric.up("pe")
-    fabric.hears("pe", mac(FAR, None, "192.0.2.9", "64999:4711"))
+    fabric.hears("pe", mac(FAR, None, "192.0.2.9", "64999:4711", vni=4711))
     assert list(fabric.facts("mac")) == [FAR]
     typed = Community(b"\0\2\xfd\xe9" + (0x10000000 | 4711).to_bytes(4, "big")).target
     assert typed is not None
     other = "02:00:00:00:00:43"
-    fabric.hears("pe", mac(other, None, "192.0.2.9", typed), mac("02:00:00:00:00:44", None, "192.0.2.9", "64999:4712"))
+    fabric.hears(
+        "pe",
+        mac(other, None, "192.0.2.9", typed, vni=4711),
+        mac("02:00:00:00:00:44", None, "192.0.2.9", "64999:4712", vni=4711),
+    )
     assert sorted(fabric.facts("mac")) == [FAR, other]
+
+
+def test_a_target_of_another_tenant_that_looks_automatic_leads_nobody_into_its_segments() -> None:
+    fabric = site(joined=False, vports=0)
+    body = fabric.running.get(WEB)
+    assert body is not None
+    fabric.numbers.put("wan", body.uuid, 900)
+    fabric.commit({WEB: Subnet(uuid=body.uuid, prefix="10.1.1.0/24", vni=4711)})
+    fabric.up("pe")
+    fabric.hears(  # a machine in VNI 77, of a domain with the target 65000:4711
+        "pe", mac(FAR, "10.1.1.42", "192.0.2.9", "65000:4711"), flood("192.0.2.9", "65000:4711")
+    )
+    assert fabric.facts("mac") == {} and fabric.facts("flood") == {}
 
 
 def test_two_tenants_with_the_same_prefix_and_other_targets_stay_apart() -> None:
