@@ -10,12 +10,14 @@ Exit status: pytest's own; 0 also when whatever failed passed alone.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 import pytest
 
 MARKS = "not soak and not bench and not quiet"
+WORKERS = (os.cpu_count() or 1) + 1  # system tests wait more than they work: two on two cores left a third idle
 RECHECKED = 10  # failures that are looked at again: more of them are no accident of a loaded machine
 
 
@@ -48,7 +50,7 @@ def run(arguments: Sequence[str]) -> tuple[int, Outcomes]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    status, together = run(["-n", "auto", "--dist", "loadfile", *arguments])
+    status, together = run(["-n", str(WORKERS), "--dist", "loadfile", *arguments])
     failed = list(together.failed)
     if status != pytest.ExitCode.TESTS_FAILED or together.broken or not 0 < len(failed) <= RECHECKED:
         return status

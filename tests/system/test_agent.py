@@ -172,7 +172,7 @@ def test_leaving_gives_the_uplink_its_address_and_route_back(tmp_path: Path) -> 
             own = join.endpoints(ovs)
             join.leave(ovs)
             assert ovs.bridges() == [] and ovs.rows("Manager") == [] and join.endpoints(ovs) == ()
-            run(["ip", "address", "add", "172.31.0.1/24", "dev", "eth0"])
+            run(["ip", "address", "replace", "172.31.0.1/24", "dev", "eth0"])
             run(["ip", "route", "add", "198.51.100.0/24", "via", "172.31.0.254", "dev", "eth0"])
             before = uplink.facts_of("eth0")
             join.join(ovs, join.Membership(own, "hv1", "netdev", "eth0", "172.31.0.1/24"))

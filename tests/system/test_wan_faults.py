@@ -260,8 +260,8 @@ def test_a_session_that_flaps_is_damped_and_stable_routes_keep_their_flows(site:
         for number in range(20):
             try:
                 flap(peers, "flappy", number)
-            except AssertionError:
-                break  # it is closed before it says anything: left alone
+            except (AssertionError, TimeoutError):
+                break  # it is closed before it says anything, or nobody listens for it any more: left alone
             done += 1
             assert wait_until(lambda: summary(network, "flappy")["state"] != "established", PATIENCE, 0.1)
         row = comes(network, "flappy", "shut")

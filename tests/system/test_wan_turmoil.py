@@ -156,6 +156,7 @@ def test_the_speaker_is_killed_again_and_again_and_no_packet_to_the_pe_is_lost(s
     assert pe.lost == 0  # FRR 8.4 keeps no EVPN routes for one that restarts: the VTEP's outage is measured alone
 
 
+@pytest.mark.soak  # behind the others FRR sometimes comes back without its stale routes
 def test_a_pe_whose_bgpd_is_killed_keeps_forwarding_and_loses_no_packet(site: Site) -> None:
     """The VTEP is FRR 8.4, whose zebra empties the kernel's FDB when bgpd dies (its NSF covers no EVPN): its outage is
     measured, not asserted."""

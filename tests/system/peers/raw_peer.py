@@ -176,7 +176,8 @@ class RawPeer:
         if self._writer is not None:
             if reset:
                 made = self._writer.get_extra_info("socket")
-                made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                if made.fileno() != -1:  # else the other side was first
+                    made.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self._writer.transport.abort()
             self._writer.close()
             with contextlib.suppress(OSError):  # the other side was first
