@@ -35,6 +35,16 @@ from data.schema.policies import PERMIT
 from data.schema.policies import EgressPolicy as EgressPolicy
 from data.schema.policies import Entry as Entry
 from data.schema.policies import IngressPolicy as IngressPolicy
+from data.schema.seen import (
+    DRIFT,
+    DRIFT_INTERVAL,
+    FLOW_EXPORT,
+    FlowExport,
+    SyslogServer,
+    Telemetry,
+    Threshold,
+    Web,
+)
 from data.schema.services import (
     Backend,
     DhcpOption,
@@ -113,6 +123,8 @@ class Controller(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True
         int, Leaf("silence after which a connection is probed", integer(1, 3600, "seconds", units="seconds"))
     ] = 5
     anycast_gateway_mac: Annotated[str, Leaf("MAC address of every gateway", MAC)] = "00:00:5e:00:01:01"
+    drift: Annotated[str, DRIFT] = "repair"
+    drift_interval: Annotated[int, DRIFT_INTERVAL] = 300
 
 
 class Dvrs(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -276,6 +288,7 @@ class Subnet(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     qos: Annotated[str | None, _DEFAULT_QOS] = None
     vni: Annotated[int | None, FIXED_VNI] = None
     route_target: Annotated[tuple[str, ...], TARGET] = ()
+    flow_export: Annotated[str | None, FLOW_EXPORT] = None
 
 
 class PolicyGroup(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -343,6 +356,11 @@ KINDS: tuple[type[Object], ...] = (
     ClassRule,
     User,
     Alias,
+    Web,
+    Telemetry,
+    Threshold,
+    SyslogServer,
+    FlowExport,
     Controller,
     Bgp,
     Neighbor,

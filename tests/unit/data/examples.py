@@ -58,7 +58,11 @@ def without_uuids(view: Configuration | Mapping[Path, Object]) -> dict[Path, tup
     """The leaves of every object: what set lines, hierarchies and JSON carry, which is anything but secrets."""
     items = view.walk() if isinstance(view, Configuration) else view.items()
     return {
-        path: tuple(getattr(item, field) for field in item.__struct_fields__ if field not in ("uuid", "password"))
+        path: tuple(
+            getattr(item, field)
+            for field in item.__struct_fields__
+            if field not in ("uuid", "password", "metrics_token")
+        )
         for path, item in items
     }
 
