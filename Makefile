@@ -44,8 +44,7 @@ lint: .venv/installed
 
 test: packages .venv/installed lint
 	$(ROOT) $(BIN)/python -m tests.parallel
-	$(ROOT) $(BIN)/python -m pytest -m "quiet and not soak and not bench" \
-	    || { echo "once more: those that failed"; $(ROOT) $(BIN)/python -m pytest --last-failed -m "quiet and not soak and not bench"; }
+	$(ROOT) $(BIN)/python -m tests.parallel --quiet
 
 bench: bench-packages packages .venv/installed
 	$(ROOT) $(BIN)/python -m tests.bench $(BENCH)

@@ -1,9 +1,9 @@
-"""`python -m tests.parallel [ARGUMENT...]`: the tests on all cores, and the few that failed once more, alone.
+"""`python -m tests.parallel [--quiet] [ARGUMENT...]`: the tests on all cores, and the few that failed once more, alone.
 
-`make test` runs this; the arguments are pytest's. A test that fails beside others may have had too little of the
-machine, so at most RECHECKED of them are run again, one by one, as `make check RECHECK=yes` does in Open vSwitch. Those
-that fail again fail the run, and those that pass only alone are named. A crashed worker, an error of collection, an
-interrupted run or more failures than that are final.
+`make test` runs this, then those that compare times, one by one (--quiet). The arguments are pytest's. A test that fails
+beside others may have had too little of the machine, so at most RECHECKED of them are run again, one by one, as
+`make check RECHECK=yes` does in Open vSwitch. Those that fail again fail the run, and those that pass only alone are
+named. A crashed worker, an error of collection, an interrupted run or more failures than that are final.
 
 Exit status: pytest's own; 0 also when whatever failed passed alone.
 """
@@ -16,7 +16,8 @@ from collections.abc import Sequence
 
 import pytest
 
-MARKS = "not soak and not bench and not quiet"
+QUIET = "--quiet"
+MARKS = "not soak and not bench and "
 WORKERS = (os.cpu_count() or 1) + 1  # system tests wait more than they work: two on two cores left a third idle
 RECHECKED = 10  # failures that are looked at again: more of them are no accident of a loaded machine
 
@@ -43,19 +44,22 @@ class Outcomes:
         self.broken |= error is not None
 
 
-def run(arguments: Sequence[str]) -> tuple[int, Outcomes]:
+def run(quiet: bool, arguments: Sequence[str]) -> tuple[int, Outcomes]:
     """One session of pytest; its exit status and what became of the tests."""
     outcomes = Outcomes()
-    return int(pytest.main(["-m", MARKS, *arguments], plugins=[outcomes])), outcomes
+    marks = MARKS + ("quiet" if quiet else "not quiet")
+    return int(pytest.main(["-m", marks, *arguments], plugins=[outcomes])), outcomes
 
 
 def main(arguments: Sequence[str]) -> int:
-    status, together = run(["-n", str(WORKERS), "--dist", "loadfile", *arguments])
+    quiet = QUIET in arguments
+    beside = () if quiet else ("-n", str(WORKERS), "--dist", "loadfile")
+    status, together = run(quiet, [*beside, *(one for one in arguments if one != QUIET)])
     failed = list(together.failed)
     if status != pytest.ExitCode.TESTS_FAILED or together.broken or not 0 < len(failed) <= RECHECKED:
         return status
     print(f"\nonce more, alone: {len(failed)} that failed", flush=True)
-    status, alone = run(["-p", "no:cacheprovider", *failed])
+    status, alone = run(quiet, ["-p", "no:cacheprovider", *failed])
     again = [one for one in failed if one in alone.failed or one not in alone.passed]
     for said, names in (
         ("passed only when run alone", [one for one in failed if one not in again]),

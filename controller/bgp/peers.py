@@ -15,8 +15,6 @@ __all__ = ["FOLLOWED", "listened", "peers", "waited_for_at"]
 
 FOLLOWED = frozenset({"bgp", "bgp-neighbor", "controller", "dvrs"})
 """Top keywords of the configuration that sessions and policies are made of."""
-_FABRIC = (Family.EVPN, Family.VPNV4, Family.VPNV6)
-_UNDERLAY = (Family.IPV4, Family.IPV6)
 
 
 def peers(view: Configuration) -> list[Peer]:
@@ -44,7 +42,7 @@ def _peers(view: Configuration) -> Iterator[Peer]:
             local_as=settings.autonomous_system,
             peer_as=one.autonomous_system,
             router_id=router_id,
-            families=tuple(map(Family, one.family)) or (_UNDERLAY if underlay else _FABRIC),
+            families=tuple(map(Family, one.families)),
             port=one.port,
             passive=one.passive,
             hold_time=one.hold_time or settings.hold_time,

@@ -15,6 +15,7 @@ from data.addresses import Ip, Prefix
 
 __all__ = [
     "ENCAPSULATIONS",
+    "LOCAL_PREFERENCE",
     "NO_ESI",
     "Attributes",
     "AutoDiscovery",
@@ -65,6 +66,9 @@ ENCAPSULATIONS = {8: Encapsulation.VXLAN, 2: Encapsulation.MPLS, 10: Encapsulati
 """Tunnel type of the encapsulation community (RFC 9012 section 4.1): VXLAN, GRE, MPLS."""
 
 NO_ESI = bytes(10)
+
+LOCAL_PREFERENCE = 100
+"""Of a route that says none (RFC 4271 section 5.1.5 leaves it to us; everybody takes this)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -152,18 +156,8 @@ class Community:
         return str(Rd(bytes([0, self.packed[0]]) + self.packed[2:]))
 
 
-class _Keyed:
-    """What every NLRI can say."""
-
-    __slots__ = ()
-
-    @property
-    def key(self) -> Hashable:
-        raise NotImplementedError
-
-
 @dataclass(frozen=True, slots=True)
-class AutoDiscovery(_Keyed):
+class AutoDiscovery:
     """EVPN type 1: Ethernet auto-discovery (RFC 7432 section 7.1)."""
 
     rd: Rd
@@ -177,7 +171,7 @@ class AutoDiscovery(_Keyed):
 
 
 @dataclass(frozen=True, slots=True)
-class MacIp(_Keyed):
+class MacIp:
     """EVPN type 2: a MAC address, with or without an IP address of it (RFC 7432 section 7.2). With VXLAN the labels
     are VNIs: of the segment, and of the domain where routing is symmetric (RFC 9135)."""
 
@@ -195,7 +189,7 @@ class MacIp(_Keyed):
 
 
 @dataclass(frozen=True, slots=True)
-class Multicast(_Keyed):
+class Multicast:
     """EVPN type 3: inclusive multicast Ethernet tag (RFC 7432 section 7.3)."""
 
     rd: Rd
@@ -208,7 +202,7 @@ class Multicast(_Keyed):
 
 
 @dataclass(frozen=True, slots=True)
-class EthernetSegment(_Keyed):
+class EthernetSegment:
     """EVPN type 4 (RFC 7432 section 7.4)."""
 
     rd: Rd
@@ -221,7 +215,7 @@ class EthernetSegment(_Keyed):
 
 
 @dataclass(frozen=True, slots=True)
-class IpPrefix(_Keyed):
+class IpPrefix:
     """EVPN type 5: a prefix of a domain (RFC 9136 section 3.1); `gateway` None is the overlay index 0."""
 
     rd: Rd
@@ -237,7 +231,7 @@ class IpPrefix(_Keyed):
 
 
 @dataclass(frozen=True, slots=True)
-class VpnPrefix(_Keyed):
+class VpnPrefix:
     """VPNv4 or VPNv6 (RFC 4364 section 4.3.4, RFC 8277 section 2); at least one label, the outermost first. A
     withdrawal has whatever label it came with, which means nothing."""
 
@@ -251,7 +245,7 @@ class VpnPrefix(_Keyed):
 
 
 @dataclass(frozen=True, slots=True)
-class Unicast(_Keyed):
+class Unicast:
     """IPv4 or IPv6 unicast, of underlay listeners alone."""
 
     prefix: Prefix

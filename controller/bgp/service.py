@@ -42,7 +42,6 @@ from controller.underlay.service import Underlay
 from controller.upkeep import Upkeep
 from data.addresses import Ip
 from data.errors import CommandFailed
-from data.steps import Steps
 
 __all__ = ["Bgp"]
 
@@ -97,12 +96,12 @@ class Bgp:
         self._underlay.on_change(self._weighed)
         view = self._network.running
         async with self.deciding:
-            self.carry(await self._decide(self.rib.configure(settings_of(view))))
+            self.carry(await spread(self.rib.configure(settings_of(view))))
             recalled = dict(self._network.state.placement.all_remote())
             self.rib.recall(recalled)
             # What is told again as it was is no change, and still to be watched.
             self._next_hops.follow(recalled.items(), self.rib.loc.by_next_hop)
-            self.carry(await self._decide(self.rib.whole(self._network.state)))
+            self.carry(await spread(self.rib.whole(self._network.state)))
         self._upkeep.spawn(self._work(), "bgp", lasting=True)
         self._upkeep.spawn(self._outbox.run(), "bgp outbox", lasting=True)
         self._upkeep.spawn(self._time(), "bgp clock", lasting=True)
@@ -199,7 +198,7 @@ class Bgp:
         while True:
             await self._clock.until(lambda: self.rib.deadline)
             async with self.deciding:
-                self.carry(await self._decide(self.rib.tick()))
+                self.carry(await spread(self.rib.tick()))
                 if self.sessions.peers and not self.sessions.running:
                     await self._begin()
             if self._unkept:
@@ -220,25 +219,23 @@ class Bgp:
                 await self._follow(self._drafts.popleft())
             elif self._hops:
                 hops, self._hops = self._hops, set()
-                self.carry(await self._decide(self.rib.underlay(hops)))
+                self.carry(await spread(self.rib.underlay(hops)))
             elif self._answered:
                 addresses, self._answered = self._answered, {}
-                self.carry(await self._decide(self.rib.answered(addresses)))
+                self.carry(await spread(self.rib.answered(addresses)))
             else:
                 await self._take()
             await asyncio.sleep(0)
 
     async def _follow(self, made: Draft) -> None:
         if any(path[0] in ("controller", "dvrs") for path in made.edits):
-            self.carry(await self._decide(self.rib.configure(settings_of(made.new.view))))
-        self.carry(
-            await self._decide(self.rib.compiled(made.old, made.new, made.edits, made.moved.keys(), made.observed))
-        )
+            self.carry(await spread(self.rib.configure(settings_of(made.new.view))))
+        self.carry(await spread(self.rib.compiled(made.old, made.new, made.edits, made.moved.keys(), made.observed)))
 
     async def _take(self) -> None:
         """One piece of what the speaker said."""
         piece = self._inbox.piece()
-        outcome = await self._decide(self.rib.take(piece))
+        outcome = await spread(self.rib.take(piece))
         for event in piece:
             self._listened.tell(event, self.rib.settings.neighbours)
         done = self.carry(outcome)
@@ -261,9 +258,6 @@ class Bgp:
                 await self._settled(f"bgp-neighbor {name}", told, 0, 0.0)
 
     # What follows -------------------------------------------------------------------------------------------
-
-    async def _decide(self, steps: Steps[Outcome]) -> Outcome:
-        return await spread(steps)
 
     def carry(self, outcome: Outcome) -> asyncio.Future[None] | None:
         """An outcome to where it belongs; the future is done when neighbours have been told."""

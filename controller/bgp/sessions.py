@@ -33,7 +33,8 @@ class Sessions:
         self._alone: frozenset[str] = frozenset()  # neighbours that it was not told of
 
     async def speak(self, some: list[Peer], port: int) -> None:
-        """Exactly these neighbours from now on. Starts the speaker with the first, ends it with the last.
+        """Exactly these neighbours from now on. Starts the speaker with the first; without any it goes on
+        and speaks to nobody.
 
         Raises CommandFailed: it cannot be started, or an address cannot be listened on.
         """

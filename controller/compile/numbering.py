@@ -42,7 +42,7 @@ _SEGMENTS = (Subnet, L2Domain, Mirror)
 def in_wan(body: Object) -> bool:
     """Whether a domain, subnet or l2-domain is told to BGP, and takes routes from it."""
     if isinstance(body, Domain):
-        return bool(body.route_target or body.import_target or body.export_target)
+        return bool(body.imports or body.exports)
     return isinstance(body, Subnet | L2Domain) and (bool(body.route_target) or body.vni is not None)
 
 

@@ -137,8 +137,8 @@ def _vrf(state: State, own_as: int, name: str, vpn: object) -> PeVrf | None:
     distinguisher = vpn.route_distinguisher or (f"{own_as}:{number}" if number is not None else None)
     if distinguisher is None:
         return None  # the domain has no targets: nothing of it goes out
-    imports = {*domain.route_target, *domain.import_target}
-    exports = {*domain.route_target, *domain.export_target}
+    imports = set(domain.imports)
+    exports = set(domain.exports)
     if not domain.route_target:
         imports, exports = exports, imports
     return PeVrf(

@@ -10,10 +10,9 @@ from data.path import Path, path_text
 from data.rules.registry import Check, dependents, problem, rule
 from data.schema.nodes import named_in_full
 from data.schema.objects import Controller, Domain, L2Domain, Subnet
-from data.schema.wan import Bgp, Neighbor, Pe, PeVpn, Underlay
+from data.schema.wan import FAMILIES_OF, Bgp, Neighbor, Pe, PeVpn, Underlay
 from data.templates import in_template
 
-_OF_ROLE = {"fabric": ("evpn", "vpnv4", "vpnv6"), "underlay": ("ipv4", "ipv6")}
 _BGP = ("bgp",)
 _NOWHERE = ("0.0.0.0", "::")
 
@@ -65,9 +64,9 @@ def neighbors_are_spoken_to_from_one_address(check: Check, path: Path, item: Nei
 @rule(Neighbor)
 def neighbors_speak_families_of_their_role(check: Check, path: Path, item: Neighbor) -> Iterator[Problem]:
     for family in item.family:
-        if family not in _OF_ROLE[item.role]:
+        if family not in FAMILIES_OF[item.role]:
             cause = f"with a neighbor of role {item.role} {family} is not spoken"
-            yield problem(path, "family", cause, f"use {', '.join(_OF_ROLE[item.role])}, or set another role")
+            yield problem(path, "family", cause, f"use {', '.join(FAMILIES_OF[item.role])}, or set another role")
     if item.multihop is not None and item.ttl_security is not None:
         cause = "ttl-security sends with the highest TTL, so multihop has no effect"
         yield problem(path, "multihop", cause, "delete one of them (RFC 5082 section 3)")
@@ -107,7 +106,7 @@ def fixed_vnis_are_of_one_segment(check: Check, path: Path, item: Subnet | L2Dom
 
 @rule(Domain)
 def domains_outside_have_targets(check: Check, path: Path, domain: Domain) -> Iterator[Problem]:
-    if domain.route_distinguisher and not (domain.route_target or domain.export_target):
+    if domain.route_distinguisher and not domain.exports:
         cause = "a route distinguisher is for routes that are announced, and nothing is without a route target"
         yield problem(path, "route-distinguisher", cause, f"set {path_text(path)} route-target <number:number>")
 
@@ -148,7 +147,7 @@ def vpns_are_parts_of_domains_outside(check: Check, path: Path, vpn: PeVpn) -> I
         if vpn.domain:
             yield problem(path, "domain", f"there is no domain {vpn.domain}", "name one that there is, or make it")
         return
-    if not (domain.route_target or (domain.import_target and domain.export_target)):
+    if not (domain.imports and domain.exports):
         cause = f"{vpn.domain} has no route target, so nothing of it goes out"
         yield problem(path, "domain", cause, f"set {path_text(where)} route-target <number:number>")
     for name in check.view.children(path[:-2], "vpn"):

@@ -27,6 +27,8 @@ from typing import Annotated, ClassVar
 
 from data.schema.accounts import AccessDefaults, Alias, ClassRule, LoginClass, Ssh, User
 from data.schema.base import Object as Object
+from data.schema.controller import Controller as Controller
+from data.schema.controller import System as System
 from data.schema.declaration import EVERYWHERE, Kind, Leaf
 from data.schema.endpoint import ENDPOINT as ENDPOINT
 from data.schema.endpoint import ENDPOINT_KINDS as ENDPOINT_KINDS
@@ -36,8 +38,6 @@ from data.schema.policies import EgressPolicy as EgressPolicy
 from data.schema.policies import Entry as Entry
 from data.schema.policies import IngressPolicy as IngressPolicy
 from data.schema.seen import (
-    DRIFT,
-    DRIFT_INTERVAL,
     FLOW_EXPORT,
     FlowExport,
     SyslogServer,
@@ -66,13 +66,11 @@ from data.schema.types import (
     DOMAIN_NAME,
     FLAG,
     HOSTNAME,
-    LISTEN_ADDRESS,
     MAC,
     NAME,
     PREFIX,
     SUBNET_PREFIX,
     SUBNET_PREFIX_6,
-    TEXT,
     choice,
     integer,
 )
@@ -99,32 +97,6 @@ _UNKNOWN_UNICAST = choice(
     ("bridge", "to bridge vports alone: behind them may be what nobody knows yet"),
     ("drop", "nowhere"),
 )
-
-
-class System(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    declared: ClassVar[Kind] = Kind("system", "this nshell itself")
-    hostname: Annotated[str, Leaf("name shown in the prompt", HOSTNAME)] = "nshell"
-    contact: Annotated[str | None, Leaf("who to call about it", TEXT)] = None
-    location: Annotated[str | None, Leaf("where it stands", TEXT)] = None
-    banner: Annotated[str | None, Leaf("shown before anybody logs in over SSH", TEXT)] = None
-    idle_timeout: Annotated[
-        int,
-        Leaf("an interactive session that is not used ends; 0 is never", integer(0, 1440, "minutes", units="minutes")),
-    ] = 30
-
-
-class Controller(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    declared: ClassVar[Kind] = Kind("controller", "where hypervisors dial in, and what all of them share")
-    listen_address: Annotated[str, Leaf("address that hypervisors dial", LISTEN_ADDRESS)] = "127.0.0.1"
-    openflow_port: Annotated[int, Leaf("TCP port for OpenFlow", _PORT)] = 6653
-    ovsdb_port: Annotated[int, Leaf("TCP port for OVSDB", _PORT)] = 6640
-    agent_port: Annotated[int, Leaf("TCP port for nshell agents", _PORT)] = 6641
-    probe_interval: Annotated[
-        int, Leaf("silence after which a connection is probed", integer(1, 3600, "seconds", units="seconds"))
-    ] = 5
-    anycast_gateway_mac: Annotated[str, Leaf("MAC address of every gateway", MAC)] = "00:00:5e:00:01:01"
-    drift: Annotated[str, DRIFT] = "repair"
-    drift_interval: Annotated[int, DRIFT_INTERVAL] = 300
 
 
 class Dvrs(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -217,6 +189,16 @@ class Domain(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         tuple[str, ...],
         Leaf("shared domains that its vports reach, as enterprise/domain", DOMAIN_NAME, reference="domain"),
     ] = ()
+
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """The route targets whose routes it takes."""
+        return (*self.route_target, *self.import_target)
+
+    @property
+    def exports(self) -> tuple[str, ...]:
+        """The route targets that its routes bear."""
+        return (*self.route_target, *self.export_target)
 
 
 class L2Domain(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):

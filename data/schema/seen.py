@@ -144,11 +144,3 @@ FLOW_EXPORT = Leaf(
     default_text="nobody is told",
     provider=True,
 )
-DRIFT = Leaf(
-    "what is done about flows that somebody else changed",
-    choice(("repair", "they are put right, and told"), ("report", "they are told, and stay as they are")),
-)
-DRIFT_INTERVAL = Leaf(
-    "time between two comparisons of everything; what a switch tells by itself is looked at at once",
-    integer(10, 86400, "seconds", units="seconds"),
-)

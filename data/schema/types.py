@@ -263,7 +263,7 @@ def integer(low: int, high: int, help: str, units: str = "") -> ValueType:
     """Whole numbers from `low` to `high`."""
 
     def parse(word: str) -> int:
-        if word.isascii() and word.isdecimal() and len(word) < 12 and low <= int(word) <= high:
+        if word.isascii() and word.isdecimal() and len(word) <= max(11, len(str(high))) and low <= int(word) <= high:
             return int(word)
         unit = f" {units}" if units else ""
         raise BadValue(

@@ -89,6 +89,10 @@ class Bgp(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     ] = 300
 
 
+FAMILIES_OF: dict[str, tuple[str, ...]] = {"fabric": ("evpn", "vpnv4", "vpnv6"), "underlay": ("ipv4", "ipv6")}
+"""What can be spoken with a neighbor of a role, and is where nothing is said."""
+
+
 class Neighbor(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     declared: ClassVar[Kind] = Kind("bgp-neighbor", "a BGP neighbor", key=NAME, reference_scope=EVERYWHERE)
     address: Annotated[str | None, Leaf("its address", ADDRESS, mandatory=True, unique=EVERYWHERE)] = None
@@ -159,6 +163,11 @@ class Neighbor(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     announce: Annotated[
         tuple[str, ...], Leaf("prefixes inside which it is told routes", PREFIX, default_text="all")
     ] = ()
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """What is spoken with it."""
+        return self.family or FAMILIES_OF[self.role]
 
 
 class Underlay(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):

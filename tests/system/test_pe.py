@@ -22,10 +22,7 @@ from data.errors import ApplyFailed, NshellError, StoreUnavailable
 from tests.system.pe_site import OWN, PREFIX, REVERT, VPN, PeSite, change
 from tests.system.site import vport_path
 
-pytestmark = [
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(not FilePath("/usr/lib/frr/frr-reload.py").exists(), reason="frr-pythontools is not installed"),
-]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

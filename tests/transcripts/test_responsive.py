@@ -13,7 +13,7 @@ from tests.transcripts.shell import Shell
 pytestmark = pytest.mark.quiet
 
 LINES = 100_000
-ANSWERED = 1.0  # seconds, generous: the client alone takes 0.1 s, and the machine may be busy
+SHARE = 0.25  # of a batch's own time that an answer may take: one that waits for the whole batch takes all of it
 
 
 def lines(vports: int) -> str:
@@ -52,11 +52,13 @@ def test_another_session_is_answered_during_a_huge_batch_and_its_commit(shell: S
     shell.commands("show version")
     first = ("run", "big.set") if way == "run" else ("-c", "load merge big.set")
     for arguments in (first, ("-c", "commit")):
+        began = time.monotonic()
         process = start(shell, *arguments)
         taken = answers(shell, process)
+        longest = SHARE * (time.monotonic() - began)
         assert process.stdout is not None
         assert process.returncode == 0, process.stdout.read()
-        assert len(taken) > 3 and max(taken) < ANSWERED, taken
+        assert len(taken) > 3 and max(taken) < longest, (max(taken), longest)
     shown = shell.commands("show vports | count").stdout
     assert str(LINES) in shown.replace(",", "")
 

@@ -42,13 +42,13 @@ def test_second_time_lucky(address):
 """
 
 
-def ran(place: Path, *tests: str) -> tuple[int, str, list[str]]:
+def ran(place: Path, *tests: str, arguments: tuple[str, ...] = ("-n", "2")) -> tuple[int, str, list[str]]:
     """Exit status, what was said, and which tests ran, in order, when a file has these tests beside sound ones."""
     (place / "pytest.ini").write_text(SETTINGS)
     (place / "test_some.py").write_text("\n".join((HEAD, *tests)))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.parallel", "-n", "2", "test_some.py"],
+        [sys.executable, "-m", "tests.parallel", *arguments, "test_some.py"],
         cwd=place, env={**environment, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
     )  # fmt: skip
@@ -94,3 +94,10 @@ def test_anything_worse_is_final(tmp_path: Path, fault: str, status: int) -> Non
 def test_a_test_that_skips_itself_alone_has_not_passed(tmp_path: Path) -> None:
     status, said, _ = ran(tmp_path, "def test_shy():\n    if times('shy') == 2:\n        pytest.skip()\n    assert 0")
     assert status == 1 and "did not pass alone, either: test_some.py::test_shy\n" in said
+
+
+def test_those_that_compare_times_run_one_by_one_and_once_more_too(tmp_path: Path) -> None:
+    slow = "@pytest.mark.quiet\ndef test_slow():\n    assert times('slow') == 2"
+    status, said, tests = ran(tmp_path, slow, TWICE, arguments=("--quiet",))
+    assert status == 0, said
+    assert tests == ["quiet", "slow", "slow"] and "passed only when run alone: test_some.py::test_slow\n" in said

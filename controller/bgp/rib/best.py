@@ -14,12 +14,10 @@ from typing import Any
 
 from controller.bgp.rib.settings import Underlay
 from controller.bgp.rib.table import Heard
-from controller.bgp.routes import MacIp, Unicast
+from controller.bgp.routes import LOCAL_PREFERENCE, MacIp, Unicast
 
-__all__ = ["LOCAL_PREFERENCE", "STEPS", "UNREACHABLE", "Step", "choose", "explain", "mobility"]
+__all__ = ["STEPS", "UNREACHABLE", "Step", "choose", "explain", "mobility"]
 
-LOCAL_PREFERENCE = 100
-"""Of a route that says none (RFC 4271 section 5.1.5 leaves it to us; everybody takes this)."""
 UNREACHABLE = "its next hop is not reachable"
 _FAR = 1 << 62
 

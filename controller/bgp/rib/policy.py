@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
-from controller.bgp.rib.best import LOCAL_PREFERENCE
 from controller.bgp.rib.settings import FABRIC, NeighbourPolicy, Settings
 from controller.bgp.routes import (
+    LOCAL_PREFERENCE,
     Attributes,
     AutoDiscovery,
     Encapsulation,

@@ -47,8 +47,6 @@ __all__ = [
 
 FABRIC = "fabric"
 UNDERLAY = "underlay"
-_FABRIC = frozenset({Family.EVPN, Family.VPNV4, Family.VPNV6})
-_UNDERLAY = frozenset({Family.IPV4, Family.IPV6})
 
 
 class Underlay(Protocol):
@@ -94,7 +92,7 @@ class Settings:
     def told(self) -> frozenset[Family]:
         """The families that some neighbour is told: others need not be made."""
         fabric = (one.families for one in self.neighbours.values() if one.role == FABRIC)
-        return frozenset[Family]().union(*fabric) & _FABRIC
+        return frozenset[Family]().union(*fabric)
 
     def internal(self, neighbour: NeighbourPolicy) -> bool:
         """Whether it is in our autonomous system (iBGP)."""
@@ -108,10 +106,9 @@ def settings_of(view: Configuration) -> Settings:
     for path, one in view.objects(Neighbor):
         if one.address and one.autonomous_system:
             local = address(one.local_address or here)
-            usual = _UNDERLAY if one.role == UNDERLAY else _FABRIC
             found[path[-1]] = NeighbourPolicy(
                 path[-1], address(one.address), one.autonomous_system,
-                frozenset(map(Family, one.family)) or usual, one.role, one.prefix_limit,
+                frozenset(map(Family, one.families)), one.role, one.prefix_limit,
                 tuple(map(prefix, one.accept)), tuple(map(prefix, one.announce)), local if local.version == 4 else None,
             )  # fmt: skip
     own = frozenset(address(one.tunnel_address) for _, one in view.objects(Dvrs) if one.tunnel_address)
@@ -162,15 +159,15 @@ class SegmentWan:
 def domain_wan(state: State, path: Path) -> DomainWan | None:
     """How a domain is in the WAN, None when it is not."""
     body = state.view.get(path)
-    if not isinstance(body, Domain) or not (body.route_target or body.import_target or body.export_target):
+    if not isinstance(body, Domain) or not state.in_wan(path):
         return None
     prefixes = (one.prefix for subnet in state.subnets(path) for one in networks(state.subnet(subnet)))
     return DomainWan(
         path, body.uuid, state.allocated("wan", path), state.l3_vni(path),
         tuple((version, state.label(path, version)) for version in (4, 6)),
         Rd.of(body.route_distinguisher) if body.route_distinguisher else None,
-        frozenset(one.packed for one in _targets((*body.route_target, *body.import_target))),
-        _targets((*body.route_target, *body.export_target)), frozenset(prefixes),
+        frozenset(one.packed for one in _targets(body.imports)),
+        _targets(body.exports), frozenset(prefixes),
     )  # fmt: skip
 
 

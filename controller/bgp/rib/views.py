@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from controller.bgp.rib.best import LOCAL_PREFERENCE, explain
+from controller.bgp.rib.best import explain
 from controller.bgp.rib.chosen import ALL, Chosen
 from controller.bgp.rib.policy import prefix_of
 from controller.bgp.rib.rib import Rib
 from controller.bgp.rib.settings import Underlay
 from controller.bgp.rib.table import AdjRibIn, Heard, Note
 from controller.bgp.routes import (
+    LOCAL_PREFERENCE,
     Attributes,
     AutoDiscovery,
     EthernetSegment,

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from controller.bgp.routes import Attributes, Encapsulation, Family, Nlri, Route, family_of
+from controller.bgp.routes import LOCAL_PREFERENCE, Attributes, Encapsulation, Family, Nlri, Route, family_of
 from controller.bgp.wire import encode_updates, encode_withdrawals
 
 __all__ = ["Manner", "announcements", "parcels", "withdrawals"]
 
 ENCODED_AT_ONCE = 1000  # routes, about 10 ms; then others have their turn
 PARCEL = 1 << 16  # bytes of messages in one command
-DEFAULT_PREFERENCE = 100  # what vendors use where nothing is said
 
 Item = TypeVar("Item")
 
@@ -87,7 +86,7 @@ class _Owed:
     def _made(self, said: Attributes) -> Attributes:
         if self._manner.internal:
             if said.local_preference is None:
-                return replace(said, local_preference=DEFAULT_PREFERENCE)
+                return replace(said, local_preference=LOCAL_PREFERENCE)
             return said
         path, length = said.as_path, said.as_path_length
         if path[:1] != (self._manner.local_as,):
