@@ -13,7 +13,7 @@ lab_packages=(openvswitch-switch ethtool tcpdump tmux iproute2 iputils-ping proc
 wan_packages=(frr)
 # What the tests drive the shell with, and check the units and log rotation with; their services stay down.
 test_packages=(openssh-client openssh-server zsh bash-completion systemd logrotate udhcpc isc-dhcp-client
-    frr-pythontools gobgpd bird2 chromium prometheus nfdump iperf3)
+    frr-pythontools gobgpd bird2 chromium prometheus nfdump iperf3 rsyslog rsyslog-gnutls)
 bench_packages=(ovn-central ovn-host)
 pip_version=26.3   # pip before 25.2 writes a console script that imports `re`: 5 ms of every `nshell` start
 

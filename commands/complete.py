@@ -110,7 +110,7 @@ def candidates(here: Walk, before: tuple[Word, ...], partial: str, context: Cont
             yield Candidate(word, word_help(word, here.state.commands[here.state.words[word]]))
         for value in allowed_values(here.state, context):
             if not value.tail:
-                yield from value_candidates(value, here, partial, context)
+                yield from value_candidates(value, here, partial, context, here.state.commands[value])
     if tail is not None:
         yield from tail_candidates(here, tail, before, partial, context)
 
@@ -132,7 +132,7 @@ def tail_candidates(
         for word in allowed_words(after, context):
             yield Candidate(word, word_help(word, after.commands[after.words[word]]))
         for value in allowed_values(after, context):
-            yield from value_candidates(value, here, partial, context)
+            yield from value_candidates(value, here, partial, context, after.commands[value])
 
 
 def word_help(word: str, commands: list[Command]) -> str:
@@ -156,11 +156,13 @@ def ends_with(command: Command, word: str) -> bool:
     return False
 
 
-def value_candidates(value: Value, here: Walk, partial: str, context: Context) -> Iterator[Candidate]:
+def value_candidates(
+    value: Value, here: Walk, partial: str, context: Context, commands: list[Command]
+) -> Iterator[Candidate]:
     """The values that could stand here: choices, live values that go on from what is typed, and the type's hint."""
     if value.choices:
         for choice in value.choices:
-            yield Candidate(choice, "")
+            yield Candidate(choice, next((each.words[choice] for each in commands if choice in each.words), ""))
         return
     kind = types()[value.type]
     if kind.live is not None:

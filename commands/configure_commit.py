@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from commands.aliases import warn
 from commands.context import Context
-from commands.flow_words import change_line
 from commands.registry import Arguments, Mode, command
+from controller.flow_words import change_line
 from controller.pipeline import split_cookie
 from data.errors import CommandFailed, MergeConflict, NshellError
 from views.models import Lines, Plan, PlanDomain, PlanHypervisor, PlanSide, Receipt, Receipts

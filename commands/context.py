@@ -6,7 +6,7 @@ terminals.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from commands.registry import Mode
@@ -48,6 +48,75 @@ class Schedule(Protocol):
 
     async def cancel(self, number: int) -> Scheduled:
         """Forget one. Raises CommandFailed when there is none with this number."""
+        ...
+
+
+class Login(Protocol):
+    """Somebody who logged in through the web."""
+
+    user: str
+    origin: str
+    since: float
+
+    @property
+    def ends(self) -> Collection[object]:
+        """One for each dashboard that is open."""
+        ...
+
+
+class Certificate(Protocol):
+    """The certificate of the web server."""
+
+    @property
+    def issuer(self) -> str: ...
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, as AA:BB:..."""
+        ...
+
+    @property
+    def expires(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+
+class WebFacts(Protocol):
+    """The web server (nshell/web/listener.py)."""
+
+    problem: str
+    """Why it does not listen where it should."""
+
+    @property
+    def place(self) -> tuple[str, int] | None:
+        """Address and port that the configuration says; None for none."""
+        ...
+
+    @property
+    def certificate_file(self) -> str | None:
+        """The operator's; None for one that the controller's authority signs."""
+        ...
+
+    @property
+    def listening(self) -> bool:
+        """Whether somebody can dial in."""
+        ...
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The one in use."""
+        ...
+
+    @property
+    def connections(self) -> int:
+        """How many are open now."""
+        ...
+
+    def logins(self) -> Sequence[Login]:
+        """Who has logged in."""
         ...
 
 
@@ -134,6 +203,11 @@ class Context(Protocol):
         """Commits that wait for their time."""
         ...
 
+    @property
+    def web(self) -> WebFacts:
+        """The web server and who is there."""
+        ...
+
     def note(self, text: str) -> None:
         """Say something that is not part of the result (progress, a notice)."""
         ...
@@ -154,7 +228,7 @@ class Context(Protocol):
         """The contents of a file at the operator's end of the session. Raises CommandFailed."""
         ...
 
-    def write_file(self, name: str, text: str) -> Awaitable[None]:
+    def write_file(self, name: str, contents: str | bytes) -> Awaitable[None]:
         """Write a file at the operator's end of the session. Raises CommandFailed."""
         ...
 
@@ -164,4 +238,8 @@ class Context(Protocol):
 
     def read_terminal(self, prompt: str) -> Awaitable[str]:
         """Lines typed or sent until ctrl-d (or, in a batch, until a line with a single full stop)."""
+        ...
+
+    async def dashboard(self, screen: str) -> None:
+        """A dashboard over the whole terminal, until its user leaves it. Raises CommandFailed where there is none."""
         ...

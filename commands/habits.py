@@ -29,7 +29,7 @@ OPERATIONAL = {
     "clear ip bgp": RESET,
     "configure terminal": "'configure'",
     "copy": COMMITTED,
-    "debug": "'monitor events' shows what happens, 'tools dvrs NAME trace' where a packet goes",
+    "debug": "'monitor events' shows what happens, 'trace from VPORT to ADDRESS' where a packet goes",
     "enable": "there is no such step: your class decides what you may do, 'configure' changes the configuration",
     "end": "'exit' ends the session",
     "file": "files are at your end: '| save FILE' behind a command; 'save' and 'load' in configure mode",
@@ -82,7 +82,7 @@ OPERATIONAL = {
     "show vxlan": "'show topology' has the tunnel addresses, 'show subnets' the VNIs",
     "start": "there is no shell behind this one; 'tools dvrs NAME ...' asks a hypervisor's switch",
     "terminal monitor": "'monitor events'",
-    "traceroute": "'tools dvrs NAME trace' says where a packet goes",
+    "traceroute": "'trace from VPORT to ADDRESS' says where a packet goes",
     "who": SESSIONS,
     "write": COMMITTED,
 }

@@ -1,4 +1,4 @@
-"""monitor: what happens while you look, until ctrl-c. Events one by one; rates of vports and flows in place."""
+"""monitor: rates of vports and flows while you look, until ctrl-c. Events as they happen are show_events.py's."""
 
 from __future__ import annotations
 
@@ -10,73 +10,29 @@ from typing import TYPE_CHECKING
 
 from commands.context import Context
 from commands.counters import VPORT_TABLES, Counts, reachable, read
-from commands.flow_words import flow_text, owner_name
 from commands.lookup import named, note, require, scope
 from commands.registry import Arguments, command
 from commands.show_flows import table_number
 from commands.show_vports import chosen, states_of
-from controller.events import Event, Kind
+from controller.flow_words import flow_text, owner_name
 from controller.openflow.wire import ALL_TABLES
 from controller.pipeline import TABLE_NAMES, Feature
+from controller.telemetry.keys import Level, Measure, SeriesKey
 from data.path import Path, vport_name
-from views.models import Column, Lines, Model, Rate, Stream, Table, Trend
-from views.moment import clock, iso
+from data.schema.objects import Vport
+from views.models import Column, Model, Rate, Stream, Table, Trend
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric
 
 INTERVAL = 2
 """Seconds between two looks unless an interval is given."""
-WAITING = 10_000
-"""Events that wait for a slow screen; more are dropped, the log has them all."""
 TREND = 20
 """Rates that a sparkline remembers."""
 FLOWS = 200
 """Flows that a picture shows, the busiest first."""
 OFTEN = "[interval <seconds>] [times <times>]"
 WORDS = {"interval": f"seconds between two looks ({INTERVAL})", "times": "so often instead of until ctrl-c"}
-KINDS: dict[str, str] = {
-    Kind.HYPERVISOR: "hypervisors that come, go or are refused",
-    Kind.IDENTITY: "two that claim to be the same hypervisor or vport",
-    Kind.VPORT: "vports that appear, move or vanish",
-    Kind.COMMIT: "commits",
-    Kind.CONFIRM: "commits that wait for their confirmation",
-    Kind.RECONCILE: "switches that were compared and put right",
-    Kind.DRIFT: "flows that somebody else changed",
-    Kind.HEALTH: "those that serve others and die or return",
-    Kind.UNDERLAY: "tunnel endpoints that are lost, return or flap, and listeners",
-    Kind.POLICY: "packets that met a rule with log",
-    Kind.FAULT: "what the controller could not do",
-}
-
-
-@command(
-    f"monitor events [{{{'|'.join(Kind)}}}]",
-    help="events as they happen",
-    words=KINDS,
-)
-async def monitor_events(context: Context, arguments: Arguments) -> Stream:
-    """From now on; `show events` has what was before."""
-    events = context.fabric.events
-    wanted = arguments.words.intersection(Kind)
-
-    async def happening() -> AsyncIterator[Model]:
-        waiting: asyncio.Queue[Event] = asyncio.Queue(WAITING)
-
-        def take(event: Event) -> None:
-            if (not wanted or event.kind in wanted) and not waiting.full():
-                waiting.put_nowait(event)
-
-        stop = events.watch(take)
-        try:
-            while True:
-                event = await waiting.get()
-                facts = {"time": iso(event.time), "kind": str(event.kind), "text": event.text}
-                yield Lines([f"{clock(event.time)}  {event.kind:<10}  {event.text}"], facts)
-        finally:
-            stop()
-
-    return Stream(happening)
 
 
 class Rates:
@@ -144,21 +100,34 @@ VPORTS = (
     words=WORDS,
 )
 async def monitor_vports(context: Context, arguments: Arguments) -> Stream:
-    """Bits and packets per second that each vport sends and gets, read from the switches."""
+    """Bits and packets per second that each vport sends and gets: those of telemetry, which is made to look as often
+    as this. Where that is disabled the switches are read for this alone.
+    """
     fabric = context.fabric
     under = scope(fabric.running, arguments)
+    counted = fabric.telemetry if fabric.telemetry.enabled else None
     rates = Rates()
 
     async def look() -> None:
-        counts = await read(fabric, reachable(fabric), VPORT_TABLES)
-        rates.take(totals(counts))
+        if counted is not None:
+            await counted.look()
+        else:
+            rates.take(totals(await read(fabric, reachable(fabric), VPORT_TABLES)))
+
+    def figures(path: Path, vport: Vport) -> tuple[list[float | None], Trend]:
+        if counted is None:
+            return [rates.of((path, *key)) for key in KEYS], rates.trend((path, *KEYS[0]))
+        key = SeriesKey(Level.VPORT, vport.uuid)
+        seen = counted.latest(key)
+        now = [None if seen is None else seen.rates.get(measure) for measure in MEASURES]
+        return now, Trend(counted.recent(key, MEASURES[0], TREND))
 
     def draw() -> Table:
         rows = []
         state = states_of(fabric)
         for path, vport in chosen(context, arguments):
             where = fabric.topology.attachment(vport.uuid, vport_name(path), vport.uplink)
-            values = [rates.of((path, *key)) for key in KEYS]
+            values, trend = figures(path, vport)
             total = sum(value or 0 for value in values[::2])
             bits = [None if value is None else Rate(value * 8) for value in values[::2]]
             packets = [None if value is None else round(value) for value in values[1::2]]
@@ -170,7 +139,7 @@ async def monitor_vports(context: Context, arguments: Arguments) -> Stream:
                 packets[0],
                 bits[1],
                 packets[1],
-                rates.trend((path, *KEYS[0])),
+                trend,
             )
             rows.append((-total, row))
         rows.sort(key=lambda pair: (pair[0], pair[1][0]))
@@ -185,6 +154,10 @@ KEYS = (
     (Feature.DELIVERED, "bytes"),
     (Feature.DELIVERED, "packets"),
 )
+
+
+MEASURES = (Measure.SENDS_BYTES, Measure.SENDS_PACKETS, Measure.GETS_BYTES, Measure.GETS_PACKETS)
+"""The same, as telemetry calls them."""
 
 
 def totals(counts: Counts) -> dict[Hashable, int]:

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Literal
 from commands.lexer import Word
 from commands.parse import parse
 from commands.patterns import pattern
+from commands.pictures import form_of, picture
 from commands.registry import Arguments, Mode, command
 from commands.show_configuration import revision_back
 from data.errors import CommandFailed, SyntaxProblem
+from views.graph import Graph
 from views.json import document, render_json_pretty
-from views.models import Lines, Model, Stream, Table, Tree
+from views.models import Cell, Lines, Model, Stream, Table, Tree
 from views.render import Screen, render
 from views.table import cell_text
 
@@ -63,13 +65,17 @@ def keep_rows(output: Output, wanted: re.Pattern[str], keep: bool) -> Output:
     """The rows or lines that match (or do not)."""
     if isinstance(output.model, Table) and output.form == "text":
         table = output.model
-        rows = [
-            row for row in table.rows if any(wanted.search(cell_text(cell)) for cell in row if cell is not None) is keep
-        ]
+        rows = [row for row in table.rows if any(map(wanted.search, seen(table, row))) is keep]
         return replace(output, model=replace(table, rows=rows, detail=""))
     before = as_lines(output).lines
     lines = [line for line in before if (wanted.search(line) is not None) is keep]
     return output if len(lines) == len(before) else replace(output, model=Lines(lines), form="text")
+
+
+def seen(table: Table, row: Sequence[Cell]) -> list[str]:
+    """The texts of a row that a person can see."""
+    cells = zip(table.columns, row, strict=True)
+    return [cell_text(cell) for column, cell in cells if cell is not None and not column.unseen]
 
 
 def part(output: Output, start: int) -> Output:
@@ -96,7 +102,7 @@ async def find(context: Context, arguments: Arguments, output: Output) -> Output
     """Everything from the first match on; nothing when there is none."""
     wanted = pattern(arguments.values["pattern"])
     if isinstance(output.model, Table) and output.form == "text":
-        texts: Sequence[str] = [" ".join(cell_text(cell) for cell in row) for row in output.model.rows]
+        texts: Sequence[str] = [" ".join(seen(output.model, row)) for row in output.model.rows]
     else:
         texts = as_lines(output).lines
     start = next((index for index, text in enumerate(texts) if wanted.search(text)), len(texts))
@@ -125,11 +131,16 @@ async def no_more(context: Context, arguments: Arguments, output: Output) -> Out
     return replace(output, pager=False)
 
 
-@command("save <file>", help="into a file at your end", mode=Mode.PIPE)
+@command("save <file>", help="into a file at your end; a graph as a picture into FILE.svg or FILE.png", mode=Mode.PIPE)
 async def save(context: Context, arguments: Arguments, output: Output) -> Output:
     """Write the text to a file instead of the screen."""
-    lines = as_lines(output).lines
     name = arguments.values["file"]
+    form = form_of(name)
+    if form is not None and isinstance(output.model, Graph) and output.form == "text":
+        drawn = await picture(context, output.model, form)
+        await context.write_file(name, drawn)
+        return Output(Lines([f"{form.upper()} saved to {name}"], {"file": name, "bytes": len(drawn)}))
+    lines = as_lines(output).lines
     await context.write_file(name, "".join(line + "\n" for line in lines))
     return Output(Lines([f"{len(lines)} lines saved to {name}"], {"file": name, "lines": len(lines)}))
 

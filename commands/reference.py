@@ -75,8 +75,11 @@ def lines() -> Iterator[str]:
 
 
 def row(each: Command) -> str:
-    """One command with its grammar, help and the help of its own words."""
-    words = "".join(f"<br>`{word}`: {cell(help)}" for word, help in each.words.items() if help != each.help)
+    """One command with its grammar, help and the help of those of its words that are in it."""
+    there = set(re.findall(r"[^\s\[\]{}|<>]+", re.sub(r"<[^>]*>", "", each.grammar)))
+    words = "".join(
+        f"<br>`{word}`: {cell(help)}" for word, help in each.words.items() if word in there and help != each.help
+    )
     grammar = re.sub(r"<([^:>]+):[^>]+>", r"<\1>", each.grammar)
     return f"| `{cell(grammar)}` | {cell(each.help)}{words} |"
 

@@ -1,4 +1,4 @@
-"""show dvrs, show topology, show agents: the hypervisors, how far the contact with each has got, and what is where."""
+"""show dvrs: the hypervisors, and how far the contact with each has got."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 from commands.context import Context
 from commands.lookup import require
 from commands.registry import Arguments, command
-from controller.ovsdb.model import UPLINK
-from controller.topology import Attachment, Hypervisor, Interface
+from controller.topology import Attachment, Hypervisor
 from data.configuration import Configuration
 from data.path import Path, vport_name
-from data.schema.objects import Controller, Vport
-from views.models import Branch, Column, Document, Model, Moment, Outline, Several, Table
-from views.moment import ago
+from data.schema.objects import Vport
+from views.models import Column, Document, Model, Moment, Several, Table
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric
@@ -121,69 +119,3 @@ def vport_of(configuration: Configuration, iface_id: str) -> str:
     """The full name of the vport that an iface-id means, or the iface-id as it is."""
     path = configuration.by_uuid(iface_id)
     return vport_name(path) if path is not None and len(path) == 6 else iface_id
-
-
-@command("show topology", help="hypervisors and which workload is where, as a tree")
-async def show_topology(context: Context, arguments: Arguments) -> Model:
-    """The controller, its hypervisors, and every interface with an iface-id; rival claims to a vport are marked."""
-    fabric = context.fabric
-    listen = fabric.running.settings(Controller).listen_address
-    hypervisors = known(fabric)
-    title = f"controller {listen}   revision {fabric.running.revision}   {state_note(hypervisors)}".rstrip()
-    document, branches = [], []
-    for each in hypervisors:
-        claims = sorted(fabric.topology.claims_of(each.name), key=lambda claim: claim.ofport)
-        rows = [branch(fabric, claim) for claim in claims]
-        names, ports = (max((len(str(row[key])) for row in rows), default=0) for key in ("vport", "port"))
-        below = tuple(
-            Branch(
-                f"port {str(row['port']).rjust(ports)}   {str(row['vport']).ljust(names)}   {row['interface']}"
-                + (f"   {row['note']}" if row["note"] else "")
-            )
-            for row in rows
-        )
-        address = f"   tunnel {each.tunnel_address}" if each.tunnel_address else ""
-        reason = f"   ({each.reason})" if each.reason else ""
-        state = each.state.value
-        branches.append(Branch(f"{each.name}   {state} {ago(each.since)}{address}{reason}", below, f"   {state} "))
-        facts = {"name": each.name, "state": state, "tunnel_address": each.tunnel_address or None}
-        document.append(facts | {"interfaces": rows})
-    nowhere = [vport_name(path) for path, _, where in attachments(fabric) if where is None]
-    last = []
-    if nowhere:
-        shown = ", ".join(nowhere[:UNRESOLVED]) + (", ..." if len(nowhere) > UNRESOLVED else "")
-        last.append(f"unresolved vports: {len(nowhere)}   {shown}")
-    return Outline(title, branches, last, {"controller": listen, "hypervisors": document, "unresolved": nowhere})
-
-
-UNRESOLVED = 8
-"""Unresolved vports that the tree names."""
-
-
-def branch(fabric: Fabric, claim: Interface) -> dict[str, object]:
-    """One interface: its vport, and what is to be said about it."""
-    topology = fabric.topology
-    if claim.iface_id.startswith(UPLINK):
-        return uplink(fabric, claim)
-    path = fabric.running.by_uuid(claim.iface_id) or fabric.running.vport_by_name(claim.iface_id)
-    vport = None if path is None else fabric.running.get(path)
-    note = ""
-    if path is None or not isinstance(vport, Vport):
-        note = "no such vport"
-    else:
-        where = topology.attachment(vport.uuid, vport_name(path), vport.uplink)
-        if where is not None and (where.dvrs, where.interface) != (claim.dvrs, claim.name):
-            note = f"ignored: {where.interface} on {where.dvrs} came later"
-    shown = vport_of(fabric.running, claim.iface_id)
-    return {"port": claim.ofport, "vport": shown, "interface": claim.name, "note": note or None}
-
-
-def uplink(fabric: Fabric, claim: Interface) -> dict[str, object]:
-    """A physical port, and how many vports are behind it."""
-    name = claim.iface_id.removeprefix(UPLINK)
-    behind = len(fabric.running.holders("vport", "uplink", (), name))
-    carries = fabric.topology.uplink(name)
-    note = f"{behind} vports" if behind != 1 else "1 vport"
-    if carries is not None and carries != claim:
-        note = f"in reserve: {carries.name} on {carries.dvrs} carries it"
-    return {"port": claim.ofport, "vport": f"uplink {name}", "interface": claim.name, "note": note}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from commands.context import Context
 from commands.counters import reachable
-from commands.flow_words import flow_text, owner_name, purpose
 from commands.lookup import named, require
 from commands.registry import Arguments, command
+from controller.flow_words import flow_text, owner_name, purpose
 from controller.openflow.wire import ALL_TABLES
 from controller.pipeline import TABLE_NAMES
 from data.errors import NothingThere

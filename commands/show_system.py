@@ -1,4 +1,4 @@
-"""show system commit, show system events, show sessions, show agents: what happened, and who is here."""
+"""show system commit, show sessions: what was committed, and who is here."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from commands.context import Context
 from commands.registry import Arguments, Mode, command
 from views.models import Cell, Clock, Column, Model, Moment, Table
 
-EVENTS = 50
-"""Events shown unless a limit is given."""
 COMMITS = 20
 NAMED = 8
 """Hypervisors that a commit's receipts name."""
@@ -60,16 +58,6 @@ def confirmed(receipts: Mapping[str, str]) -> str | None:
     named, rest = others[:NAMED], len(others) - NAMED
     parts = [f"{verified} verified"] if verified else []
     return ", ".join([*parts, *named, *([f"{rest} more"] if rest > 0 else [])]) or None
-
-
-@command("show events [limit <number>]", help="what happened in the network, newest last")
-@command("show system events [limit <number>]", help="what happened in the network, newest last")
-async def show_system_events(context: Context, arguments: Arguments) -> Model:
-    """The latest events."""
-    events = list(context.fabric.events)[-int(arguments.get("number") or EVENTS) :]
-    rows = [(Clock(event.time), str(event.kind), event.text) for event in events]
-    columns = (Column("time", "Time"), Column("kind", "Kind"), Column("text", "Event", shrink=True, whole=True))
-    return Table("Events", columns, rows, "events")
 
 
 @command("show sessions", help="who is connected, and who is configuring", confined=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from commands.times import moment, past
 from data.path import Path, vport_name
 from data.schema.objects import KINDS
-from data.schema.types import MAC, NAME, PREFIX, BadValue, ValueType, integer
+from data.schema.types import MAC, NAME, PREFIX, PROTOCOL, BadValue, ValueType, integer
 
 if TYPE_CHECKING:
     from commands.context import Context
@@ -120,6 +120,12 @@ def _address(word: str) -> object:
         raise BadValue(f"'{word}' is not an address", "write one like 10.0.0.1 or 2001:db8::1") from None
 
 
+def _destination(word: str) -> object:
+    """An address or a vport's name: no name has a colon, and digits and dots alone are an address."""
+    bare = word.replace(".", "")
+    return _address(word) if ":" in word or bare.isdecimal() else _vport(word)
+
+
 def _schema_type(keyword: str, key: ValueType, help: str) -> ArgumentType:
     if keyword == "vport":
         return ArgumentType("vport", "<vport>", "a virtual port: its name, or enterprise/domain/name", _vport, _vports)
@@ -161,6 +167,22 @@ def _number(name: str, low: int, high: int, help: str, live: Live | None = None)
     return ArgumentType(name, hint, help, integer(low, high, help).parse, live)
 
 
+def _rules(context: Context, values: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+    from commands.measured import rule_names
+
+    return rule_names(context, values, prefix)
+
+
+def _counted(level: str) -> Live:
+    def live(context: Context, values: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+        from commands.measured import counted_names
+        from controller.telemetry.keys import Level
+
+        return counted_names(Level(level), context, prefix)
+
+    return live
+
+
 def _sessions(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
     for session in sorted(context.sessions(), key=lambda session: session.number):
         if str(session.number).startswith(prefix):
@@ -196,8 +218,17 @@ OTHERS = (
     _number("rows", 0, 65_535, "lines of a page; 0 is all at once"),
     _number("session", 1, UNBOUNDED, "a session's number", _sessions),
     _number("scheduled", 1, UNBOUNDED, "a scheduled commit's number", _scheduled),
+    ArgumentType("policy-entry", "<rule>", "a policy entry: acme/prod/ingress/base/10, or base/10", _anything, _rules),
+    ArgumentType("tunnel", "<tunnel>", "a tunnel: hv1>hv2, hv1>192.0.2.1", _anything, _counted("tunnel")),
+    ArgumentType("pe-interface", "<pe>", "a PE router, or an interface of one: pe1/eth0", _anything, _counted("pe")),
     ArgumentType("time", "<time>", "HH:MM[:SS] today or tomorrow, or 2030-12-31T23:30", _time),
     ArgumentType("address", "<address>", "an IPv4 or IPv6 address", _address),
+    ArgumentType("destination", "<address-or-vport>", "an address, or a virtual port's name", _destination, _vports),
+    ArgumentType("protocol", "<protocol>", "tcp, udp, sctp, icmp, icmpv6 or an IP protocol number", PROTOCOL.parse),
+    _number("port", 0, 65535, "a port"),
+    _number("icmp-type", 0, 255, "an ICMP type"),
+    _number("dscp", 0, 63, "a DSCP"),
+    ArgumentType("cookie", "<cookie>", "a flow's cookie: 0x6e...", _anything),
     ArgumentType("prefix", "<prefix>", "an IPv4 or IPv6 prefix", PREFIX.parse),
     ArgumentType("mac", "<mac>", "a MAC address", MAC.parse),
     ArgumentType("new-name", "<name>", "the new name", _anything),

@@ -18,6 +18,7 @@ SHARED = {
     "configure": "change the configuration in your private candidate",
     "top": "to the top of the configuration; before a verb: from there, for that line",
     "exit": "leave the edit level, then configure mode, then the session",
+    "statistics": "what passed: in all, per second, and in the past",
     "system": "this nshell: commits, events",
     "configuration": "the running configuration, or an earlier one",
     "policy": "policy as the network sees it",

@@ -10,9 +10,9 @@ to change all of them or none. How it hangs together:
        OVSDB         ovsdb/        admission, identity                               openflow/
        OpenFlow      openflow/         │                                                │
        agents        agents.py     topology.py ─────── upkeep.py ── reconcile.py ───────┘
-       packets       punted.py     who, what, where    moves, drift, returns
+       packets       punted.py     who, what, where    moves, returns           drift.py: what others changed
                        edge/  ── packets/                  │
-                       answers, learns, probes ──observed──┘
+                       answers, learns, probes ──observed──┘                    events/: what happened, told by all
                                network.py: what is committed and compiled now, and the turn to change it
 
 Every change of a switch goes through a Channel under the one turn of `network.py`; a switch that is not known to be

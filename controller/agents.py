@@ -23,7 +23,7 @@ from typing import Any
 
 from controller.agentlink import LINE_LIMIT, AgentInfo, Broken, Link
 from controller.dialin import Refusal
-from controller.events import Events, Kind
+from controller.events import Events, Kind, Severity
 from controller.trust.door import ANONYMOUS, Credential, Gate
 from controller.trust.office import Trust
 from data.errors import CommandFailed
@@ -226,7 +226,8 @@ class AgentServer:
         connection.info = AgentInfo(name, version, connection.peer, time.time())
         self._agents[name] = connection
         connection.send({"id": message.get("id"), "result": {"accepted": True}})
-        self._events.add(Kind.HYPERVISOR, f"agent {name} connected from {connection.peer}")
+        facts = {"agent": name, "peer": connection.peer}
+        self._events.add(Kind.HYPERVISOR, f"agent {name} connected from {connection.peer}", facts=facts)
         self._tell_peers(name)
         return True
 
@@ -318,7 +319,9 @@ class AgentServer:
         name = connection.info.system_id if connection.info else ""
         if self._agents.get(name) is connection:
             del self._agents[name]
-            self._events.add(Kind.HYPERVISOR, f"agent {name} disconnected")
+            self._events.add(
+                Kind.HYPERVISOR, f"agent {name} disconnected", severity=Severity.WARNING, facts={"agent": name}
+            )
 
     @staticmethod
     def _named(connection: Link) -> str:

@@ -20,7 +20,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from controller.channel import Channel
 from controller.confirm import RETURNER, Confirmation, Waiting
-from controller.events import Kind
+from controller.events import Kind, Severity
 from controller.network import Network
 from controller.plan import Plan, describe, told
 from controller.planning import backward, change_of, check, draft, work
@@ -29,6 +29,7 @@ from controller.sides import Side, Sides
 from controller.transaction import Report, apply, silent
 from data.configuration import Edits
 from data.errors import CommandFailed, NshellError
+from data.path import Path
 from data.store import AuditRow, Confirm, Revision, Store
 from data.store import Receipt as StoredReceipt
 from data.store.records import FAILED, part_of
@@ -160,7 +161,10 @@ class Commits:
                 )
             await self._submit(self._store.confirm)
             self.confirmation.end()
-        self._network.events.add(Kind.CONFIRM, f"revision {waiting.revision} confirmed by {author}")
+        self._network.events.add(
+            Kind.CONFIRM, f"revision {waiting.revision} confirmed by {author}",
+            facts={"revision": waiting.revision, "user": author, "state": "confirmed"},
+        )  # fmt: skip
         return waiting.revision
 
     async def settled(self, part: str, added: int, removed: int, milliseconds: float) -> None:
@@ -170,7 +174,10 @@ class Commits:
             receipt = StoredReceipt(part, Kept.VERIFIED, added, removed, milliseconds, self._clock())
             await self._submit(self._store.add_receipts, revision, [receipt])
             revisions.discard(revision)
-            self._network.events.add(Kind.COMMIT, f"revision {revision} verified on {part}")
+            self._network.events.add(
+                Kind.COMMIT, f"revision {revision} verified on {part}", severity=Severity.INFO,
+                facts={"revision": revision, "part": part, "state": "verified"},
+            )  # fmt: skip
 
     async def recover(self) -> None:
         """At start: closes what a crash left open, and returns from a commit that nobody confirmed in time."""
@@ -179,7 +186,10 @@ class Commits:
             # A revision closes its row in its own transaction, so whatever is open was not committed.
             reason = f"interrupted, returned to revision {min(running, entry.revision - 1)}"
             await self._submit(self._store.close_journal, entry.id, FAILED, reason)
-            self._network.events.add(Kind.COMMIT, f"revision {entry.revision} by {entry.author}: {reason}")
+            self._network.events.add(
+                Kind.COMMIT, f"revision {entry.revision} by {entry.author}: {reason}", severity=Severity.WARNING,
+                facts={"revision": entry.revision, "user": entry.author, "state": "interrupted", "cause": reason},
+            )  # fmt: skip
         owed = await self._submit(self._store.pending_receipts)
         self._pending = {part: set(revisions) for part, revisions in owed.items()}
         pending = await self._submit(self._store.pending_confirm)
@@ -251,7 +261,7 @@ class Commits:
                 await beside.back(report)
                 for participant in self._participants:
                     await participant.drop()
-                await self._failed(number, author, journal, failure)
+                await self._failed(number, author, edits, journal, failure)
                 raise
             moves = list(told(made))
             network.commit(made, change, number, successor)
@@ -268,20 +278,31 @@ class Commits:
             self.confirmation.end()
             if deadline is not None:
                 self.confirmation.begin(Waiting(number, deadline, number - 1, author))
-        for text in moves:
-            network.events.add(Kind.VPORT, text)
-        network.events.add(Kind.COMMIT, f"revision {number} by {author}" + (f": {comment}" if comment else ""))
+        for news in moves:
+            network.events.add(Kind.VPORT, news.text, about=news.about, dvrs=news.dvrs, facts=news.facts)
+        network.events.add(
+            Kind.COMMIT, f"revision {number} by {author}" + (f": {comment}" if comment else ""), about=_subject(edits),
+            facts={"revision": number, "user": author, "state": "applied", "objects": len(edits), "comment": comment},
+        )  # fmt: skip
         if waiting is not None and returning is None:
-            network.events.add(Kind.CONFIRM, f"revision {waiting.revision} confirmed by revision {number}")
+            network.events.add(
+                Kind.CONFIRM, f"revision {waiting.revision} confirmed by revision {number}",
+                facts={"revision": waiting.revision, "user": author, "state": "confirmed", "by": number},
+            )  # fmt: skip
             report(f"revision {waiting.revision} is confirmed by this commit")
         return Outcome(
             number, receipts, deadline, waiting.revision if waiting is not None and returning is None else None
         )
 
-    async def _failed(self, number: int, author: str, journal: list[int], failure: BaseException) -> None:
+    async def _failed(self, number: int, author: str, edits: Edits, journal: list[int], failure: BaseException) -> None:
         """Notes a commit that failed; the candidate and the running configuration are untouched."""
         cause = failure.cause if isinstance(failure, NshellError) else repr(failure)
-        self._network.events.add(Kind.COMMIT, f"revision {number} by {author} failed: {cause}")
+        where = failure.where if isinstance(failure, NshellError) else ""
+        self._network.events.add(
+            Kind.COMMIT, f"revision {number} by {author} failed: {cause}", severity=Severity.ERROR,
+            about=_subject(edits),
+            facts={"revision": number, "user": author, "state": "failed", "where": where, "cause": cause},
+        )  # fmt: skip
         if not journal:
             return
         try:
@@ -292,8 +313,25 @@ class Commits:
     async def _give_back(self, waiting: Waiting) -> None:
         difference = await self._submit(self._store.difference, waiting.revision, waiting.back_to)
         edits = {path: new for path, (_, new) in difference.items()}
-        self._network.events.add(Kind.CONFIRM, waiting.comment)
+        self._network.events.add(
+            Kind.CONFIRM, waiting.comment, severity=Severity.WARNING,
+            facts={"revision": waiting.revision, "user": waiting.author, "state": "returned", "to": waiting.back_to},
+        )  # fmt: skip
         await self.commit(edits, RETURNER, waiting.comment, returning=waiting)
+
+
+def _subject(edits: Edits) -> Path | None:
+    """The object that all edits are at or below, if there is one."""
+    paths = iter(edits)
+    common = next(paths, ())
+    for path in paths:
+        shared = 0
+        while shared < min(len(common), len(path)) and common[shared] == path[shared]:
+            shared += 1
+        common = common[: shared - shared % 2]  # a name belongs to its keyword
+        if not common:
+            return None
+    return common or None
 
 
 def _stored(receipt: Receipt, time: float) -> StoredReceipt:

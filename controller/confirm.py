@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from controller.events import Events, Kind
+from controller.events import Events, Kind, Severity
 from data.errors import NshellError
 
 __all__ = ["RETURNER", "Confirmation", "Waiting"]
@@ -74,5 +74,6 @@ class Confirmation:
                     return
                 cause = error.cause if isinstance(error, NshellError) else repr(error)
                 text = f"returning to revision {waiting.back_to} failed: {cause}; trying again"
-                self._events.add(Kind.FAULT, text)
+                facts = {"revision": waiting.revision, "to": waiting.back_to}
+                self._events.add(Kind.FAULT, text, severity=Severity.CRITICAL, facts=facts)
                 await asyncio.sleep(_AGAIN)

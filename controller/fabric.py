@@ -9,6 +9,8 @@
                    │   ├── underlay/       the network below the tunnels, listened to
                    │   ├── pe/             routers configured through NAPALM
                    │   ├── trust/          whom they are let in as
+                   │   ├── events/         what happened: kept, told to syslog servers
+                   │   ├── telemetry/      what passes through the network, counted
                    │   └── network.py      what is committed and compiled now
                    └── store, through ONE writer thread
 
@@ -25,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from controller.agents import AgentServer
+from controller.analysis import Analysis
 from controller.bgp.kept import Kept
 from controller.bgp.service import Bgp
 from controller.bgp.side import BgpSide
@@ -40,6 +43,7 @@ from controller.edge.dhcp import LeaseRecord
 from controller.edge.health import Target
 from controller.edge.learning import Entry
 from controller.events import Events, Kind
+from controller.events.told import Told
 from controller.hypervisors import Hypervisors
 from controller.listeners import Listeners
 from controller.neighbours import Neighbours
@@ -50,11 +54,13 @@ from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
 from controller.pace import spread
 from controller.pe.routers import PeRouters
-from controller.pipeline import split_cookie
 from controller.plan import Plan
 from controller.reconcile import Reconciled
 from controller.remembered import Remembered
+from controller.telemetry.others import Others
+from controller.telemetry.service import Telemetry
 from controller.topology import Interface, Topology
+from controller.trace.tracing import Tracing
 from controller.transaction import silent
 from controller.trust.office import Trust
 from controller.underlay.service import Underlay
@@ -83,6 +89,7 @@ class Fabric:
         self._clock = clock
         self._writer = ThreadPoolExecutor(1, "store")
         self._remembered = Remembered(store.file.parent)
+        self.told = Told(store.file.parent, self.events, lambda: self.acting)  # syslog servers, thresholds
         self._network: Network | None = None
 
     # Life ---------------------------------------------------------------------------------------------------
@@ -92,11 +99,17 @@ class Fabric:
 
         A port that is taken is told as an event and tried again (`listeners.py`). Raises StoreUnavailable.
         """
+        await self.told.start()
         running = await self.submit(self.store.load)
         numbers = Numbers(await self.submit(self.store.numbers))
         interfaces, observed = await self.submit(self._remembered.load)
         self._network = network = Network(running, numbers, interfaces, self.events, self._clock, observed)
+        self.events.know_tenants(network.tenant)
+        self.analysis = Analysis(network)  # what the rules of a domain are good for
+        self.tracing = Tracing(network, self.flows, self.at_revision)  # where a packet goes, and why
         self._upkeep = Upkeep(network, self._remember, self._returned)
+        self.drift = self._upkeep.drift  # what others changed in switches, and what is done about it
+        self.drift.audit = lambda rows: self.submit(self.store.add_audit, rows)
         self._edge = Edge(network, self._upkeep, self._clock)
         self._hypervisors = Hypervisors(network, self._upkeep, self._edge.punted)
         self._trust = Trust(self.store, self.submit, self.events, self._clock)
@@ -106,7 +119,7 @@ class Fabric:
         self._underlay = Underlay(self.events, lambda: network.running)
         self._commits = Commits(
             network, self.store, self.submit, self._upkeep.stranded,
-            (self._listeners, self._hypervisors, self._underlay), self._clock,
+            (self._listeners, self._hypervisors, self._underlay, self.told.syslog), self._clock,
         )  # fmt: skip
         self._bgp = Bgp(
             network, self._upkeep, self._underlay, Kept(self.store.file.parent), self.submit, self._commits.settled
@@ -115,6 +128,9 @@ class Fabric:
         self._edge.beyond.tell = self._bgp.answered
         self._pe = PeRouters(network, self.store.file.parent, self._commits.settled)
         self._commits.add_side(self._pe)
+        others = Others(lambda: self.bgp, self._pe, network.turn.locked)
+        self._telemetry = Telemetry(network, self.store.file.parent, self.events, others, self._clock)
+        await self.told.follow(self._telemetry)
         await self._commits.recover()
         neighbours.all()
         await self._listeners.open(running.settings(Controller))
@@ -123,6 +139,7 @@ class Fabric:
         await self._underlay.start()
         await self._bgp.start()
         await self._pe.start()
+        await self._telemetry.start()
         gc.collect()
         gc.freeze()  # the configuration is not looked at again by every collection
 
@@ -134,12 +151,14 @@ class Fabric:
         """Ends commits that are under way, listeners and tasks; switches keep their flows."""
         if self._network is not None:
             await self._commits.stop()
+            await self._telemetry.stop()
             await self._pe.stop()
             await self._bgp.stop()
             await self._listeners.close()
             await self._underlay.stop()
             await self._trust.stop()
             await self._upkeep.stop()
+        await self.told.stop()
         await asyncio.to_thread(self._writer.shutdown)
 
     async def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -239,6 +258,11 @@ class Fabric:
         return self._pe
 
     @property
+    def telemetry(self) -> Telemetry:
+        """What passes through the network, counted."""
+        return self._telemetry
+
+    @property
     def trust(self) -> Trust:
         """Certificates of hypervisors, and the tokens with which they join."""
         return self._trust
@@ -279,13 +303,11 @@ class Fabric:
 
     def explain(self, cookie: int) -> Path | None:
         """The object that a flow with this cookie belongs to; None for the fabric itself and for foreign flows."""
-        parts = split_cookie(cookie)
-        uuid = None if parts is None else self.network.objects.get(parts[2])
-        return None if uuid is None else self.acting.by_uuid(uuid) or self.running.by_uuid(uuid)
+        return self.network.owner(cookie)
 
-    async def history(self, limit: int) -> list[HistoryEntry]:
-        """Revisions and failed commits with their receipts, the newest first."""
-        return await self.submit(self.store.history, limit)
+    async def history(self, limit: int, number: int | None = None) -> list[HistoryEntry]:
+        """Revisions and failed commits with their receipts, the newest first; of one number alone if it is given."""
+        return await self.submit(self.store.history, limit, number)
 
     async def difference(self, first: int, second: int) -> Changes:
         """What changed from one revision to another, which may be the older one."""

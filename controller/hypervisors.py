@@ -17,6 +17,7 @@ hypervisor that was rebooted must get in at once, one that pretends to be anothe
 from __future__ import annotations
 
 import asyncio
+import time
 
 from controller.channel import Channel
 from controller.events import Kind
@@ -26,6 +27,7 @@ from controller.openflow.connection import Switch
 from controller.openflow.errors import OpenFlowError
 from controller.ovsdb.connection import Hypervisor as Database
 from controller.ovsdb.errors import OvsdbError
+from controller.ovsdb.export import Collector
 from controller.ovsdb.model import BRIDGE, Change
 from controller.ovsdb.setup import ensure, setup_for
 from controller.punted import Punted
@@ -34,6 +36,7 @@ from controller.trust.door import Credential
 from controller.upkeep import Upkeep
 from data.configuration import Edits
 from data.schema.objects import Controller, Dvrs
+from data.schema.seen import FlowExport
 
 Claim = tuple[str | None, int]  # a proved system-id, and the datapath id that it says
 
@@ -41,6 +44,7 @@ __all__ = ["ECHO_LIMIT", "STRANGER_PAUSE", "Hypervisors", "datapath_id"]
 
 ECHO_LIMIT = 2.0  # seconds that an old connection has to answer when a second one claims its identity
 SETUP_PAUSE = 0.2  # seconds between a change of somebody's tables and the look whether our bridge is still right
+SETUP_WHOLE = 10.0  # seconds between two parts of one set-up: a tunnel port waits until the switch has made another
 STRANGER_PAUSE = 10.0  # seconds that an OpenFlow connection waits for the OVSDB connection that vouches for it
 
 
@@ -62,6 +66,7 @@ class Hypervisors:
         self._checking: set[str] = set()  # hypervisors whose bridge is about to be looked at
         self._waiting: dict[Claim, Switch] = {}  # switches that nobody has vouched for yet
         self._switches: dict[str, Switch] = {}  # hypervisor -> its OpenFlow connection
+        self._set_up_at: dict[str, tuple[Database, float]] = {}  # hypervisor -> when a part of its bridge was last made
 
     # OVSDB --------------------------------------------------------------------------------------------------
 
@@ -155,16 +160,37 @@ class Hypervisors:
             datapath_id=datapath_id(item),
             openflow_port=settings.openflow_port,
             inactivity_probe=settings.probe_interval * 1000,
+            collectors=self._collectors(),
         )
         try:
             if await ensure(database, setup):
-                self._network.events.add(Kind.HYPERVISOR, f"{name}: bridge {BRIDGE} set up")
+                self._told_set_up(name, database)
         except OvsdbError as problem:
             if database.ended is None:
                 self._stand(name, f"its bridge cannot be set up: {problem}")
-                self._network.events.add(Kind.FAULT, f"{name}: its bridge cannot be set up: {problem}")
+                text = f"{name}: its bridge cannot be set up: {problem}"
+                self._network.events.add(Kind.FAULT, text, about=("dvrs", name), dvrs=name)
             return False
         return True
+
+    def _collectors(self) -> tuple[Collector, ...]:
+        """Who is told of sampled packets, by the numbers that flows call them."""
+        network = self._network
+        found = ((network.numbers.find("object", body.uuid), body) for _, body in network.running.objects(FlowExport))
+        return tuple(
+            Collector(number, body.collector, body.port)
+            for number, body in found
+            if number is not None and body.collector is not None
+        )
+
+    def _told_set_up(self, name: str, database: Database) -> None:
+        """Tells that the bridge was changed: its parts come one after the other, and are told as one."""
+        now = time.monotonic()
+        former, at = self._set_up_at.get(name, (None, 0.0))
+        self._set_up_at[name] = database, now
+        if former is not database or now > at + SETUP_WHOLE:
+            about = ("dvrs", name)
+            self._network.events.add(Kind.HYPERVISOR, f"{name}: bridge {BRIDGE} set up", about=about, dvrs=name)
 
     async def _check_setup(self, name: str) -> None:
         """Somebody changed the hypervisor's bridges: restores ours where it differs."""
@@ -179,7 +205,7 @@ class Hypervisors:
         topology.note(name, vxlan_port=database.tunnel_port)
         for port, why in database.misplaced().items():
             text = f"{name}: nothing gets out by {port}: {why}"
-            self._network.events.once(Kind.FAULT, f"{name} {port}", why, text)
+            self._network.events.once(Kind.FAULT, f"{name} {port}", why, text, about=("dvrs", name), dvrs=name)
         topology.report(name, database.attached())
         self._upkeep.settle()
 
@@ -241,10 +267,12 @@ class Hypervisors:
         topology.note(name, openflow_peer=switch.peer)
         self._stand(name, "reading its flows back")
         switch.on_packet_in = lambda packet: self._punted.packet(name, packet)
+        switch.on_flow_removed = lambda message: self._network.on_flow_removed(name, message)
+        self._network.on_connected(name)
         # The database has a version only where the distribution's start script writes it there.
         try:
             topology.note(name, ovs_version=await switch.software())
-            await switch.monitor(lambda event: self._upkeep.suspect(name, event.table))
+            await switch.monitor(lambda event: self._upkeep.drift.suspect(name, event.table))
         except OpenFlowError as problem:
             switch.close(str(problem))  # and not what brought us here, perhaps the admission of its OVSDB connection
             return
@@ -272,7 +300,7 @@ class Hypervisors:
                 network.topology.configure(name, identity, item.tunnel_address or "")
                 network.channels.setdefault(name, Channel(name))
                 again.add(identity)
-            elif isinstance(item, Controller):
+            elif isinstance(item, Controller) or path[0] == FlowExport.declared.keyword:
                 again.update(self._databases)
         for identity in again:
             database = self._databases.get(identity)
@@ -289,6 +317,7 @@ class Hypervisors:
         switch = self._switches.pop(name, None)
         for number in [number for number, named in self._names.items() if named == name]:
             del self._names[number]
+        self._set_up_at.pop(name, None)
         network.topology.forget(name)
         self._upkeep.settle()
         if switch is not None:

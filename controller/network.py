@@ -22,15 +22,21 @@ from controller.compile.layered import Layered
 from controller.events import Events
 from controller.numbers import Numbers
 from controller.pace import spread
+from controller.pipeline import split_cookie
 from controller.planning import Change, Draft, dvrs_of, located, vports_of
 from controller.topology import TUNNEL_PORT, Interface, Topology
 from data.acting import Acting, Successor
 from data.configuration import Configuration, Running
+from data.path import Path
 from data.steps import at_once
 
 __all__ = ["Network"]
 
 _MANY = 2000  # edits; applying them takes 12 ms
+
+
+def ignore(*told: object) -> None:
+    """Until somebody wants to be told."""
 
 
 class Network:
@@ -54,6 +60,8 @@ class Network:
         self.channels: dict[str, Channel] = {}
         self.objects: dict[int, str] = {}  # object number -> UUID, for cookies
         self.on_change: list[Callable[[Draft], None]] = []
+        self.on_connected: Callable[[str], None] = ignore
+        self.on_flow_removed: Callable[[str, bytes], None] = ignore  # with the message: what it had counted
         running = self.running
         for name, item in dvrs_of(running):
             self.topology.configure(name, item.system_id or name, item.tunnel_address or "")
@@ -69,6 +77,17 @@ class Network:
     def running(self) -> Configuration:
         """What acts now; ask anew after each commit."""
         return self.acting if self.acting.edits else self.configured
+
+    def owner(self, cookie: int) -> Path | None:
+        """The object that a flow with this cookie belongs to; None for the fabric itself and for foreign flows."""
+        parts = split_cookie(cookie)
+        uuid = None if parts is None else self.objects.get(parts[2])
+        return None if uuid is None else self.running.by_uuid(uuid) or self.configured.by_uuid(uuid)
+
+    def tenant(self, name: str) -> str | None:
+        """The UUID of the enterprise that has this name now."""
+        item = self.configured.get(("enterprise", name))
+        return None if item is None else item.uuid
 
     async def compile_all(self, dvrs: str) -> Mapping[bytes, bytes]:
         """Everything that a hypervisor must hold now, flow key -> flow-mod. Needs the turn."""

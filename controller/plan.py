@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from controller.events import Fact
 from controller.openflow.messages import METERS
 from controller.pace import spread
 from controller.pipeline import TABLE_NAMES
@@ -160,21 +161,36 @@ def _changed(before: Object, after: Object) -> list[str]:
     return [name.rstrip("_").replace("_", "-") for name in names] or ["nothing"]
 
 
-def told(made: Draft) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class News:
+    """What became of a vport: in words, and as an event's facts. `dvrs` is where it is, or was last."""
+
+    text: str
+    about: Path | None = None
+    dvrs: str | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+def told(made: Draft) -> Iterator[News]:
     """One line for each vport that appears, moves or leaves; one for all when they are more than _LINES."""
     if len(made.moved) > _LINES:
         resolved = sum(1 for now in made.moved.values() if now is not None)
-        yield f"{resolved} vports up, {len(made.moved) - resolved} left"
+        left = len(made.moved) - resolved
+        yield News(f"{resolved} vports up, {left} left", facts={"up": resolved, "left": left})
         return
     for uuid, now in made.moved.items():
         path = made.new.view.by_uuid(uuid) or made.old.view.by_uuid(uuid)
         before = made.old.placement.location(uuid)
         name = uuid if path is None else vport_name(path)
         if now is None:
-            yield f"{name} left {before.dvrs if before else 'nowhere'}"
+            was = before.dvrs if before else None
+            yield News(f"{name} left {was or 'nowhere'}", path, was, {"vport": name, "state": "left"})
         elif before is None:
-            yield f"{name} up on {now.dvrs}, port {now.port}"
+            facts: dict[str, Fact] = {"vport": name, "state": "up", "port": now.port}
+            yield News(f"{name} up on {now.dvrs}, port {now.port}", path, now.dvrs, facts)
         elif before.dvrs == now.dvrs:
-            yield f"{name} changed its port on {now.dvrs} from {before.port} to {now.port}"
+            text = f"{name} changed its port on {now.dvrs} from {before.port} to {now.port}"
+            yield News(text, path, now.dvrs, {"vport": name, "state": "up", "port": now.port, "from": before.port})
         else:
-            yield f"{name} moved {before.dvrs} -> {now.dvrs}"
+            facts = {"vport": name, "state": "moved", "from": before.dvrs, "to": now.dvrs}
+            yield News(f"{name} moved {before.dvrs} -> {now.dvrs}", path, now.dvrs, facts)

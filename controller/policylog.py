@@ -45,7 +45,10 @@ class PolicyLog:
         side = "ingress" if path[4] == "ingress-policy" else "egress"
         vport = source if side == "ingress" else target
         rule = f"{side} {path[5]}/{path[7]} of {path[1]}/{path[3]}"
-        self._network.events.add(Kind.POLICY, f"{verdict} by {rule} on {dvrs}, vport {vport or 'unknown'}: {words}")
+        self._network.events.add(
+            Kind.POLICY, f"{verdict} by {rule} on {dvrs}, vport {vport or 'unknown'}: {words}", about=path, dvrs=dvrs,
+            facts={"verdict": verdict, "rule": rule, "vport": vport or "", "packet": words},
+        )  # fmt: skip
 
     def _vport(self, domain: Path, address: str) -> str | None:
         path = self._network.running.holder("vport", "address", domain, address)
@@ -67,4 +70,6 @@ class PolicyLog:
         at, count = self._seen.get(dvrs, (second, 0))
         if at == second and count > RATE:
             self._seen[dvrs] = (at, RATE)
-            self._network.events.add(Kind.POLICY, f"{count - RATE} more logged packets on {dvrs} within a second")
+            more = count - RATE
+            text = f"{more} more logged packets on {dvrs} within a second"
+            self._network.events.add(Kind.POLICY, text, about=("dvrs", dvrs), dvrs=dvrs, facts={"packets": more})

@@ -17,6 +17,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from controller.channel import Channel
 from controller.openflow.messages import METERS, as_delete, as_replacement, key
@@ -26,9 +27,11 @@ from controller.pace import spread
 from controller.patience import patience
 from data.steps import Steps
 
-__all__ = ["Difference", "Reconciled", "compare", "reconcile", "repair"]
+__all__ = ["LISTED", "Difference", "Differing", "Reconciled", "What", "compare", "reconcile", "repair"]
 
 ATTEMPTS = 3  # reads of a ready switch that a commit may spoil before the turn is taken for the whole of the read
+
+LISTED = 200  # differences of one comparison that are told one by one, about 100 KB; the others are counted
 
 _TOGETHER = 64  # flows between two looks at the clock, about 100 µs
 
@@ -36,18 +39,45 @@ Contents = Mapping[bytes, bytes]  # key -> flow-mod or meter-mod, an ADD
 Compile = Callable[[str], Awaitable[Contents]]  # hypervisor -> everything that it must hold
 
 
+class What(StrEnum):
+    """How a flow or meter differs from what was compiled."""
+
+    MISSING = "missing"
+    WRONG = "wrong"  # a flow with another cookie or other instructions, a meter with another rate
+    ALIEN = "too many"
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """A flow or meter that is not what it should be: the ADDs of what should be there and of what is."""
+
+    what: What
+    key: bytes
+    should: bytes | None
+    held: bytes | None
+
+
 @dataclass(slots=True)
 class Difference:
-    """What has to be sent to make a switch right: flow-mods and meter-mods, removals last."""
+    """What has to be sent to make a switch right: flow-mods and meter-mods, removals last.
+
+    `found` are the first LISTED of them, each with what is there instead.
+    """
 
     messages: list[bytes] = field(default_factory=list)
     missing: int = 0  # flows and meters it did not have
     wrong: int = 0  # flows with another cookie or other instructions, meters with another rate
     alien: int = 0  # flows and meters that it should not have
     equal: int = 0
+    found: list[Differing] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.messages)
+
+    def note(self, what: What, at: bytes, should: bytes | None, held: bytes | None) -> None:
+        """Keeps one of the differences, as long as they are few."""
+        if len(self.found) < LISTED:
+            self.found.append(Differing(what, at, should, held))
 
     def __str__(self) -> str:
         return f"{self.missing} missing, {self.wrong} wrong, {self.alien} too many"
@@ -77,31 +107,40 @@ def compare(held: Iterable[FlowEntry], desired: Contents, meters: Iterable[bytes
         if number % _TOGETHER == 0:
             yield
         if at[0] == METERS:
-            _compare_meter(found, limits.pop(at, None), message)
+            _compare_meter(found, at, limits.pop(at, None), message)
             continue
         there = has.pop(at, None)
         if there is None:
             found.missing += 1
+            found.note(What.MISSING, at, message, None)
         elif there.instructions == instructions(message) and there.cookie == cookie(message):
             found.equal += 1
             continue
         else:
             found.wrong += 1
+            found.note(What.WRONG, at, message, there.flow_mod())
         found.messages.append(message)
     found.alien = len(has) + len(limits)
-    found.messages.extend(as_delete_strict(entry.flow_mod()) for entry in has.values())
-    found.messages.extend(as_delete(meter) for meter in limits.values())
+    for at, entry in has.items():
+        foreign = entry.flow_mod()
+        found.note(What.ALIEN, at, None, foreign)
+        found.messages.append(as_delete_strict(foreign))
+    for at, meter in limits.items():
+        found.note(What.ALIEN, at, None, meter)
+        found.messages.append(as_delete(meter))
     return found
 
 
-def _compare_meter(found: Difference, there: bytes | None, message: bytes) -> None:
+def _compare_meter(found: Difference, at: bytes, there: bytes | None, message: bytes) -> None:
     if there == message:
         found.equal += 1
     elif there is None:
         found.missing += 1
+        found.note(What.MISSING, at, message, None)
         found.messages.append(message)
     else:
         found.wrong += 1
+        found.note(What.WRONG, at, message, there)
         found.messages.append(as_replacement(message))
 
 
@@ -138,9 +177,16 @@ async def reconcile(channel: Channel, compile_all: Compile, turn: asyncio.Lock) 
 
 
 async def repair(
-    channel: Channel, compile_all: Compile, turn: asyncio.Lock, tables: frozenset[int] | None = None
+    channel: Channel,
+    compile_all: Compile,
+    turn: asyncio.Lock,
+    tables: frozenset[int] | None = None,
+    *,
+    send: bool = True,
 ) -> Difference | None:
     """Compares a ready switch, or some of its tables, and sends what differs; None when it is not ready (any more).
+
+    Without `send` it only looks.
 
     Meters are always compared: who removes a meter removes the flows that use it, and only of these there is word. The
     switch is read outside the turn; a read during which we changed flows ourselves is thrown away.
@@ -166,7 +212,8 @@ async def repair(
                 held = [entry for entry in held if entry.table in tables]
                 desired = {at: message for at, message in desired.items() if at[0] in tables or at[0] == METERS}
             difference = await spread(compare(held, desired, meters))
-            await channel.push(difference.messages)
+            if send:
+                await channel.push(difference.messages)
             return difference
     return None
 

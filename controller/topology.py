@@ -25,7 +25,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from controller.events import Events, Kind
+from controller.events import Events, Kind, Severity
 from controller.ovsdb.model import UPLINK
 
 __all__ = ["TUNNEL_PORT", "Attachment", "Hypervisor", "Interface", "Standing", "Topology"]
@@ -135,7 +135,11 @@ class Topology:
             self._hypervisors[name] = replace(known, reason=reason)
             return
         self._hypervisors[name] = replace(known, state=state, since=self._clock(), reason=reason)
-        self._events.add(Kind.HYPERVISOR, f"{name} {state}: {reason}" if reason else f"{name} {state}")
+        self._events.add(
+            Kind.HYPERVISOR, f"{name} {state}: {reason}" if reason else f"{name} {state}",
+            severity=Severity.ERROR if state is Standing.AWAY else Severity.NOTICE, about=("dvrs", name), dvrs=name,
+            facts={"state": str(state), "reason": reason},
+        )  # fmt: skip
 
     def note(
         self,
@@ -164,7 +168,10 @@ class Topology:
                  datapath_id: int | None = None, ovs_version: str = "") -> None:  # fmt: skip
         """Somebody dialled in whom the configuration does not know; `key` is a system-id, or what is known instead."""
         if key not in self._unknown:
-            self._events.add(Kind.HYPERVISOR, f"unknown {key} from {ovsdb_peer or openflow_peer}: {reason}")
+            self._events.add(
+                Kind.HYPERVISOR, f"unknown {key} from {ovsdb_peer or openflow_peer}: {reason}",
+                severity=Severity.WARNING, facts={"system-id": key, "peer": ovsdb_peer or openflow_peer},
+            )  # fmt: skip
         self._unknown[key] = Hypervisor(
             key, key, Standing.UNKNOWN, self._clock(), reason, "", datapath_id, TUNNEL_PORT, ovs_version,
             ovsdb_peer, openflow_peer,
@@ -191,8 +198,9 @@ class Topology:
         if rivals and not iface_id.startswith(UPLINK):
             others = ", ".join(f"{claim.name} on {claim.dvrs}" for claim in rivals)
             self._events.add(
-                Kind.IDENTITY, f"{iface_id} is claimed by {others} and now by {name} on {dvrs}: the latest counts"
-            )
+                Kind.IDENTITY, f"{iface_id} is claimed by {others} and now by {name} on {dvrs}: the latest counts",
+                dvrs=dvrs, facts={"iface-id": iface_id, "interface": name},
+            )  # fmt: skip
 
     def vanish(self, dvrs: str, name: str) -> None:
         """An interface is gone, lost its iface-id or its port."""

@@ -1,9 +1,8 @@
-"""Keeping switches right between commits: workloads that come, move and go, hypervisors that return, and drift.
+"""Keeping switches right between commits: workloads that come, move and go, and hypervisors that return.
 
     interface appeared, moved, vanished ──> settle   recompile what it touches, new place before old
     OpenFlow connected, revert failed   ──> program  reconcile the whole switch
-    a flow changed by somebody else     ──> suspect  read that table again after DRIFT_PAUSE, repair
-    every AUDIT_INTERVAL                ──> audit    the same for everything, one switch after the other
+    a flow changed by somebody else     ──> drift.py
 
 Every one of them is a task of its own that nobody waits for, so what fails is told as an event.
 """
@@ -17,20 +16,19 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from controller.channel import Channel
 from controller.compile import Learned, Observed
 from controller.compile.remote import Remote, RemoteKey
-from controller.events import Kind
+from controller.drift import Drift
+from controller.events import Kind, Severity
 from controller.network import Network
 from controller.openflow.errors import OpenFlowError, RequestRefused, SwitchGone
 from controller.pipeline import SERVICE_ZONE, TRUNK_SLOTS
 from controller.plan import told
 from controller.planning import Draft, located, relocation, vports_of, work
-from controller.reconcile import Reconciled, reconcile, repair
+from controller.reconcile import Reconciled, reconcile
 from controller.topology import Interface, Standing
 from controller.transaction import Rank, Work
 
-__all__ = ["AUDIT_INTERVAL", "DRIFT_PAUSE", "Upkeep"]
+__all__ = ["Upkeep"]
 
-DRIFT_PAUSE = 0.2  # seconds between a foreign change and the look at it: one look for a burst of changes
-AUDIT_INTERVAL = 300.0  # seconds between two comparisons of everything; the flow monitor sees changes at once
 _AGAIN = 5.0  # seconds until a refused reconcile is tried again
 
 Lost = (SwitchGone, LookupError)
@@ -73,13 +71,12 @@ class Upkeep:
         self._lasting: set[asyncio.Task[None]] = set()  # those that end with the controller alone
         self._settling = False
         self._observed = _Gathering()
-        self._suspects: dict[str, set[int] | None] = {}  # hypervisor -> tables, None: all
-        self._repairing: set[str] = set()
         self._programming: set[str] = set()
+        self.drift = Drift(network, self.spawn, self.stranded)
 
     def start(self) -> None:
         """Begins the periodic comparison."""
-        self.spawn(self._audit(), "audit of flows", lasting=True)
+        self.spawn(self.drift.periodically(), "audit of flows", lasting=True)
 
     async def stop(self) -> None:
         """Ends all tasks."""
@@ -119,17 +116,6 @@ class Upkeep:
             return
         self._network.topology.stand(channel.name, Standing.CONNECTED, f"its flows are in doubt: {reason}")
         self.program(channel.name)
-
-    def suspect(self, dvrs: str, table: int | None) -> None:
-        """Somebody else changed a flow of this table, or None: events were lost and any flow may have changed."""
-        known = self._suspects.setdefault(dvrs, set())
-        if table is None:
-            self._suspects[dvrs] = None
-        elif known is not None:
-            known.add(table)
-        if dvrs not in self._repairing:
-            self._repairing.add(dvrs)
-            self.spawn(self._repair(dvrs), f"drift on {dvrs}")
 
     def spawn(self, work: Coroutine[object, object, None], name: str, *, lasting: bool = False) -> asyncio.Task[None]:
         """Runs work that nobody waits for, `lasting` until `stop`; what it raises is told as an event."""
@@ -195,14 +181,19 @@ class Upkeep:
     def _strand(self, items: Sequence[Work], results: Sequence[object]) -> None:
         for item, result in zip(items, results, strict=True):
             if isinstance(result, RequestRefused):
-                self._network.events.add(Kind.FAULT, f"{item.channel.name} refused a change of the topology: {result}")
+                name = item.channel.name
+                text = f"{name} refused a change of the topology: {result}"
+                self._network.events.add(Kind.FAULT, text, about=("dvrs", name), dvrs=name)
                 self.stranded(item.channel, str(result))
             elif isinstance(result, BaseException) and not isinstance(result, SwitchGone):
                 raise result
 
     def _tell(self, made: Draft, milliseconds: float) -> None:
-        for text in told(made):
-            self._network.events.add(Kind.VPORT, f"{text}, {milliseconds:.0f} ms")
+        for news in told(made):
+            self._network.events.add(
+                Kind.VPORT, f"{news.text}, {milliseconds:.0f} ms", about=news.about, dvrs=news.dvrs,
+                facts={**news.facts, "milliseconds": round(milliseconds)},
+            )  # fmt: skip
 
     async def _forget_connections(self, dvrs: str, port: int) -> None:
         """Empties the conntrack zones of a port that is free again, before another workload gets it."""
@@ -212,7 +203,8 @@ class Upkeep:
                 await channel.forget_connections(port)
                 await channel.forget_connections(port | SERVICE_ZONE)
             except OpenFlowError as problem:
-                self._network.events.add(Kind.FAULT, f"{dvrs} keeps the connections of port {port}: {problem}")
+                text = f"{dvrs} keeps the connections of port {port}: {problem}"
+                self._network.events.add(Kind.FAULT, text, about=("dvrs", dvrs), dvrs=dvrs)
 
     # Hypervisors that return --------------------------------------------------------------------------------
 
@@ -240,51 +232,23 @@ class Upkeep:
                 continue
             except RequestRefused as refusal:
                 reason = f"refuses its flows: {refusal}"
-                network.events.add(Kind.FAULT, f"{dvrs} {reason}")
+                network.events.add(
+                    Kind.FAULT, f"{dvrs} {reason}", severity=Severity.CRITICAL, about=("dvrs", dvrs), dvrs=dvrs
+                )
                 network.topology.stand(dvrs, Standing.CONNECTED, reason)
                 await asyncio.sleep(_AGAIN)
                 continue
             network.topology.stand(dvrs, Standing.READY, "")
+            self.drift.settled(dvrs)
             if done.difference:
                 text = f"+{done.added} -{done.removed} of {done.flows} flows in {done.milliseconds:.0f} ms"
             else:
                 text = f"in agreement, {done.flows} flows"
-            network.events.add(Kind.RECONCILE, f"{dvrs} {text}")
+            network.events.add(
+                Kind.RECONCILE, f"{dvrs} {text}", about=("dvrs", dvrs), dvrs=dvrs,
+                facts={
+                    "flows": done.flows, "added": done.added, "removed": done.removed,
+                    "milliseconds": round(done.milliseconds, 1),
+                },
+            )  # fmt: skip
             return done
-
-    # Drift --------------------------------------------------------------------------------------------------
-
-    async def _repair(self, dvrs: str) -> None:
-        try:
-            while dvrs in self._suspects:
-                await asyncio.sleep(DRIFT_PAUSE)
-                channel = self._network.channels.get(dvrs)
-                if channel is not None and channel.switch is not None and not channel.ready:
-                    continue  # a reconcile may have read that table before it was changed
-                tables = self._suspects.pop(dvrs)
-                await self._compare(dvrs, None if tables is None else frozenset(tables))
-        finally:
-            self._repairing.discard(dvrs)
-
-    async def _audit(self) -> None:
-        while True:
-            await asyncio.sleep(AUDIT_INTERVAL)
-            for dvrs in tuple(self._network.channels):
-                # A task of its own: a mistake met on one hypervisor is told and does not end the audit of the others.
-                await asyncio.wait([self.spawn(self._compare(dvrs, None), f"audit of {dvrs}")])
-
-    async def _compare(self, dvrs: str, tables: frozenset[int] | None) -> None:
-        network = self._network
-        channel = network.channels.get(dvrs)
-        if channel is None:
-            return
-        try:
-            difference = await repair(channel, network.compile_all, network.turn, tables)
-        except Lost:
-            return
-        except RequestRefused as refusal:
-            network.events.add(Kind.FAULT, f"{dvrs} refuses the repair of its flows: {refusal}")
-            self.stranded(channel, str(refusal))
-            return
-        if difference:
-            network.events.add(Kind.DRIFT, f"{dvrs} repaired: {difference}")

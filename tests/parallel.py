@@ -1,6 +1,6 @@
 """`python -m tests.parallel [--quiet] [ARGUMENT...]`: the tests on all cores, and the few that failed once more, alone.
 
-`make test` runs this, then those that compare times, one by one (--quiet). The arguments are pytest's. A test that fails
+`make test` runs this, then those that compare times, one by one (--quiet). The arguments are pytest's. One that fails
 beside others may have had too little of the machine, so at most RECHECKED of them are run again, one by one, as
 `make check RECHECK=yes` does in Open vSwitch. Those that fail again fail the run, and those that pass only alone are
 named. A crashed worker, an error of collection, an interrupted run or more failures than that are final.

@@ -21,6 +21,10 @@ class Style(StrEnum):
     SOON = "\U000f0002"
     BAD = "\U000f0003"
     TITLE = "\U000f0004"
+    FIRST = "\U000f0005"
+    SECOND = "\U000f0006"
+    THIRD = "\U000f0007"
+    FOURTH = "\U000f0008"
 
 
 SEQUENCES = {
@@ -29,9 +33,15 @@ SEQUENCES = {
     ord(Style.SOON): "\x1b[33m",
     ord(Style.BAD): "\x1b[31m",
     ord(Style.TITLE): "\x1b[1m",
+    ord(Style.FIRST): "\x1b[36m",
+    ord(Style.SECOND): "\x1b[33m",
+    ord(Style.THIRD): "\x1b[35m",
+    ord(Style.FOURTH): "\x1b[34m",
 }
 """Marks -> the sequences of every terminal of the last forty years (ISO 6429)."""
 PLAIN = dict.fromkeys(SEQUENCES)
+LINES = (Style.FIRST, Style.SECOND, Style.THIRD, Style.FOURTH)
+"""Of the lines of a graph, in their order; they begin again after the last."""
 
 STATES = {
     **dict.fromkeys(("up", "ready", "verified", "applied", "confirmed", "functional", "ok"), Style.GOOD),

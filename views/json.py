@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 
+from views.graph import Graph
 from views.models import Document, Failure, Lines, Model, Moment, Outline, Several, Table, Tree, Trend
 from views.moment import iso
 
@@ -28,7 +29,21 @@ def document(model: Model | Failure) -> object:
         return model.document()
     if isinstance(model, Failure):
         return {"error": failure_document(model)}
+    if isinstance(model, Graph):
+        return graph_document(model)
     return plain(dataclasses.asdict(model))
+
+
+def graph_document(graph: Graph) -> dict[str, object]:
+    """A graph as JSON: a value per step and line, null where nothing is known. views/chart.py draws the same."""
+    return {
+        "title": graph.title,
+        "unit": graph.unit,
+        "since": iso(graph.since),
+        "step": graph.step,
+        "lines": [{"label": line.label, "values": list(line.values)} for line in graph.lines],
+        "note": graph.note,
+    }
 
 
 def failure_document(failure: Failure) -> dict[str, object]:

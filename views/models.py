@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from views.graph import Graph
+
 
 class Moment(float):
     """Seconds since the epoch: a person reads how long ago it was (2d 04:11), a script ISO 8601 in UTC."""
@@ -28,20 +30,44 @@ class Rate(float):
     __slots__ = ()
 
 
+class PerSecond(float):
+    """What is counted one by one, per second: a person reads 1.2 k/s, a script the number."""
+
+    __slots__ = ()
+
+
+class Octets(int):
+    """Bytes: a person reads 3.1 GB, a script the number."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The last values of something, oldest first: a sparkline on screen, a list of numbers in JSON."""
+    """The last values of something, oldest first; None where nothing is known: a sparkline on screen, a list of numbers
+    in JSON.
+    """
 
-    values: tuple[float, ...]
+    values: tuple[float | None, ...]
 
 
-Cell: TypeAlias = "str | int | float | bool | Moment | Trend | None"
+class Facts(dict[str, "str | int | float"]):
+    """Named facts, for programs: an object in JSON. They do not change once they are in a cell."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:  # type: ignore[override]  # rows are compared and kept by what is in them
+        return hash(frozenset(self.items()))
+
+
+Cell: TypeAlias = "str | int | float | bool | Moment | Trend | Facts | None"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: `key` names it in JSON, `title` on screen. To fit the terminal, a `shrink` column may be cut; a
-    `spare` one is left out before that. A `whole` one, the last, is never cut: its text goes on in further lines.
+    `spare` one is left out before that. A `whole` one, the last, is never cut: its text goes on in further lines. An
+    `unseen` one is for programs alone.
     """
 
     key: str
@@ -50,6 +76,7 @@ class Column:
     shrink: bool = False
     spare: bool = False
     whole: bool = False
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +112,13 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A few named facts, in order: shown as 'name  value' lines, in JSON as one object. Values may be nested."""
+    """A few named facts, in order: shown as 'name  value' lines, in JSON as one object. Values may be nested; with
+    `flat` nested facts stand in one line.
+    """
 
     facts: Mapping[str, object]
     title: str = ""
+    flat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,5 +269,5 @@ class Failure:
     """What happened to the operator's work ('nothing was applied; your candidate is kept')."""
 
 
-Model: TypeAlias = "Table | Lines | Document | Several | Tree | Outline | Plan | Receipts"
+Model: TypeAlias = "Table | Lines | Document | Several | Tree | Outline | Plan | Receipts | Graph"
 """What is there at once; a `Stream` gives several."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from views.color import PLAIN, SEQUENCES
 from views.configuration import render_configuration
 from views.document import render_document
+from views.graph import Graph
 from views.models import Document, Lines, Model, Outline, Plan, Receipts, Several, Table
 from views.outline import render_outline
 from views.plan import render_plan
+from views.plot import render_graph
 from views.receipts import render_receipts
 from views.table import render_table
 
@@ -51,7 +53,7 @@ def render(model: Model, screen: Screen) -> list[str]:
     elif isinstance(model, Lines):
         lines = list(model.lines)
     elif isinstance(model, Document):
-        lines = render_document(model, screen.color)
+        lines = render_document(model, screen.color, screen.unicode)
     elif isinstance(model, Several):
         lines = []
         for part in model.parts.values():
@@ -60,6 +62,8 @@ def render(model: Model, screen: Screen) -> list[str]:
         lines = render_plan(model, screen.color)
     elif isinstance(model, Receipts):
         lines = render_receipts(model, screen.color, screen.columns)
+    elif isinstance(model, Graph):
+        lines = render_graph(model, screen.columns, screen.rows, screen.unicode, screen.color)
     elif isinstance(model, Outline):
         lines = render_outline(model, screen.unicode, screen.color)
     else:

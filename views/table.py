@@ -22,8 +22,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from views.color import Style, marked, of_state
-from views.models import Cell, Clock, Column, Moment, Rate, Table, Trend
+from views.models import Cell, Clock, Column, Moment, Octets, PerSecond, Rate, Table, Trend
 from views.moment import ago, clock
+from views.quantity import octets_text, per_second_text, rate_text
 from views.sparkline import sparkline
 from views.wrapping import indented, wrapped
 
@@ -54,20 +55,15 @@ def cell_text(value: Cell, unicode: bool = True) -> str:
         return ago(value)
     if isinstance(value, Rate):
         return rate_text(value)
+    if isinstance(value, PerSecond):
+        return per_second_text(value)
+    if isinstance(value, Octets):
+        return octets_text(value)
     if isinstance(value, Trend):
         return sparkline(value.values, unicode)
     if isinstance(value, float):
         return f"{value:.1f}"
     return str(value)
-
-
-def rate_text(rate: float) -> str:
-    """Bits per second in at most three digits before the unit."""
-    units = ("b/s", "kb/s", "Mb/s", "Gb/s")
-    at = 0
-    while rate >= 999.5 and at < len(units) - 1:
-        rate, at = rate / 1000, at + 1
-    return f"{rate:.0f} {units[at]}" if rate >= 99.5 or not at else f"{rate:.1f} {units[at]}"
 
 
 def fit(widths: list[int], columns: Sequence[Column], available: int) -> list[int]:
@@ -107,8 +103,9 @@ STATES = ("state", "result", "kind")
 
 def render_table(table: Table, width: int = 0, unicode: bool = True, color: bool = False) -> list[str]:
     """The table as lines, without a newline at their ends."""
-    rows = [[cell_text(value, unicode) for value in row] for row in table.rows]
-    columns = list(table.columns)
+    seen = [i for i, column in enumerate(table.columns) if not column.unseen]
+    rows = [[cell_text(row[i], unicode) for i in seen] for row in table.rows]
+    columns = [table.columns[i] for i in seen]
     widths = [max([len(column.title), *(len(row[i]) for row in rows)]) for i, column in enumerate(columns)]
     if width and table.tall and rows and natural(widths) > width:
         return framed(table, [], records(columns, rows, width), natural(widths), width, color)

@@ -34,7 +34,7 @@ from controller.bgp.speaker.backend import Down, Event, Fault, Speaker, SpeakerG
 from controller.bgp.underlay import Listened, NextHops
 from controller.compile import Observed
 from controller.compile.remote import RemoteKey
-from controller.events import Kind
+from controller.events import Kind, Severity
 from controller.network import Network
 from controller.pace import spread
 from controller.planning import Draft
@@ -265,13 +265,27 @@ class Bgp:
             self._next_hops.follow(outcome.remote.items(), self.rib.loc.by_next_hop)
             self._upkeep.observe(Observed(remote=outcome.remote))
         for text in outcome.told:
-            self._network.events.add(Kind.BGP, text)
+            self._tell(text)
         if outcome.told or outcome.reset:
             self._clock.sooner()
         done = self._outbox.say(self.sessions.speaker, outcome) if self.sessions.running else None
         if outcome.told or outcome.reset or self.sessions.incomplete:
             self.sessions.look_again()
         return done
+
+    def _tell(self, text: str) -> None:
+        """One of the sentences of `rib/`, which begin with the neighbour that they are about, if there is one."""
+        head, _, what = text.partition(": ")
+        keyword, _, name = head.partition(" ")
+        about = (keyword, name) if keyword == "bgp-neighbor" else None
+        if what.startswith("down "):
+            severity, state = Severity.ERROR, "down"
+        elif what in ("session established", "may come back"):
+            severity, state = Severity.NOTICE, "up" if what.startswith("session") else "calm"
+        else:
+            severity, state = Severity.WARNING, ""
+        facts = {"neighbor": name, "state": state} if about and state else {}
+        self._network.events.add(Kind.BGP, text, severity=severity, about=about, facts=facts)
 
     async def _keep(self) -> None:
         """Sequence numbers that changed, to the file."""

@@ -26,15 +26,26 @@ from data.schema.objects import Entry
 from data.schema.services import Redirect
 from data.schema.types import PROTOCOL_NUMBERS
 
-__all__ = ["default", "port_pieces", "protocol_number", "rule", "track"]
+__all__ = [
+    "MIRRORED_ICMP",
+    "default",
+    "icmp_version",
+    "mirrors",
+    "port_pieces",
+    "protocol_number",
+    "rule",
+    "track",
+    "transport_clauses",
+]
 
 _PROTOCOLS = PROTOCOL_NUMBERS
 _PORT_NAMES = {wire.IP_TCP: "tcp", wire.IP_UDP: "udp", wire.IP_SCTP: "sctp"}
 _ICMP = {wire.IP_ICMP: ("icmpv4", 4), wire.IP_ICMPV6: ("icmpv6", 6)}  # protocol -> its fields, IP version
-_MIRRORED_ICMP = {
+MIRRORED_ICMP = {
     wire.IP_ICMP: {8: 0, 13: 14, 15: 16, 17: 18},  # RFC 792: request -> reply
     wire.IP_ICMPV6: {128: 129, 139: 140},  # RFC 4443, RFC 4620
 }
+"""For each ICMP protocol which type answers which; entries of other types decide about no replies."""
 _NOT_LATER = match.ip_frag(0, 2)  # later fragments have no ICMP header: Open vSwitch shows type and code 0
 _LATER = {"src": match.ip_frag(3, 3), "dst": match.ip_frag(2, 2)}  # said in two ways: two clauses need two flows
 _LOG_BYTES = 128  # of a logged packet that reach the controller: enough for the 5-tuple
@@ -159,7 +170,7 @@ def _flows(
         ways = [[]]
     for way in ways:
         for extra, acts, following in decide:
-            yield flow(table, priority, owner, [*base, *way, *extra], acts, following)
+            yield flow(table, priority, owner, [*base, *way, *extra], acts, following, told=True)
 
 
 def _verdict(entry: Entry) -> Iterator[tuple[list[Match], list[Action]]]:
@@ -189,7 +200,7 @@ def transport_clauses(entry: Entry | Redirect, tracked: bool, families: Sequence
         return
     fixed: list[list[Match]] = []
     for version in families:
-        if number in _ICMP and _ICMP[number][1] != version:
+        if icmp_version(number) not in (None, version):
             continue
         protocol = [] if number is None else [match.ip_proto(number)]
         fixed.append([FAMILIES[version].is_ip, *protocol])
@@ -215,7 +226,7 @@ def _plain(base: list[Match], entry: Entry | Redirect, number: int | None, track
     """Without ports: protocol, ICMP type and code, DSCP."""
     icmp = isinstance(entry, Entry) and (entry.icmp_type is not None or entry.icmp_code is not None)
     onward, back = [*base, *_dscp(entry.dscp)], list(base)
-    mirrored = _mirrored(entry)
+    mirrored = mirrors(entry)
     if icmp:
         assert isinstance(entry, Entry) and number is not None
         name = _ICMP[number][0]
@@ -224,7 +235,7 @@ def _plain(base: list[Match], entry: Entry | Redirect, number: int | None, track
             onward.append(match.field(f"{name}_code", entry.icmp_code))
         if entry.icmp_type is not None:
             onward.append(match.field(f"{name}_type", entry.icmp_type))
-            reply = _MIRRORED_ICMP[number].get(entry.icmp_type)
+            reply = MIRRORED_ICMP[number].get(entry.icmp_type)
             mirrored = mirrored and reply is not None
             if reply is not None:
                 back += [match.field(f"{name}_type", reply), _NOT_LATER]
@@ -247,11 +258,11 @@ def _later(base: list[Match], tracked: bool, entry: Entry | Redirect, is_later: 
         yield [*base, is_later, *_dscp(entry.dscp)]
         return
     yield [*base, is_later, *_dscp(entry.dscp), match.reg(Register.REPLY, 0)]
-    if _mirrored(entry):
+    if mirrors(entry):
         yield [*base, is_later, match.reg(Register.REPLY, 1)]
 
 
-def _mirrored(entry: Entry | Redirect) -> bool:
+def mirrors(entry: Entry | Redirect) -> bool:
     """Whether an entry decides about replies. They do not tell their opener's DSCP and ICMP code: one that asks for
     these does so only when it is stateful, any other would refuse the replies of connections that it did not match."""
     return isinstance(entry, Entry) and (entry.stateful or (entry.dscp is None and entry.icmp_code is None))
@@ -279,7 +290,7 @@ def _ported(
                 yield onward
                 continue
             yield [*onward, match.reg(Register.REPLY, 0)]
-            if _mirrored(entry):
+            if mirrors(entry):
                 yield [*back, match.reg(Register.REPLY, 1)]
 
 
@@ -292,6 +303,11 @@ def protocol_number(name: str | None) -> int | None:
     if name is None:
         return None
     return _PROTOCOLS.get(name) or int(name)
+
+
+def icmp_version(number: int | None) -> int | None:
+    """The IP version that alone has this protocol; None for what either may carry."""
+    return None if number not in _ICMP else _ICMP[number][1]
 
 
 def port_pieces(text: str) -> Iterator[tuple[int, int]]:

@@ -9,6 +9,7 @@ from controller.compile.features import Feature
 from controller.compile.services import (
     balancing,
     bridging,
+    exporting,
     floating,
     forwarding,
     mirror,
@@ -37,6 +38,7 @@ SERVICES: tuple[Feature, ...] = (
     virtual_ip.FEATURE,
     qos.FEATURE,
     mirror.FEATURE,
+    exporting.FEATURE,
     machines.FEATURE,
     remote_routes.FEATURE,
     entrance.FEATURE,

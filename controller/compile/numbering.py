@@ -18,6 +18,7 @@ from controller.pipeline import TRUNK_SLOTS
 from data.configuration import Configuration
 from data.path import Path
 from data.schema.objects import Domain, Entry, L2Domain, Object, Subnet, Vport
+from data.schema.seen import FlowExport
 from data.schema.services import (
     FloatingIp,
     LoadBalancer,
@@ -33,7 +34,7 @@ from data.steps import Steps
 __all__ = ["fixed_vni", "in_wan", "number_edits", "number_objects"]
 
 _NUMBERED = (Domain, L2Domain, Subnet, Vport, Entry, Redirect, StaticRoute, VirtualIp, FloatingIp, SourceNat,
-             LoadBalancer, RedirectionTarget, Mirror)  # fmt: skip
+             LoadBalancer, RedirectionTarget, Mirror, FlowExport)  # fmt: skip
 TRUNK_LIMIT = 0x7FFF - TRUNK_SLOTS
 WAN_LIMIT = 0xFFFF
 _SEGMENTS = (Subnet, L2Domain, Mirror)

@@ -6,6 +6,9 @@ nowhere either. An ARP probe from 0.0.0.0 is let through (RFC 5227 section 2.1.1
 before it has an address (RFC 4861, RFC 4862); the vport's own address is never answered. Nobody but the gateway is a
 router: router advertisements and redirects are spoofed by definition.
 
+What policy denies it, in either direction, ends in a flow of its own (`telemetry/purposes.py`). Flows that count are
+told by the switch when they go.
+
 Behind an uplink a vport is a VLAN of the port, and its packets are told apart by their slot. What may be behind a
 bridge vport is learned (`bridging.py`).
 """
@@ -17,7 +20,7 @@ from collections.abc import Iterator
 from controller.compile import responder
 from controller.compile.addresses import FAMILIES, Family, address, link_local, mac, value
 from controller.compile.fragments import Kind, own, vport_host
-from controller.compile.services import copies, limits
+from controller.compile.services import copies, exported, limits
 from controller.compile.state import BRIDGE, State
 from controller.openflow import actions, match, wire
 from controller.openflow.actions import Action
@@ -51,6 +54,7 @@ def _guard(priority: int, matches: list[Match], *, passes: bool, fields: tuple[s
         match=matches,
         goto=Table.RESPONDER if passes else None,
         fields=("cookie", *fields),
+        told=not passes,
     )
 
 
@@ -97,7 +101,12 @@ _ITS_MAC = _guard(Priority.NORMAL, _FROM, passes=True, fields=("slot", "mac"))
 _ANYTHING = _guard(Priority.NORMAL, [_ITS], passes=True, fields=("slot",))
 _SPOOFED_MAC = _guard(Priority.MISS, [_ITS], passes=False, fields=("slot",))
 _TAGGED = Template(
-    table=Table.CLASSIFY, priority=Priority.LOW, cookie=_COOKIE, match=[match.in_port(_PORT)], fields=("cookie", "port")
+    table=Table.CLASSIFY,
+    priority=Priority.LOW,
+    cookie=_COOKIE,
+    match=[match.in_port(_PORT)],
+    fields=("cookie", "port"),
+    told=True,
 )
 _STILL_TAGGED = Template(
     table=Table.SPOOF_GUARD,
@@ -105,6 +114,7 @@ _STILL_TAGGED = Template(
     cookie=_COOKIE,
     match=[_ITS, match.vlan_vid(_VLAN_PRESENT, _VLAN_PRESENT)],
     fields=("cookie", "slot"),
+    told=True,
 )
 _TAG_INSIDE = Template(
     table=Table.SPOOF_GUARD,
@@ -112,6 +122,21 @@ _TAG_INSIDE = Template(
     cookie=_COOKIE,
     match=[_ITS, match.eth_type(Field("tag"))],
     fields=("cookie", "slot", "tag"),
+    told=True,
+)
+_DENIED = tuple(
+    Template(
+        table=table,
+        priority=Priority.MISS,
+        cookie=_COOKIE,
+        match=[match.reg(register, Field("slot"))],
+        fields=("cookie", "slot"),
+        told=True,
+    )
+    for table, register in (
+        (Table.INGRESS_VERDICT, Register.FROM_PORT),
+        (Table.EGRESS_VERDICT, Register.TO_PORT),
+    )
 )
 _TAGS = (0x8100, 0x88A8)  # customer and service tags (IEEE 802.1Q)
 
@@ -130,9 +155,8 @@ def flows(state: State, path: Path) -> Iterator[bytes]:
     if qos is not None:
         yield from limits.flows(qos, number, slot)
     domain, copied = state.number(path[:4]), copies.copies(state, path)
-    yield _enter(
-        of(Feature.RECEIVED), vport, port, slot, state.vni(place.subnet), domain, copied.ingress, meters.ingress
-    )
+    before = [*exported.sampled(state, path, place.subnet), *copied.ingress]
+    yield _enter(of(Feature.RECEIVED), vport, port, slot, state.vni(place.subnet), domain, before, meters.ingress)
     if vport.uplink is None:
         yield _TAGGED.pack(of(Feature.VLAN_TAGGED), port)
     else:
@@ -142,23 +166,26 @@ def flows(state: State, path: Path) -> Iterator[bytes]:
             yield _TAG_INSIDE.pack(of(Feature.VLAN_TAGGED), slot, tag)
     if vport.mac is not None and vport.type != BRIDGE:
         yield from _guards(vport, mac(vport.mac), slot, number)
-    yield from _deliver(of(Feature.DELIVERED), vport, port, slot, copied.egress, limited=meters.egress is not None)
+    for denied in _DENIED:
+        yield denied.pack(of(Feature.DENIED), slot)
+    yield from _deliver(number, vport, port, slot, copied.egress, limited=meters.egress is not None)
 
 
 def _enter(
-    owner: int, vport: Vport, port: int, slot: int, vni: int, domain: int, copied: list[Action], meter: int | None
+    owner: int, vport: Vport, port: int, slot: int, vni: int, domain: int, before: list[Action], meter: int | None
 ) -> bytes:
     tag = match.vlan_vid(0 if vport.vlan is None else _VLAN_PRESENT | vport.vlan)
     acts = [] if vport.vlan is None else [actions.pop_vlan()]
     acts += [
-        *copied,
+        *before,
         actions.set_reg(Register.SUBNET, vni),
         actions.set_reg(Register.FROM_PORT, slot),
         actions.set_metadata(domain),
     ]
     if slot != port:  # Open vSwitch queues what goes to the controller by port: one VLAN does not crowd out the others
         acts.append(actions.load_in_port(slot))
-    return flow(Table.CLASSIFY, Priority.NORMAL, owner, [match.in_port(port), tag], acts, Table.SPOOF_GUARD, meter)
+    matches = [match.in_port(port), tag]
+    return flow(Table.CLASSIFY, Priority.NORMAL, owner, matches, acts, Table.SPOOF_GUARD, meter, told=True)
 
 
 def _guards(vport: Vport, hardware: bytes, slot: int, number: int) -> Iterator[bytes]:
@@ -201,22 +228,28 @@ def _guards(vport: Vport, hardware: bytes, slot: int, number: int) -> Iterator[b
     yield _OTHER_PROTOCOL.pack(of(Feature.OTHER_PROTOCOL), slot, hardware)
 
 
-def _deliver(owner: int, vport: Vport, port: int, slot: int, copied: list[Action], *, limited: bool) -> Iterator[bytes]:
+def _deliver(
+    number: int, vport: Vport, port: int, slot: int, copied: list[Action], *, limited: bool
+) -> Iterator[bytes]:
+    """What it sent itself, and what is flooded or balanced back to it, is not delivered and does not count as such."""
+    owner = cookie(Owner.VPORT, Feature.DELIVERED, number)
     to = match.reg(Register.TO_PORT, slot)
+    back = cookie(Owner.VPORT, Feature.FORWARD, number)
+    yield flow(Table.DELIVER, Priority.HIGH, back, [to, match.reg(Register.FROM_PORT, slot)])
     if limited:
         copied = [actions.resubmit(Table.LIMITED), *copied]
     out = actions.output_alone(port) if limited else actions.output(port)
     if vport.uplink is None:
         acts = [*copied, out]
-        yield flow(Table.DELIVER, Priority.NORMAL, owner, [to], [actions.clone(acts)] if limited else acts)
+        acts = [actions.clone(acts)] if limited else acts
+        yield flow(Table.DELIVER, Priority.NORMAL, owner, [to], acts, told=True)
         return
     # What came in by the same port may leave it again in another VLAN, but not where it came from. A copy of the packet
     # gets the tag: the one that is being flooded goes to others, too.
     acts = [*copied, actions.load_in_port(0)]
     if vport.vlan is not None:
         acts += [actions.push_vlan(), actions.set_field("vlan_vid", _VLAN_PRESENT | vport.vlan)]
-    yield flow(Table.DELIVER, Priority.NORMAL, owner, [to], [actions.clone([*acts, out])])
-    yield flow(Table.DELIVER, Priority.HIGH, owner, [to, match.reg(Register.FROM_PORT, slot)])
+    yield flow(Table.DELIVER, Priority.NORMAL, owner, [to], [actions.clone([*acts, out])], told=True)
 
 
 PORT = Kind("port", vport_host, lambda state, path, dvrs: flows(state, path), own)

@@ -99,7 +99,7 @@ class Balancing:
         for refusal in refusals:
             if refusal is not None:
                 text = f"{dvrs} keeps the connections of a backend that serves no longer: {refusal}"
-                self._context.network.events.add(Kind.FAULT, text)
+                self._context.network.events.add(Kind.FAULT, text, about=("dvrs", dvrs), dvrs=dvrs)
                 break
 
 

@@ -109,7 +109,7 @@ class Claims:
         if len(claim.changes) == CHANGES and now - claim.changes[0] < SPAN:
             claim.ignored_until = now + IGNORED
             text = f"several vports fight for {_name(path)}: it stays as it is for {IGNORED:g} s"
-            self._context.network.events.add(Kind.FAULT, text)
+            self._context.network.events.add(Kind.IDENTITY, text, about=path)
             return
         claim.changes.append(now)
         self._observe(uuid, vport)
@@ -142,7 +142,9 @@ class Claims:
             claim.since = self._context.clock()
             name = "nobody" if after is None else vport_name(after)
             former = "" if before is None else f", before by {vport_name(before)}"
-            self._context.network.events.add(Kind.VPORT, f"{_name(path)} is held by {name}{former}")
+            self._context.network.events.add(
+                Kind.VPORT, f"{_name(path)} is held by {name}{former}", about=path, facts={"holder": name}
+            )
             if after is not None:
                 claim.untold = True
                 self._announce(state, path, body, after)

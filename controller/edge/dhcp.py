@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from controller.edge.allowance import Allowance
 from controller.edge.context import EdgeContext
 from controller.edge.told import lease, lease6
-from controller.events import Kind
+from controller.events import Kind, Severity
 from controller.packets import dhcp, dhcp6
 from controller.packets.frame import parse
 from controller.pipeline import Feature
@@ -127,7 +127,9 @@ class Dhcp:
     def _doubt(self, path: Path, address: str) -> None:
         """A client found its address in use, which anti-spoofing should make impossible."""
         text = f"{vport_name(path)} says that its address {address} is in use by somebody else"
-        self._context.network.events.once(Kind.VPORT, f"dhcp {vport_name(path)}", address, text)
+        self._context.network.events.once(
+            Kind.VPORT, f"dhcp {vport_name(path)}", address, text, severity=Severity.WARNING, about=path
+        )
 
     def _note(
         self, path: Path, vport: Vport, version: int, addresses: tuple[str, ...], state: str, seconds: int

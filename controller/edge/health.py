@@ -28,7 +28,7 @@ from controller.compile.health import Probe
 from controller.compile.services.probed import probes_in
 from controller.edge.context import EdgeContext
 from controller.edge.questions import Asked, Questions
-from controller.events import Kind
+from controller.events import Kind, Severity
 from controller.openflow.errors import OpenFlowError
 from controller.pipeline import Feature
 from controller.planning import Draft
@@ -256,6 +256,13 @@ class Health:
         if target.alive is not True:
             self._learn(target, alive=True)
 
+    def _tell(self, target: Target, text: str, state: str) -> None:
+        probe = target.probe
+        self._context.network.events.add(
+            Kind.HEALTH, text, severity=Severity.WARNING if state == "dead" else Severity.NOTICE, about=probe.vport,
+            facts={"address": str(probe.address), "probe": probe.kind, "state": state},
+        )  # fmt: skip
+
     def _learn(self, target: Target, *, alive: bool) -> None:
         before, target.alive, target.since = target.alive, alive, self._context.clock()
         probe = target.probe
@@ -263,7 +270,7 @@ class Health:
         if probe.kind == "tcp":
             what += f" on port {probe.port}"
         if not alive:
-            self._context.network.events.add(Kind.HEALTH, f"{what}, is dead: {MISSED} probes unanswered")
+            self._tell(target, f"{what}, is dead: {MISSED} probes unanswered", "dead")
         elif before is False:
-            self._context.network.events.add(Kind.HEALTH, f"{what}, is alive again")
+            self._tell(target, f"{what}, is alive again", "alive")
         self._context.upkeep.observe(Observed(health={target.key: alive}))

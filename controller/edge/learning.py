@@ -22,7 +22,7 @@ from controller.compile.services.bridging import learned_flows
 from controller.compile.state import BRIDGE, Place
 from controller.edge.context import EdgeContext
 from controller.edge.segments import claimed, has_object, hosts, may_have, question
-from controller.events import Kind
+from controller.events import Kind, Severity
 from controller.openflow.errors import OpenFlowError
 from controller.openflow.packed import flow_key
 from controller.packets.frame import parse
@@ -146,7 +146,9 @@ class Learning:
         before = next((other for other in self._others(path, place) if mac in other.entries), None)
         if len(behind.entries) >= place.vport.mac_limit:
             text = f"{vport_name(path)} has {place.vport.mac_limit} MAC addresses behind it, its mac-limit"
-            self._context.network.events.once(Kind.VPORT, f"mac-limit {behind.uuid}", "full", text)
+            self._context.network.events.once(
+                Kind.VPORT, f"mac-limit {behind.uuid}", "full", text, severity=Severity.WARNING, about=path
+            )
             return None
         if before is not None:
             if not self._believed(behind.subnet, mac, f"MAC address {mac}", vport_name(path)):
@@ -166,7 +168,8 @@ class Learning:
         events = self._context.network.events
         if len(entry.addresses) >= ADDRESSES_OF_ONE:
             said = f"{mac} behind {vport_name(path)} has more than {ADDRESSES_OF_ONE} addresses: {text} is not learned"
-            events.once(Kind.VPORT, f"addresses {mac} {path[:4]}", "more", said)
+            subject = f"addresses {mac} {path[:4]}"
+            events.once(Kind.VPORT, subject, "more", said, severity=Severity.WARNING, about=path)
             return
         behind = self._of(path, place)
         for other in (behind, *self._others(path, place)):
@@ -176,7 +179,7 @@ class Learning:
                         return
                     pair = " ".join(sorted((known, mac)))
                     said = f"{text} behind {vport_name(path)} was at {known} and is at {mac} now"
-                    events.once(Kind.IDENTITY, f"address {text} {behind.subnet}", pair, said)
+                    events.once(Kind.IDENTITY, f"address {text} {behind.subnet}", pair, said, about=path)
                     held.addresses.remove(text)
                     self._note(other.uuid)
         entry.addresses.append(text)
@@ -195,7 +198,10 @@ class Learning:
         if len(times) == MOVES and times[0] > now - MOVES_WITHIN:
             self._damped[key] = now + DAMPED
             said = f"{name} moves too often, now to {where}: ignored for {DAMPED:.0f} s, is there a loop?"
-            self._context.network.events.once(Kind.VPORT, f"moves {key}", str(int(now // DAMPED)), said)
+            about = self._context.network.running.by_uuid(subnet)
+            self._context.network.events.once(
+                Kind.VPORT, f"moves {key}", str(int(now // DAMPED)), said, severity=Severity.WARNING, about=about
+            )
             return False
         times.append(now)
         return True

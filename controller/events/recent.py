@@ -1,8 +1,7 @@
-"""What happened in the network, newest last: the list behind `show events` and the same lines in the log.
+"""Telling events: the last ones in memory, each in the log, and everybody who watches.
 
-Events are facts for people, not a message bus: nothing in the controller reacts to one. A kind is one word a person can
-filter on; the text names the object first. The list is bounded (LIMIT), the log keeps everything. Packets that policy
-logs have a LIMIT of their own: a port scan must not drive out what happened to the network.
+The list is bounded, each share of the kinds by itself: a port scan must not drive out what happened to the network.
+kept.py has more of them.
 """
 
 from __future__ import annotations
@@ -11,81 +10,138 @@ import heapq
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Protocol
 
-__all__ = ["LIMIT", "Event", "Events", "Kind"]
+from controller.events.event import NO_FACTS, USUAL, Event, Fact, Kind, Severity, Share, share
+from controller.events.selection import Selection
+from data.path import Path
 
-LIMIT = 1000  # events kept in memory of POLICY, and as many of all other kinds; about 200 KB each
+__all__ = ["LIMIT", "LONGEST", "Events", "Keeping"]
+
+LIMIT = 1000  # events of one share kept in memory, about 400 KB
+LONGEST = 2000  # characters of a text: what a peer calls itself may be part of it
+LEVELS = {
+    Severity.CRITICAL: logging.CRITICAL,
+    Severity.ERROR: logging.ERROR,
+    Severity.WARNING: logging.WARNING,
+    Severity.NOTICE: logging.INFO,
+    Severity.INFO: logging.INFO,
+}
 log = logging.getLogger("nshell.controller")
 
 
-class Kind(StrEnum):
-    """What an event is about."""
+class Keeping(Protocol):
+    """What keeps events beyond the memory (keeper.py)."""
 
-    HYPERVISOR = "hypervisor"  # came, went, was refused
-    IDENTITY = "identity"  # two connections claim one system-id or one vport
-    VPORT = "vport"  # an interface of a vport appeared, moved, vanished
-    COMMIT = "commit"
-    CONFIRM = "confirm"
-    RECONCILE = "reconcile"
-    DRIFT = "drift"  # somebody else changed a flow
-    HEALTH = "health"  # one that serves others answers its probes no more, or again
-    BGP = "bgp"  # a session came or went, an address is in two places, a neighbour told too much
-    PE = "pe"  # a router that is configured with commits went, is back
-    UNDERLAY = "underlay"  # a tunnel endpoint was lost, is back, flaps; a listener hears nothing
-    POLICY = "policy"  # a packet met an entry with `log`
-    FAULT = "fault"  # the controller could not do what it should
+    def take(self, event: Event) -> None:
+        """Has an event kept."""
 
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that happened; `time` is seconds since the epoch."""
-
-    time: float
-    kind: Kind
-    text: str
+    async def read(
+        self, selection: Selection, limit: int, visible: Callable[[Path | None, str | None], bool] | None = None
+    ) -> list[Event] | None:
+        """The latest of a selection, oldest first; None when they cannot be read."""
 
 
 class Events:
-    """The last events, oldest first. `watch` gives later ones to a dashboard or `monitor`."""
+    """The last events, oldest first. `watch` gives later ones to a dashboard or `monitor`. For the event loop."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._events: deque[Event] = deque(maxlen=LIMIT)
-        self._packets: deque[Event] = deque(maxlen=LIMIT)
+        self._number = 0
+        self._shares: dict[Share, deque[Event]] = {part: deque(maxlen=LIMIT) for part in Share}
+        self._keeper: Keeping | None = None
+        self._tenant_of: Callable[[str], str | None] = lambda name: None
         self._watchers: set[Callable[[Event], None]] = set()
         self._said: dict[str, str] = {}
 
-    def add(self, kind: Kind, text: str) -> None:
-        """Records and logs one event; a FAULT is logged as a warning."""
-        event = Event(self._clock(), kind, text)
-        (self._packets if kind is Kind.POLICY else self._events).append(event)
-        log.log(logging.WARNING if kind is Kind.FAULT else logging.INFO, "%s: %s", kind, text)
+    def add(
+        self,
+        kind: Kind,
+        text: str,
+        *,
+        severity: Severity | None = None,
+        about: Path | None = None,
+        dvrs: str | None = None,
+        facts: Mapping[str, Fact] = NO_FACTS,
+    ) -> None:
+        """Records, logs and tells one event; its severity is the kind's unless it is given."""
+        self._number += 1
+        facts = MappingProxyType(dict(facts)) if facts else NO_FACTS
+        text = text if len(text) <= LONGEST else text[:LONGEST] + "..."
+        tenant = self._tenant_of(about[1]) if about and about[0] == "enterprise" and len(about) > 1 else None
+        event = Event(self._number, self._clock(), kind, severity or USUAL[kind], text, about, dvrs, facts, tenant)
+        self._shares[share(kind)].append(event)
+        if kind is not Kind.SESSION:  # who tells these has them in the log already, with more about the connection
+            log.log(LEVELS[event.severity], "%s: %s", kind, text)
+        if self._keeper is not None:
+            self._keeper.take(event)
         for watcher in tuple(self._watchers):
             watcher(event)
 
-    def once(self, kind: Kind, about: str, why: str, text: str) -> None:
-        """Records an event unless the last one `about` somebody, who tries again and again, had the same `why`."""
-        if self._said.get(about) == why:
+    def once(
+        self,
+        kind: Kind,
+        subject: str,
+        why: str,
+        text: str,
+        *,
+        severity: Severity | None = None,
+        about: Path | None = None,
+        dvrs: str | None = None,
+        facts: Mapping[str, Fact] = NO_FACTS,
+    ) -> None:
+        """Records an event unless the last one of this `subject`, who tries again and again, had the same `why`."""
+        if self._said.get(subject) == why:
             return
         if len(self._said) >= LIMIT:
             self._said.clear()
-        self._said[about] = why
-        self.add(kind, text)
+        self._said[subject] = why
+        self.add(kind, text, severity=severity, about=about, dvrs=dvrs, facts=facts)
 
-    def settled(self, about: str) -> None:
-        """What was said `about` somebody is over: the same later on is news."""
-        self._said.pop(about, None)
+    def settled(self, subject: str) -> None:
+        """What was said of this subject is over: the same later on is news."""
+        self._said.pop(subject, None)
 
     def watch(self, watcher: Callable[[Event], None]) -> Callable[[], None]:
-        """Calls `watcher` with every later event, on the loop; returns what ends it."""
+        """Calls `watcher` with every later event, on the loop; returns what ends it. It must not raise."""
         self._watchers.add(watcher)
         return lambda: self._watchers.discard(watcher)
 
+    def keep(self, keeper: Keeping) -> None:
+        """Gives every later event to what keeps them."""
+        self._keeper = keeper
+
+    def know_tenants(self, tenant_of: Callable[[str], str | None]) -> None:
+        """`tenant_of` gives the UUID of the enterprise that has a name now."""
+        self._tenant_of = tenant_of
+
+    def go_on_from(self, number: int) -> None:
+        """Numbers later events from here on: what a former run told has the numbers up to this one."""
+        self._number = max(self._number, number)
+
+    async def kept(
+        self,
+        selection: Selection,
+        limit: int,
+        visible: Callable[[Path | None, str | None], bool] | None = None,
+    ) -> list[Event]:
+        """The latest `limit` events of a selection, oldest of them first, those of former runs too.
+
+        `visible` says of what an event is about, and whose tenant that is, whether it counts; it runs in a thread.
+        """
+        found = None if self._keeper is None else await self._keeper.read(selection, limit, visible)
+        if found is None:
+            whole = [
+                one for one in self
+                if selection.takes(one) and (visible is None or visible(one.about, one.tenant))
+            ]  # fmt: skip
+            found = whole[-limit:]
+        return found
+
     def __iter__(self) -> Iterator[Event]:
-        return heapq.merge(tuple(self._events), tuple(self._packets), key=lambda event: event.time)
+        return heapq.merge(*map(tuple, self._shares.values()), key=lambda event: event.number)
 
     def __len__(self) -> int:
-        return len(self._events) + len(self._packets)
+        return sum(map(len, self._shares.values()))

@@ -115,6 +115,10 @@ def _nicira(data: bytes, names: Names) -> str:
         place = place_text(data[28:32], *bits_of(data, 26), names)
         words = (_HASHED.get(fields, fields), basis, _ALGORITHMS.get(algorithm, algorithm), last + 1, argument, place)
         return f"multipath({','.join(map(str, words))})"
+    if subtype == wire.NX_SAMPLE:
+        probability, collectors, domain, point = struct.unpack_from("!HIII", data, 10)
+        observed = f"obs_domain_id={domain},obs_point_id={point}"
+        return f"sample(probability={probability},collector_set_id={collectors},{observed})"
     if subtype == wire.NX_OUTPUT_TRUNC:
         port, limit = struct.unpack_from("!HI", data, 10)
         return f"output(port={names.port(port)},max_len={limit})"

@@ -174,6 +174,12 @@ def multipath(fields: int, basis: int, algorithm: int, n: int, register: int, fi
     return _nicira(wire.NX_MULTIPATH, shape, _range(first, bits), FIELDS[f"reg{register}"].nxm_header)
 
 
+def sample(probability: int, collectors: int, domain: int, point: int) -> Action:
+    """Tell the IPFIX collectors with this number (Flow_Sample_Collector_Set of OVSDB) of ``probability`` in 65535
+    packets, with an observation domain and an observation point (NXAST_SAMPLE, RFC 7011 section 2)."""
+    return _nicira(wire.NX_SAMPLE, struct.pack("!HIII", probability, collectors, domain, point))
+
+
 def clone(nested: Sequence[Action]) -> Action:
     """Do ``nested`` to a copy of the packet; the packet itself goes on as it was (NXAST_CLONE)."""
     return _nicira(wire.NX_CLONE, bytes(6), *(piece for action in nested for piece in action.parts))

@@ -14,7 +14,8 @@ When it is declared, a template becomes one ``struct.Struct`` and one generated 
 bound in: 3,000,000 flow-mods a second. A flow whose length varies (a flood list) is built by ``flow``,
 100,000 a second. The other functions here read a packed flow-mod: its key, its deletion, its instructions.
 
-Every flow-mod is OFPFC_ADD of OpenFlow 1.4 with no buffer, no timeouts, no flags, and FLOW_XID.
+Every flow-mod is OFPFC_ADD of OpenFlow 1.4 with no buffer, no timeouts and FLOW_XID. Its one flag may be that the
+switch tells what the flow had counted when it goes (``told``).
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ MAX_FLOW_MOD = 0xFFFF - 16  # bytes: a bundle-add puts 16 before it, and a messa
 _MATCH = 48  # where the match starts in a flow-mod
 _PREFIX = struct.Struct("!BBHI")
 _MIDDLE = struct.Struct("!QBBHH")  # cookie mask, table, command, idle timeout, hard timeout
-_TARGET = struct.pack("!IIIHH", wire.NO_BUFFER, wire.PORT_ANY, wire.GROUP_ANY, 0, 0)
+_TARGET = struct.pack("!III", wire.NO_BUFFER, wire.PORT_ANY, wire.GROUP_ANY)
+_FLAGS = {told: struct.pack("!HH", wire.SEND_FLOW_REM if told else 0, 0) for told in (False, True)}
 
 
 def _parts(
@@ -45,6 +47,7 @@ def _parts(
     actions: Sequence[Action],
     goto: int | None,
     meter: Value | None,
+    told: bool,
 ) -> list[Part]:
     """The whole flow-mod in order: header, match in read-back order, instructions."""
     oxms = [piece for element in sorted(match, key=_RANK) for piece in element.parts]
@@ -66,7 +69,7 @@ def _parts(
         part(cookie, 8),
         _MIDDLE.pack(0, table, wire.ADD, 0, 0),
         part(priority, 2),
-        _TARGET,
+        _TARGET + _FLAGS[told],
         *body,
     ]
 
@@ -100,8 +103,9 @@ class Template:
         goto: int | None = None,
         meter: Value | None = None,
         fields: Sequence[str] | None = None,
+        told: bool = False,
     ) -> None:
-        pieces = _parts(table, priority, cookie, match, actions, goto, meter)
+        pieces = _parts(table, priority, cookie, match, actions, goto, meter, told)
         names = _named(priority, cookie)
         written = [piece for element in match for piece in element.parts]
         written += [part(meter, 4)] if meter is not None else []
@@ -158,9 +162,10 @@ def flow(
     actions: Sequence[Action] = (),
     goto: int | None = None,
     meter: int | None = None,
+    told: bool = False,
 ) -> bytes:
     """One flow-mod of constants, at most MAX_FLOW_MOD bytes. Raises ValueError (too long, a Field in it)."""
-    pieces = _parts(table, priority, cookie, match, actions, goto, meter)
+    pieces = _parts(table, priority, cookie, match, actions, goto, meter, told)
     try:
         return b"".join(pieces)  # type: ignore[arg-type]
     except TypeError:

@@ -57,6 +57,8 @@ COLUMNS: Final[dict[str, dict[str, Shape]]] = {
         "controller_rate_limit": _OPTIONAL, "controller_burst_limit": _OPTIONAL, "is_connected": _ONE,
     },
     "Manager": {"target": _ONE, "is_connected": _ONE},
+    "IPFIX": {"targets": _SET, "cache_active_timeout": _OPTIONAL, "cache_max_flows": _OPTIONAL},
+    "Flow_Sample_Collector_Set": {"id": _ONE, "bridge": _ONE, "ipfix": _OPTIONAL},
 }  # fmt: skip
 
 

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from controller.ovsdb import export
 from controller.ovsdb.connection import Hypervisor
 from controller.ovsdb.errors import SetupConflict
+from controller.ovsdb.export import Collector
 from controller.ovsdb.model import (
     BRIDGE,
     ERSPAN_OFPORT,
@@ -43,7 +45,7 @@ class BridgeSetup:
     after how much silence the switch probes us, and the longest pause between two attempts to connect.
     ``packet_in_rate`` and ``packet_in_burst``: packets per second to the controller, and how many at once.
     ``bundle_idle_timeout`` in seconds: how long a prepared bundle may wait for the other hypervisors (Open
-    vSwitch's own 10 s are short of a slow commit).
+    vSwitch's own 10 s are short of a slow commit). ``collectors``: who is told of sampled packets.
     """
 
     datapath_id: str
@@ -58,6 +60,7 @@ class BridgeSetup:
     packet_in_rate: int = 1000
     packet_in_burst: int = 250
     bundle_idle_timeout: int = 60
+    collectors: tuple[Collector, ...] = ()
 
 
 def setup_for(
@@ -67,6 +70,7 @@ def setup_for(
     datapath_id: int,
     openflow_port: int,
     inactivity_probe: int = 5000,
+    collectors: tuple[Collector, ...] = (),
 ) -> BridgeSetup:
     """The setup for this hypervisor: OpenFlow at the address it dialled for OVSDB, with TLS if it dialled with TLS,
     and its own datapath type."""
@@ -80,6 +84,7 @@ def setup_for(
         controllers=(target,),
         datapath_type=external_ids.get(DATAPATH_KEY, "system"),
         inactivity_probe=inactivity_probe,
+        collectors=collectors,
     )
 
 
@@ -102,7 +107,8 @@ async def remove(connection: Hypervisor, bridge: str = BRIDGE) -> bool:
         return False
     mutation = ["bridges", "delete", ["set", [["uuid", found[0]]]]]
     operation = {"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [mutation]}
-    await connection.transact([operation, _NEXT_CONFIGURATION])
+    sets = export.removals(connection.tables, ["uuid", found[0]])
+    await connection.transact([*sets, operation, _NEXT_CONFIGURATION])
     return True
 
 
@@ -136,7 +142,8 @@ def difference(tables: Tables, setup: BridgeSetup) -> list[Operation]:
         }
         mutation = ["bridges", "insert", ["set", [_named("bridge")]]]
         attach = {"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [mutation]}
-        return [*operations, *local, *tunnels, *targets, _insert("Bridge", "bridge", row), attach]
+        sets = export.difference(tables, _named("bridge"), setup.collectors)
+        return [*operations, *local, *tunnels, *targets, _insert("Bridge", "bridge", row), attach, *sets]
 
     uuid, bridge = found
     targets, references = _controllers(tables, setup, bridge["controller"])
@@ -146,6 +153,7 @@ def difference(tables: Tables, setup: BridgeSetup) -> list[Operation]:
         columns["controller"] = _set(references)
     if columns:
         operations.append(_update("Bridge", uuid, columns))
+    operations += export.difference(tables, ["uuid", uuid], setup.collectors)
     out_of_order = _out_of_order(tables, bridge)
     if out_of_order:
         mutation = ["ports", "delete", ["set", [["uuid", port] for port in out_of_order]]]

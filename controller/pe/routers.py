@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from controller.events import Kind
+from controller.events import Kind, Severity
 from controller.network import Network
 from controller.pe.drivers import Place
 from controller.pe.errors import PeAway, PeProblem, PeRefused
@@ -199,21 +199,22 @@ class PeRouters:
 
     async def _look(self, router: Router, repair: bool = False) -> bool:
         """Visits a router; whether it holds what is committed or only a repair would make it so. Needs the lock."""
-        events, about = self._network.events, router.part
+        events, about, path = self._network.events, router.part, ("pe", router.name)
         owes = router.owes
         try:
             done = await router.carry(self._keep, "nshell: catches up", repair=repair)
         except PeAway as problem:
             router.state = RouterState.PENDING if owes else RouterState.AWAY
             router.reason = str(problem)
-            events.once(Kind.PE, about, "away", f"{about} is away: {problem}")
+            events.once(Kind.PE, about, "away", f"{about} is away: {problem}", severity=Severity.ERROR, about=path)
             return False
         except PeRefused as problem:
             router.state, router.reason = RouterState.REFUSED, str(problem)
-            events.once(Kind.FAULT, about, str(problem), f"{about} refuses what is committed: {problem}")
+            events.once(Kind.FAULT, about, str(problem), f"{about} refuses what is committed: {problem}", about=path)
             return False
         except OSError as problem:
-            events.once(Kind.FAULT, about, "disk", f"what {about} may hold cannot be written down: {problem}")
+            text = f"what {about} may hold cannot be written down: {problem}"
+            events.once(Kind.FAULT, about, "disk", text, about=path)
             return False
         router.contact = self._clock()
         if done.difference and not done.committed:
@@ -222,12 +223,14 @@ class PeRouters:
                 Kind.DRIFT, about, done.difference,
                 f"{about} was changed by somebody else: {_first(done.difference)}; "
                 f"'show pe {router.name} config diff', 'request pe {router.name} repair'",
+                about=path, facts={"difference": _first(done.difference)},
             )  # fmt: skip
             return True
         before, router.state, router.reason = router.state, RouterState.IN_SYNC, ""
         events.settled(about)
         if before in (RouterState.AWAY, RouterState.PENDING, RouterState.REFUSED):
-            events.add(Kind.PE, f"{about} is back, and holds what is committed")
+            text = f"{about} is back, and holds what is committed"
+            events.add(Kind.PE, text, severity=Severity.NOTICE, about=path)
         if owes and not router.leaving:
             try:
                 await self._settled(about, *counted(done.difference), done.milliseconds)

@@ -2,6 +2,7 @@
 
     STATE/trust/authority.pem    the authority's key and certificate (ECDSA P-256), mode 0600
     STATE/trust/controller.pem   the controller's own key and certificate, made anew at every start
+    STATE/trust/web.pem          those of the web server, kept as long as they are good for who dials in
 
 Each file holds a key with its certificate and appears as a whole (written beside, synced, renamed, under a lock on the
 directory), so a kill at any moment leaves none or a good one. A hypervisor's certificate is for clients alone: Open
@@ -11,8 +12,9 @@ vSwitch takes any server certificate of its authority for its controller, so a s
 from __future__ import annotations
 
 import fcntl
+import ipaddress
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,13 +32,15 @@ from data.errors import CommandFailed
 
 AUTHORITY_FILE = "authority.pem"
 CONTROLLER_FILE = "controller.pem"
+WEB_FILE = "web.pem"
 AUTHORITY_LIFETIME = timedelta(days=20 * 365)
 CONTROLLER_LIFETIME = timedelta(days=90)
 HYPERVISOR_LIFETIME = timedelta(days=90)
+WEB_LIFETIME = timedelta(days=90)  # browsers take no more than 398
 SKEW = timedelta(days=1)  # that a hypervisor's clock may be behind
 REQUEST_LIMIT = 8192  # characters of a signing request; an agent's has 500
 
-__all__ = ["AUTHORITY_FILE", "CONTROLLER_FILE", "HYPERVISOR_LIFETIME", "Authority", "Issued"]
+__all__ = ["AUTHORITY_FILE", "CONTROLLER_FILE", "HYPERVISOR_LIFETIME", "WEB_FILE", "Authority", "Issued"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ class Authority:
         certificate = self._issue(
             _public_key(request),
             quote(system_id)[:64],  # RFC 5280, ub-common-name; whole in the alternative name
-            x509.UniformResourceIdentifier(URI + quote(system_id, safe="")),
+            [x509.UniformResourceIdentifier(URI + quote(system_id, safe=""))],
             ExtendedKeyUsageOID.CLIENT_AUTH,
             datetime.fromtimestamp(now, UTC),
             lifetime,
@@ -114,24 +118,59 @@ class Authority:
         certificate = self._issue(
             key.public_key(),
             SERVER_NAME,
-            x509.DNSName(SERVER_NAME),
+            [x509.DNSName(SERVER_NAME)],
             ExtendedKeyUsageOID.SERVER_AUTH,
             datetime.fromtimestamp(now, UTC),
             CONTROLLER_LIFETIME,
         )
-        file = self.directory / CONTROLLER_FILE
+        return self._keep(CONTROLLER_FILE, key, certificate), certificate.not_valid_after_utc.timestamp()
+
+    def web(self, names: Iterable[str], now: float) -> Path:
+        """The file with key and certificate of the web server for whoever dials one of these host names or addresses.
+
+        The one that is there stays when this authority signed it, it has a third of its life before it, and it names
+        them all: who looked at its fingerprint once finds it again. Raises CommandFailed.
+        """
+        wanted = {_alternative(name) for name in names}
+        file = self.directory / WEB_FILE
+        known = _certificate_in(file)
+        if known is not None and self._signed(known):
+            named = set(known.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+            if wanted <= named and known.not_valid_after_utc.timestamp() > now + WEB_LIFETIME.total_seconds() / 3:
+                return file
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._issue(
+            key.public_key(),
+            "nshell web",
+            sorted(wanted, key=str),
+            ExtendedKeyUsageOID.SERVER_AUTH,
+            datetime.fromtimestamp(now, UTC),
+            WEB_LIFETIME,
+        )
+        return self._keep(WEB_FILE, key, certificate)
+
+    def _signed(self, certificate: x509.Certificate) -> bool:
+        try:
+            certificate.verify_directly_issued_by(self._certificate)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return True
+
+    def _keep(self, name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> Path:
+        """Writes key and certificate of this machine itself. Raises CommandFailed."""
+        file = self.directory / name
         try:
             with _locked(self.directory):
                 _write(file, _pem(key, certificate))
         except OSError as problem:
             raise CommandFailed(str(file), str(problem.strerror or problem), "make it writable for this user") from None
-        return file, certificate.not_valid_after_utc.timestamp()
+        return file
 
     def _issue(
         self,
         key: ec.EllipticCurvePublicKey,
         name: str,
-        alternative: x509.GeneralName,
+        alternatives: list[x509.GeneralName],
         usage: x509.ObjectIdentifier,
         now: datetime,
         lifetime: timedelta,
@@ -142,10 +181,28 @@ class Authority:
             .add_extension(x509.BasicConstraints(False, None), True)
             .add_extension(_key_usage(signs_certificates=False), True)
             .add_extension(x509.ExtendedKeyUsage([usage]), True)
-            .add_extension(x509.SubjectAlternativeName([alternative]), False)
+            .add_extension(x509.SubjectAlternativeName(alternatives), False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False)
             .sign(self._key, hashes.SHA256())
         )
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    """An address, or a host name."""
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _certificate_in(file: Path) -> x509.Certificate | None:
+    """The first certificate in a file whose key is there, too; None when there is none that can be read."""
+    try:
+        text = file.read_bytes()
+        serialization.load_pem_private_key(text, None)
+        return x509.load_pem_x509_certificate(text)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        return None
 
 
 def _new_authority() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:

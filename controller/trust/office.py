@@ -14,12 +14,12 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
-from controller.events import Events, Kind
+from controller.events import Events, Kind, Severity
 from controller.trust.door import Credential, Door
 from controller.trust.tokens import WINDOW, Attempts, digest, new_token
 from data.errors import CommandFailed
@@ -108,7 +108,8 @@ class Trust:
             if now < row.expires < now + (row.expires - row.issued) / 6:
                 text = f"the certificate of {row.system_id} expires in {(row.expires - now) / 86400:.0f} days"
                 remedy = "does 'nshell agent run' run there?"
-                self._events.once(Kind.FAULT, f"certificate {row.serial}", "expires", f"{text}; {remedy}")
+                said = f"{text}; {remedy}"
+                self._events.once(Kind.FAULT, f"certificate {row.serial}", "expires", said, severity=Severity.WARNING)
 
     async def _ready(self) -> Authority:
         """The authority, and TLS contexts whose certificate lasts; made when they are first needed."""
@@ -147,6 +148,13 @@ class Trust:
             return f"its certificate {credential.serial} is revoked"
         return None
 
+    # What the web server asks --------------------------------------------------------------------------------
+
+    async def web_certificate(self, names: Iterable[str]) -> Path:
+        """The file with a key and a certificate that the authority signed for these names. Raises CommandFailed."""
+        authority = await self._ready()
+        return await asyncio.to_thread(authority.web, tuple(names), self._clock())
+
     # What operators ask -------------------------------------------------------------------------------------
 
     def certificates(self) -> tuple[CertificateRow, ...]:
@@ -158,7 +166,8 @@ class Trust:
         authority = await self._ready()
         token = new_token(authority.fingerprint)
         await self._submit(self._rows.offer, system_id, token.digest, self._clock() + minutes * 60)
-        self._events.add(Kind.IDENTITY, f"{system_id} may join within {minutes} minutes")
+        text = f"{system_id} may join within {minutes} minutes"
+        self._events.add(Kind.IDENTITY, text, severity=Severity.NOTICE, facts={"system-id": system_id})
         return token.text
 
     async def revoke(self, system_id: str) -> tuple[int, int]:
@@ -218,7 +227,8 @@ class Trust:
 
     async def _granted(self, issued: Issued, text: str) -> None:
         await self._load()  # the oldest of several may have been revoked by the way
-        self._events.add(Kind.IDENTITY, f"{text}: certificate {issued.serial}")
+        facts = {"system-id": issued.system_id, "serial": issued.serial}
+        self._events.add(Kind.IDENTITY, f"{text}: certificate {issued.serial}", severity=Severity.NOTICE, facts=facts)
 
 
 def _open(directory: Path) -> Authority:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from controller.bgp.routes import Route
 from controller.damping import Limits
-from controller.events import Events, Kind
+from controller.events import Events, Kind, Severity
 from controller.pace import spread
 from controller.underlay.endpoints import Endpoint, Endpoints, Reachability
 from controller.underlay.heard import Heard
@@ -192,7 +192,8 @@ class Underlay:
     # Inside -------------------------------------------------------------------------------------------------
 
     def _tell(self, text: str) -> None:
-        self._events.add(Kind.UNDERLAY, text)
+        good = " again" in text  # reachable again, calm and used again: what else is told of endpoints is not
+        self._events.add(Kind.UNDERLAY, text, severity=Severity.NOTICE if good else Severity.WARNING)
 
     def _heard_of(self, listener: Listener) -> None:
         """A listener has another picture, or another standing: told once for each state and cause."""
@@ -204,8 +205,10 @@ class Underlay:
             reason = f": {standing.reason}" if standing.reason else ""
             text = f"{what} {'is ' if standing.state in ('away', 'isolated') else 'has neighbours and is '}"
             self._events.add(
-                Kind.UNDERLAY if standing.state == "listening" else Kind.FAULT, f"{text}{standing.state}{reason}"
-            )
+                Kind.UNDERLAY if standing.state == "listening" else Kind.FAULT, f"{text}{standing.state}{reason}",
+                severity=Severity.NOTICE if standing.state == "listening" else Severity.ERROR,
+                about=("underlay-listener", listener.name), facts={"state": standing.state},
+            )  # fmt: skip
         self._due.set()
 
     async def _judge_for_ever(self) -> None:

@@ -10,7 +10,8 @@ subject holds the rules:
     services        routes.py, redirects.py, virtual.py, balancers.py, mirrors.py, qos.py
     the WAN         wan.py
     templates       templates.py, inherited.py (their problems are said once)
-    nshell itself   controller.py, hypervisors.py, accounts.py
+    nshell itself   controller.py, hypervisors.py, accounts.py, web.py,
+                    told.py (thresholds, syslog servers)
 """
 
 from data.rules import (
@@ -31,10 +32,12 @@ from data.rules import (
     routes,
     subnets,
     templates,
+    told,
     unique,
     virtual,
     vports,
     wan,
+    web,
 )
 from data.rules.registry import check
 
@@ -57,8 +60,10 @@ __all__ = [
     "routes",
     "subnets",
     "templates",
+    "told",
     "unique",
     "virtual",
     "vports",
     "wan",
+    "web",
 ]

@@ -96,7 +96,7 @@ class ClassRule(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True)
 class User(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     declared: ClassVar[Kind] = Kind("user", "somebody who may log in", key=NAME)
     class_: Annotated[str, Leaf("what they may do", NAME, mandatory=True, reference="login-class")] = ""
-    password: Annotated[str | None, Leaf("password for SSH; kept as a slow salted hash", PASSWORD)] = None
+    password: Annotated[str | None, Leaf("password for SSH and the web; kept as a slow salted hash", PASSWORD)] = None
     ssh_key: Annotated[tuple[str, ...], Leaf("public keys for SSH", SSH_KEY)] = ()
 
 

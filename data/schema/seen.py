@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar
 from data.schema.base import Object
 from data.schema.declaration import EVERYWHERE, Kind, Leaf
 from data.schema.secret import SHARED_KEY
-from data.schema.types import ADDRESS, FLAG, LISTEN_ADDRESS, NAME, TEXT, choice, integer
+from data.schema.types import ADDRESS, FLAG, LISTEN_ADDRESS, NAME, SERVER_ADDRESS, TEXT, choice, integer
 
 _PORT = integer(1, 65535, "a port")
 
@@ -76,7 +76,7 @@ class Threshold(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True)
 
 class SyslogServer(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     declared: ClassVar[Kind] = Kind("syslog-server", "is told events (RFC 5424)", key=NAME)
-    address: Annotated[str | None, Leaf("its address", ADDRESS, mandatory=True)] = None
+    address: Annotated[str | None, Leaf("its address", SERVER_ADDRESS, mandatory=True)] = None
     port: Annotated[int | None, Leaf("its port", _PORT, default_text="514; 6514 with tls")] = None
     protocol: Annotated[
         str,

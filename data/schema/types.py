@@ -146,6 +146,14 @@ def parse_listen_address(word: str) -> str:
     return str(ip)
 
 
+def parse_server(word: str) -> str:
+    """The address of a server, which may be on this machine."""
+    ip = _ip(word)
+    if (ip.number >> 24 == 127) if ip.version == 4 else ip.number == 1:
+        return str(ip)
+    return parse_address(word)
+
+
 def parse_prefix(word: str) -> str:
     text, slash, length = word.partition("/")
     wrong = BadValue(
@@ -318,6 +326,9 @@ HOSTNAME = ValueType("host-name", "<host-name>", parse_hostname, "a host name (R
 ADDRESS = ValueType("address", "<address>", parse_address, "the IPv4 or IPv6 address of one host", order=_address_order)
 ADDRESS_4 = ValueType("ipv4-address", "<a.b.c.d>", _of_family(4), "the IPv4 address of one host", order=_address_order)
 ADDRESS_6 = ValueType("ipv6-address", "<x:x::x>", _of_family(6), "the IPv6 address of one host", order=_address_order)
+SERVER_ADDRESS = ValueType(
+    "server-address", "<address>", parse_server, "the IPv4 or IPv6 address of a server", order=_address_order
+)
 LISTEN_ADDRESS = ValueType(
     "listen-address",
     "<address>",

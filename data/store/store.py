@@ -135,12 +135,13 @@ class Store(AuditTable, ScheduledTable):
             db.execute("UPDATE revision SET state = ? WHERE number = ?", (state, waited))
         db.execute("DELETE FROM confirm")
 
-    def history(self, limit: int = 50) -> list[HistoryEntry]:
-        """Revisions and failed commits with their receipts, newest first."""
+    def history(self, limit: int = 50, number: int | None = None) -> list[HistoryEntry]:
+        """Revisions and failed commits with their receipts, newest first; of one number alone if it is given."""
         found = self.rows(
-            "SELECT number, author, time, comment, state, '' FROM revision UNION ALL"
-            " SELECT revision, author, time, comment, outcome, reason FROM journal WHERE outcome = ?"
-            " ORDER BY time DESC, number DESC LIMIT ?",
+            "SELECT number, author, time, comment, state, '' FROM revision WHERE ?1 IS NULL OR number = ?1 UNION ALL"
+            " SELECT revision, author, time, comment, outcome, reason FROM journal"
+            " WHERE outcome = ?2 AND (?1 IS NULL OR revision = ?1) ORDER BY time DESC, number DESC LIMIT ?3",
+            number,
             FAILED,
             limit,
         )

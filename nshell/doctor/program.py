@@ -16,10 +16,14 @@ PACKAGES = {
     "cryptography": "cryptography",
     "dns": "dnspython",
     "exabgp": "exabgp",
+    "matplotlib": "matplotlib",
     "msgspec": "msgspec",
     "napalm": "napalm",
+    "prometheus_client": "prometheus-client",
     "prompt_toolkit": "prompt-toolkit",
     "sqlite_utils": "sqlite-utils",
+    "textual": "textual",
+    "textual_serve": "textual-serve",
 }
 """What the program imports and did not bring itself: module -> package."""
 

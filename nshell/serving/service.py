@@ -2,7 +2,8 @@
 
     unix socket ── client() ──┐
                               ├── attend() ── Session ── interactive: Terminal.run
-    SSH channel ── ssh/ ──────┘                └──────── one-shot, batch: run_batches
+    SSH channel ── ssh/ ──────┤                ├──────── one-shot, batch: run_batches
+    browser ── web/ ──────────┘                └──────── a dashboard: web/browser.py
 
 Sessions are coroutines; everything blocking goes through the fabric's one writer thread. The process around it is
 serve.py; a session's commands run in session.py, a batch in batch.py, SSH is ssh/.
@@ -32,7 +33,10 @@ from nshell.sessions.context import DONE, FAILED
 from nshell.sessions.exclusive import Exclusive
 from nshell.sessions.scheduled import ScheduledCommits
 from nshell.sessions.session import Session
+from nshell.sessions.visitors import Visitors
+from nshell.ssh.authentication import Authentication
 from nshell.ssh.listener import SshListener
+from nshell.web.listener import WebListener
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric
@@ -68,19 +72,24 @@ class Service:
         self.fabric = fabric
         self.candidates = candidates
         self.audit = AuditLog(fabric)
+        self.visitors = Visitors(fabric.events)
         self.sessions: set[Session] = set()
         self.exclusive = Exclusive()
         self.scheduled = ScheduledCommits(self)
         self.stopping = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._endings: dict[Session, asyncio.Future[tuple[str, int]]] = {}
+        self._visits: dict[Session, float] = {}  # those who came at a terminal of this machine, and when
+        self.authentication = Authentication(fabric)
         self._ssh = SshListener(self)
+        self.web = WebListener(self)
 
     async def start(self) -> None:
-        """Take part in commits, and listen for SSH where the configuration says so."""
+        """Take part in commits, and listen for SSH and HTTPS where the configuration says so."""
         self.fabric.add_participant(self)
         await self.scheduled.start()
         await self._ssh.open()
+        await self.web.open()
 
     # Sessions -------------------------------------------------------------------------------------------------------
 
@@ -120,12 +129,16 @@ class Service:
         self.sessions.add(session)
         self._endings[session] = asyncio.get_running_loop().create_future()
         log.info("user=%s origin=%r session opened interactive=%d", session.user, session.origin, session.interactive)
+        if session.interactive and caller.uid is not None:  # who comes over the network was told when he logged in
+            self._visits[session] = self.visitors.came(session.user, session.origin, "")
         return session
 
     def _close(self, session: Session, code: int) -> None:
         self.sessions.discard(session)
         self.exclusive.release(session)
         self._endings.pop(session).cancel()
+        if session in self._visits:
+            self.visitors.went(session.user, session.origin, self._visits.pop(session))
         log.info("user=%s origin=%r session closed code=%d", session.user, session.origin, code)
 
     def end(self, session: Session, reason: str, code: int) -> None:
@@ -243,10 +256,12 @@ class Service:
     # The end --------------------------------------------------------------------------------------------------------
 
     async def stop(self) -> None:
-        """End all sessions, then SSH; what they did is in the audit then."""
+        """End all sessions, then SSH and HTTPS; what they did is in the audit then."""
         await self.scheduled.stop()
         await self._end_sessions()
         await self._ssh.close()
+        await self.web.close()
+        self.authentication.close()
         await self.audit.written()
 
     async def _end_sessions(self) -> None:

@@ -11,10 +11,13 @@ A Pipe carries bytes for the screen; keys and window changes go to its `keyboard
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from data.errors import CommandFailed
 from views.render import Screen, ScreenSettings
+
+if TYPE_CHECKING:
+    from nshell.sessions.session import Session
 
 KEYS_LIMIT = 4 * 1024 * 1024
 """Bytes of keys, in one piece or waiting for the prompt; a paste of 10,000 lines is about 1 MB."""
@@ -62,6 +65,10 @@ class Transport(Files, Protocol):
         """A picture in place of the one before it, on an interactive transport."""
         ...
 
+    async def dashboard(self, session: Session, screen: str) -> None:
+        """A dashboard over the whole terminal until its user leaves it. Raises CommandFailed where there is none."""
+        ...
+
     async def read_terminal(self, prompt: str) -> str:
         """Lines until the end of input. Raises CommandFailed where nobody can type."""
         ...
@@ -93,6 +100,9 @@ class Unattended(ABC):
     async def draw(self, lines: list[str], first: bool) -> None:
         """Pictures stand one below the other where nobody looks at a screen."""
         await self.show(lines, False)
+
+    async def dashboard(self, session: Session, screen: str) -> None:
+        raise CommandFailed("dashboard", "there is no terminal to draw on", "use it in an interactive session")
 
     async def read_terminal(self, prompt: str) -> str:
         raise nobody_types("load")

@@ -39,6 +39,10 @@ from data.path import Path, vport_name
 from data.schema.objects import Object, Vport
 from data.schema.wan import Bgp, Neighbor, Pe
 from data.store import HistoryEntry
+from nshell.sessions.confined_analysis import ConfinedAnalysis
+from nshell.sessions.confined_events import ConfinedEvents
+from nshell.sessions.confined_telemetry import ConfinedTelemetry
+from nshell.sessions.confined_trace import ConfinedTracing
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric, Outcome, Plan
@@ -131,6 +135,26 @@ class ConfinedFabric:
         """Where own vports are."""
         return ConfinedTopology(self._fabric, self.running)
 
+    @property
+    def events(self) -> ConfinedEvents:
+        """What happened to something that the user may read."""
+        return ConfinedEvents(self._fabric, self._access)
+
+    @property
+    def tracing(self) -> ConfinedTracing:
+        """Traces from own vports; of others' objects it says only that they decided."""
+        return ConfinedTracing(self._fabric.tracing, self._access, self.topology.hosts, self._former_tenants)
+
+    @property
+    def telemetry(self) -> ConfinedTelemetry:
+        """What own objects send and get."""
+        return ConfinedTelemetry(self._fabric.telemetry, self._access)
+
+    @property
+    def analysis(self) -> ConfinedAnalysis:
+        """What the rules of own domains are good for."""
+        return ConfinedAnalysis(self._fabric.analysis, self._access)
+
     def health(self) -> list[Target]:
         """What is probed of own vports."""
         return [target for target in self._fabric.health() if self._access.reads(target.probe.vport)]
@@ -182,11 +206,11 @@ class ConfinedFabric:
             raise CommandFailed(f"dvrs {dvrs}", "there is no such hypervisor", "'show vports' tells where yours are")
         return [flow for flow in await self._fabric.flows(dvrs, table) if self.explain(flow.cookie) is not None]
 
-    async def history(self, limit: int) -> list[HistoryEntry]:
+    async def history(self, limit: int, number: int | None = None) -> list[HistoryEntry]:
         """The commits that changed something visible, newest first; one that also changed more has no comment."""
         found = []
         whose = await self._former_tenants()
-        for whole in await self._fabric.history(limit):
+        for whole in await self._fabric.history(limit, number):
             entry = replace(whole, receipts=tuple(one for one in whole.receipts if not _of_provider(one.part)))
             changes = await self._fabric.difference(entry.number - 1, entry.number) if not entry.reason else {}
             own = whose.without(visible(changes, self._access), entry.number - 1, entry.number)
@@ -305,6 +329,12 @@ class PartlyHidden(ConfinedFabric):
     @property
     def topology(self) -> Any:
         return self._fabric.topology
+
+    @property
+    def tracing(self) -> ConfinedTracing:
+        return ConfinedTracing(
+            self._fabric.tracing, self._access, lambda dvrs: True, self._former_tenants, underlay=True
+        )
 
     def elsewhere(self, path: Path) -> Elsewhere | None:
         return self._fabric.elsewhere(path)

@@ -12,9 +12,9 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from commands.context import Schedule, SessionFacts
+from commands.context import Schedule, SessionFacts, WebFacts
 from commands.registry import Mode
 from controller.pace import spread
 from data.access import Access
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from data.candidate import Candidate
     from data.configuration import Configuration, Edits
     from nshell.serving.service import Service
+    from nshell.sessions.session import Session
 
 T = TypeVar("T")
 
@@ -230,6 +231,10 @@ class SessionContext:
     def schedule(self) -> Schedule:
         return self.service.scheduled
 
+    @property
+    def web(self) -> WebFacts:
+        return self.service.web
+
     def note(self, text: str) -> None:
         self._notes.append(text)
 
@@ -246,6 +251,13 @@ class SessionContext:
         known = {session.user for session in self.sessions()}
         return [user for user in self.service.candidates.editors() if not self.access.confined or user in known]
 
+    async def dashboard(self, screen: str) -> None:
+        busy, self.busy = self.busy, False  # it waits for its user, as the prompt does
+        try:
+            await self.transport.dashboard(cast("Session", self), screen)
+        finally:
+            self.busy = busy
+
     async def read_secret(self, prompt: str) -> str:
         async with self._aside():
             return await self.transport.read_secret(prompt)
@@ -258,8 +270,8 @@ class SessionContext:
         except UnicodeDecodeError as problem:
             raise CommandFailed(name, f"byte {problem.start} is not UTF-8 text", "save it as UTF-8") from None
 
-    async def write_file(self, name: str, text: str) -> None:
-        await self.transport.write_file(name, text.encode())
+    async def write_file(self, name: str, contents: str | bytes) -> None:
+        await self.transport.write_file(name, contents.encode() if isinstance(contents, str) else contents)
 
     async def read_terminal(self, prompt: str) -> str:
         async with self._aside():

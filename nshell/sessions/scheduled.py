@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from controller.events import Kind
+from controller.events import Fact, Kind
 from data.access import Access
 from data.candidate import Candidate
 from data.configuration import Edits
@@ -91,7 +91,8 @@ class ScheduledCommits:
         row = replace(row, id=await fabric.submit(fabric.store.schedule, row))
         self._rows[row.id] = row
         self._changed.set()
-        fabric.events.add(Kind.COMMIT, f"commit {row.id} of {user} is scheduled for {clock(at)}")
+        facts: dict[str, Fact] = {"scheduled": row.id, "user": user, "state": "scheduled"}
+        fabric.events.add(Kind.COMMIT, f"commit {row.id} of {user} is scheduled for {clock(at)}", facts=facts)
         return row
 
     async def cancel(self, number: int) -> Scheduled:

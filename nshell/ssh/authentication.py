@@ -1,4 +1,5 @@
-"""Who is let in over SSH: a `user` of the configuration with one of its keys, or its password.
+"""Who is let in over SSH: a `user` of the configuration with one of its keys, or its password. The web asks here, too,
+for passwords: whoever guesses waits for what was guessed at either.
 
 A user that does not exist is treated as one with a password that nobody knows: the same answers after the same time.
 Passwords are looked at in a thread (scrypt takes 50 ms), AT_ONCE at a time, after the delay of throttle.py.
@@ -10,6 +11,7 @@ import asyncio
 import base64
 import logging
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -69,20 +71,22 @@ class Authentication:
         """Look at no more passwords."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def password(self, name: str, password: str, address: str) -> bool:
-        """Whether this is the user's password; after a while when others were wrong, and those before it."""
+    async def password(self, name: str, password: str, address: str, allowed: Callable[[], bool] | None = None) -> bool:
+        """Whether this is the user's password; after a while when others were wrong, and those before it. `allowed`:
+        whether passwords are accepted at all, unless `ssh authentication` is to say it.
+        """
         network = source(address)
         turns = self._turns.setdefault(network, asyncio.Semaphore(TOGETHER))
         self._trying[network] += 1
         try:
             async with turns:
-                return await self._try(name, password, address)
+                return await self._try(name, password, address, allowed or (lambda: self.takes_passwords))
         finally:
             self._trying[network] -= 1
             if not self._trying[network]:
                 del self._trying[network], self._turns[network]
 
-    async def _try(self, name: str, password: str, address: str) -> bool:
+    async def _try(self, name: str, password: str, address: str, allowed: Callable[[], bool]) -> bool:
         delay = self._throttle.delay(address, name)
         if delay:
             log.info("origin=%r waits %.0f s for earlier failures", address, delay)
@@ -91,7 +95,7 @@ class Authentication:
         kept = user.password if user is not None and user.password is not None else NOBODY
         loop = asyncio.get_running_loop()
         right = await loop.run_in_executor(self._threads, matches, password, kept)
-        right = right and len(password) <= LONGEST and self.takes_passwords and self.user(name) == user
+        right = right and len(password) <= LONGEST and allowed() and self.user(name) == user
         if not right:
             self._throttle.failed(address, name)
         return right

@@ -26,7 +26,7 @@ from nshell import __version__
 from nshell.serving.service import Service
 from nshell.serving.users import Caller
 from nshell.ssh import channel
-from nshell.ssh.authentication import Authentication, written
+from nshell.ssh.authentication import written
 from nshell.ssh.files import UserFiles
 from nshell.ssh.host_keys import host_keys
 from nshell.ssh.sftp import FileServer
@@ -97,6 +97,7 @@ class Entrance(asyncssh.SSHServer):
         self._keys_left, self._passwords_left = KEYS, PASSWORDS
         self._greeted = False
         self._key = ""
+        self._came: float | None = None
         self.address, self.network, self.origin, self.user = "", "", "", ""
         self.channels = 0
 
@@ -112,6 +113,8 @@ class Entrance(asyncssh.SSHServer):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connection.resume_writing()
         self._server.left(self)
+        if self._came is not None:
+            self._server.service.visitors.went(self.user, self.origin, self._came)
 
     @property
     def guesses(self) -> bool:
@@ -150,19 +153,25 @@ class Entrance(asyncssh.SSHServer):
             return True
         known = self._server.authentication.user(username) is not None
         log.warning("user=%s origin=%r wrong password", username if known else "(unknown)", self.origin)
+        self._refused(username if known else "(unknown)", "wrong password")
         self._enough(self._passwords_left)
         return False
 
     def _enough(self, left: int) -> None:
         if left <= 0:
             log.warning("origin=%r closed: too many attempts to log in", self.origin)
+            self._refused("(unknown)", "too many attempts to log in")
             self._connection.disconnect(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "too many attempts to log in")
+
+    def _refused(self, user: str, why: str) -> None:
+        self._server.service.visitors.refused(user, self.origin, self.network, why)
 
     def auth_completed(self) -> None:
         self.user = str(self._connection.get_extra_info("username"))
         how = "a key" if self._key else "its password"
         log.info("user=%s origin=%r logged in with %s", self.user, self.origin, how)
         self._server.admitted(self)
+        self._came = self._server.service.visitors.came(self.user, self.origin, how)
 
     # Channels ---------------------------------------------------------------------------------------------------
 
@@ -170,6 +179,7 @@ class Entrance(asyncssh.SSHServer):
         problem = self._server.full(self)
         if problem:
             log.warning("user=%s origin=%r refused: %s", self.user, self.origin, problem)
+            self._refused(self.user, problem)
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_RESOURCE_SHORTAGE, problem)
         opened: asyncssh.SSHServerChannel[bytes] = self._connection.create_server_channel(encoding=None)
         opened._env = Variables()
@@ -256,7 +266,7 @@ class SshServer:
 
     def start(self) -> None:
         """The part of making it that belongs to the loop."""
-        self.authentication = Authentication(self.fabric)
+        self.authentication = self.service.authentication
 
     def accept(self) -> Connection:
         """The protocol of a new connection."""
@@ -314,5 +324,4 @@ class SshServer:
         """Close every connection."""
         for entrance in (*self._strangers, *self._users):
             entrance.close()
-        self.authentication.close()
         await asyncio.sleep(0)

@@ -2,6 +2,7 @@
 
     keys ──> Terminal.keys ──┬── a prompt waits: prompt_toolkit's pipe
                              ├── the pager is open: its queue (pager.py)
+                             ├── a dashboard is seen: all keys are its own (fullscreen.py)
                              └── a command runs: ctrl-c cancels it, the rest waits for the next prompt
 
 prompt_toolkit draws the line; completion and `?` come from commands/complete.py, one walk of the token tree per key.
@@ -17,6 +18,7 @@ import codecs
 import contextvars
 import os
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.application import create_app_session, run_in_terminal
 from prompt_toolkit.data_structures import Size
@@ -30,19 +32,24 @@ from prompt_toolkit.output import DummyOutput, Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import PromptSession
 
-from commands.complete import complete, help_lines
 from commands.lexer import lex
+from data.errors import CommandFailed
 from data.schema.objects import System
 from nshell.serving.transport import CHUNK, KEYS_LIMIT, Pipe
 from nshell.sessions.context import DONE
 from nshell.sessions.session import Session
 from nshell.terminal.drawing import Unseen, draw_once
+from nshell.terminal.hints import addition_for, help_for
 from nshell.terminal.history import history_of
 from nshell.terminal.pager import Pager
 from nshell.terminal.pasted import Pasted
 from nshell.terminal.plainline import PLAIN, PlainLine
+from nshell.terminal.stage import full_screen
 from views.picture import picture
 from views.render import Screen, ScreenSettings, encode, harmless
+
+if TYPE_CHECKING:
+    from nshell.terminal.fullscreen import FullScreen
 
 INTERRUPT = b"\x03"
 RETRY = 0.01
@@ -87,6 +94,7 @@ class Terminal:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._reading: PromptSession[str] | None = None
         self._pager: Pager | None = None
+        self._full: FullScreen | None = None
         self._command: asyncio.Task[int] | None = None
         self._session: Session | None = None
         self._notices: list[str] = []
@@ -131,6 +139,8 @@ class Terminal:
         if self._reading is not None:
             self._pending += data
             self._feed()
+        elif self._full is not None:
+            self._full.keys(data)
         elif INTERRUPT in data:
             self._interrupt(data.rpartition(INTERRUPT)[2])
         elif self._pager is not None:
@@ -163,6 +173,8 @@ class Terminal:
             asyncio.get_running_loop().call_soon(self._feed)
 
     def resized(self) -> None:
+        if self._full is not None:
+            self._full.resized()
         if self._reading is not None and self._plain is None and self._reading.app.current_buffer.text:
             self._reading.app._on_resize()  # an empty line is right as it is; programs would read the prompt twice
 
@@ -245,6 +257,8 @@ class Terminal:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 self._command.cancel()
+                if self._full is not None:
+                    self._full.restore()
                 raise
             await self.write("^C\n")
         finally:
@@ -265,6 +279,8 @@ class Terminal:
 
     def _waits(self) -> bool:
         """Whether a key is waited for."""
+        if self._full is not None:
+            return not self._full.app.busy
         return self._reading is not None or (self._pager is not None and self._pager.waits)
 
     def notice(self, text: str) -> None:
@@ -307,6 +323,15 @@ class Terminal:
             self._pending += await self._pager.run()
         finally:
             self._pager = None
+
+    async def dashboard(self, session: Session, screen: str) -> None:
+        if self._plain is not None:
+            raise CommandFailed("dashboard", "this terminal cannot draw one", "use a terminal that moves its cursor")
+        try:
+            async with full_screen(self._pipe, session, screen) as self._full:
+                self._pending += await self._full.run()
+        finally:
+            self._full = None
 
     async def _show(self, lines: list[str]) -> None:
         if lines:
@@ -365,33 +390,10 @@ class Terminal:
 
     def _help(self, text: str) -> list[str] | None:
         """What `?` prints for this text; None inside quotes, where it is a character."""
-        session = self._session
-        assert session is not None
-        if lex(text).open_quote:
-            return None
-        return help_lines(session.mode, text, session, self.screen.columns)
+        assert self._session is not None
+        return help_for(self._session, text, self.screen.columns)
 
     def _addition(self, text: str) -> tuple[str, list[str]]:
         """What is certain to come next in this text, and the lines that say what there is."""
-        session = self._session
-        assert session is not None
-        found = complete(session.mode, text, session)
-        words = [candidate.word for candidate in found.candidates if not candidate.hint and candidate.word != "|"]
-        typed = text[found.start :]
-        if len(words) == 1:
-            return (words[0][len(typed) :] if words[0].startswith(typed) else "") + " ", []
-        common = beginning(words)
-        if len(common) > len(typed) and common.startswith(typed):
-            return common[len(typed) :], []
-        return "", (self._help(text) or []) if found.candidates else []
-
-
-def beginning(words: list[str]) -> str:
-    """The longest text that all words begin with."""
-    if not words:
-        return ""
-    low, high = min(words), max(words)
-    at = next(
-        (at for at, (one, other) in enumerate(zip(low, high, strict=False)) if one != other), min(len(low), len(high))
-    )
-    return low[:at]
+        assert self._session is not None
+        return addition_for(self._session, text, self.screen.columns)

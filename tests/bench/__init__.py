@@ -9,6 +9,8 @@
     push.py         100,000 compiled flows     beside   ovs-ofctl --bundle add-flows
     policy.py       the workload on nshell     beside   ovn.py, the workload on OVN
     fleet.py        500 hypervisors that are only protocol: fake_switch.py
+    series.py       statistics of 10,000 vports   beside   a table in SQLite with a row per value
+    telemetry.py    counters of 20 hypervisors with 5,000 flows     beside   os-ken's parser of flow statistics
     bgp.py          100,000 VPNv4 routes to GoBGP and back (bgp_ours.py)     beside   GoBGP to FRR
 
 Every benchmark repeats, takes medians, and alternates with its peer where both can run at once. Nothing here

@@ -16,10 +16,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import bgp, fleet, policy, push, remote_route, scale, ssh, start
+from tests.bench import (
+    analysis,
+    bgp,
+    dashboard,
+    fleet,
+    metrics,
+    policy,
+    push,
+    remote_route,
+    scale,
+    series,
+    ssh,
+    start,
+    telemetry,
+    trace,
+)
 from tests.bench.measure import Row, Unavailable, leave_on_sigterm
 
-BENCHMARKS: tuple[ModuleType, ...] = (start, push, policy, fleet, scale, ssh, bgp, remote_route)
+BENCHMARKS: tuple[ModuleType, ...] = (
+    start, push, policy, fleet, scale, ssh, dashboard, bgp, remote_route, series, telemetry, metrics, trace, analysis,
+)  # fmt: skip
 RESULTS = Path("bench-results.json")
 WIDTHS = (64, 12, 12, 8, 8, 5)
 

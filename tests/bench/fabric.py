@@ -157,6 +157,25 @@ class Driver:
         interfaces = sum(1 for name in topology.hypervisors for _ in topology.claims_of(name))
         return {"ready": states.count("ready"), "interfaces": interfaces}
 
+    async def polling(self, interval: int) -> Reply:
+        """How often counters are read, in seconds; 0: not at all."""
+        from data.schema.seen import Telemetry
+
+        how = {"polling_interval": interval} if interval else {"disabled": True}
+        return await self.commit({("telemetry",): Telemetry(uuid=objects.fresh(), **how)})
+
+    async def counted(self) -> Reply:
+        """How many vports are known to have sent something, how much all of them did, and how often is looked."""
+        from controller.telemetry.keys import Level, Measure
+
+        found = self.fabric.telemetry.all_latest(Level.VPORT).values()
+        sent = [latest.totals.get(Measure.SENDS_PACKETS, 0) for latest in found]
+        return {
+            "vports": sum(1 for each in sent if each),
+            "packets": sum(sent),
+            "interval": self.fabric.telemetry.interval,
+        }
+
     async def expected(self) -> Reply:
         """How many flows all hypervisors together must hold: a compilation from nothing."""
         from controller.compile import compile_all

@@ -69,6 +69,8 @@ EMPTY: dict[str, Row] = {
         "role": ["set", []],
     },
     "Manager": {"target": "", "is_connected": True, "status": ["map", []], "inactivity_probe": ["set", []]},
+    "IPFIX": {"targets": ["set", []], "cache_active_timeout": ["set", []], "cache_max_flows": ["set", []]},
+    "Flow_Sample_Collector_Set": {"id": 0, "bridge": ["set", []], "ipfix": ["set", []]},
 }
 
 

@@ -2,18 +2,21 @@
 
 One asyncio process plays COUNT hypervisors, named f0, f1, …: each dials the controller's OVSDB port as ovsdb-server
 would, with VPORTS interfaces that appear once the controller has made the bridge, and its OpenFlow port as ovs-vswitchd
-would. Flows and meters are kept as they were sent, so that reading them back gives what was programmed. Standard output
-gets a JSON line every 0.2 s: how many are connected, how many flows they hold, how many bundles were committed. The
-process ends when its standard input does.
+would. Flows and meters are kept as they were sent, so that reading them back gives what was programmed; with BUSY in
+their environment the flows of every second object count 1,000 packets a second. Standard output gets a JSON line every
+0.2 s: how many are connected, how many flows they hold, how many bundles were committed. The process ends when its
+standard input does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import struct
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 
 from tests.bench.fake_ovsdb import Database
 from tests.bench.objects import fleet_domain
@@ -27,10 +30,13 @@ CHUNK = 60_000  # bytes of flow statistics in one multipart message, which may h
 HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY, FEATURES_REQUEST, FEATURES_REPLY = 0, 1, 2, 3, 5, 6
 METER_MOD, FLOW_MOD, MULTIPART_REQUEST, MULTIPART_REPLY, BARRIER_REQUEST, BARRIER_REPLY = 29, 14, 18, 19, 20, 21
 ROLE_REQUEST, ROLE_REPLY, BUNDLE_CONTROL, BUNDLE_ADD = 24, 25, 33, 34
-MULTIPART_FLOW, MULTIPART_METER_CONFIG, MORE = 1, 10, 1
+MULTIPART_FLOW, MULTIPART_TABLE, MULTIPART_METER_CONFIG, MORE = 1, 3, 10, 1
+COUNTING = frozenset({0, 10, 20, 27, 30})  # tables whose flows count: classify, acl, switch, deliver
+BUSY = bool(os.environ.get("BUSY"))
 METER_FAILED, METER_EXISTS, METER_UNKNOWN = 12, 1, 3
 BUNDLE_CLOSE, BUNDLE_COMMIT, BUNDLE_DISCARD = 2, 4, 6
 ADD, MODIFY, MODIFY_STRICT, DELETE, DELETE_STRICT = range(5)
+STARTED = time.monotonic()
 
 
 class Counters:
@@ -134,6 +140,25 @@ class Switch(asyncio.Protocol):
         else:
             self.meters.pop(number, None)
 
+    def asked(self, body: bytes) -> Iterator[bytes]:
+        """The flows of the table, and with the cookie, that a request for flow statistics names."""
+        table, (cookie, mask) = body[8], struct.unpack_from("!QQ", body, 24)
+        for message in self.flows.values():
+            if table in (255, message[24]) and int.from_bytes(message[8:16], "big") & mask == cookie & mask:
+                yield message
+
+    def statistics(self, message: bytes) -> bytes:
+        """One flow, and what it has counted since the process began."""
+        age, cookie = time.monotonic() - STARTED, int.from_bytes(message[8:16], "big")
+        packets = int(age * 1000) if BUSY and message[24] in COUNTING and cookie & 1 else 0
+        seconds, fraction = divmod(age, 1)
+        priority = int.from_bytes(message[30:32], "big")
+        head = STATS.pack(
+            len(message), message[24], int(seconds), int(fraction * 1e9), priority, 0, 0, 0, 0, cookie, packets,
+            packets * 500,
+        )  # fmt: skip
+        return head + message[48:]
+
     def multipart(self, xid: int, body: bytes) -> None:
         kind = int.from_bytes(body[:2], "big")
         part = bytearray()
@@ -142,27 +167,14 @@ class Switch(asyncio.Protocol):
                 self.send(MULTIPART_REPLY, xid, struct.pack("!HH4x", kind, MORE) + bytes(part))
                 part.clear()
             part += struct.pack("!H", 2 + len(config)) + config
-        for message in self.flows.values() if kind == MULTIPART_FLOW else ():
+        for message in self.asked(body) if kind == MULTIPART_FLOW else ():
             if len(part) > CHUNK:
                 self.send(MULTIPART_REPLY, xid, struct.pack("!HH4x", kind, MORE) + bytes(part))
                 part.clear()
-            part += (
-                STATS.pack(
-                    len(message),
-                    message[24],
-                    0,
-                    0,
-                    int.from_bytes(message[30:32], "big"),
-                    0,
-                    0,
-                    0,
-                    0,
-                    int.from_bytes(message[8:16], "big"),
-                    0,
-                    0,
-                )
-                + message[48:]
-            )
+            part += self.statistics(message)
+        if kind == MULTIPART_TABLE:
+            tables = [message[24] for message in self.flows.values()]
+            part += b"".join(struct.pack("!B3xIQQ", table, tables.count(table), 0, 0) for table in sorted(set(tables)))
         self.send(MULTIPART_REPLY, xid, struct.pack("!HH4x", kind, 0) + bytes(part))
 
 

@@ -24,8 +24,10 @@ _RECEIVE_LIMIT = 20.0  # seconds
 class RealOvs:
     """``with RealOvs() as ovs: ovs.vsctl("add-br", "br-nsh")``. ``directory`` is its OVS_RUNDIR."""
 
-    def __init__(self, system_id: str = "hv1") -> None:
+    def __init__(self, system_id: str = "hv1", *, tunnels: bool = False) -> None:
+        """`tunnels`: tunnel ports are real ones, and not dummies that keep what they are given."""
         self.system_id = system_id
+        self._dummy = ["--enable-dummy", "--disable-system-route"] if tunnels else ["--enable-dummy=override"]
         # Short: a unix socket's path has at most 107 characters.
         self.directory = Path(tempfile.mkdtemp(prefix="ovs-"))
         names = ("OVS_RUNDIR", "OVS_DBDIR", "OVS_LOGDIR", "OVS_SYSCONFDIR")
@@ -67,8 +69,7 @@ class RealOvs:
     def start_vswitchd(self) -> None:
         """Start the switch daemon over the database as it is."""
         log = f"--log-file={self.directory / 'vswitchd.log'}"
-        self._spawn("ovs-vswitchd", "-vconsole:off", log, "--enable-dummy=override", "--disable-system",
-                    f"unix:{self._socket}")  # fmt: skip
+        self._spawn("ovs-vswitchd", "-vconsole:off", log, *self._dummy, "--disable-system", f"unix:{self._socket}")
         self._wait_for(self.directory / "ovs-vswitchd.ctl")
 
     def stop_vswitchd(self) -> None:

@@ -116,7 +116,7 @@ def unharmed(network: Network, lines: int) -> Iterator[None]:
     assert network.shell.pid == pid
     assert memory(network) - kibibytes < MEMORY
     said = [line for line in network.shell.log().splitlines()[before:] if "session opened" not in line]
-    said = [line for line in said if "session closed" not in line and "bridge br-nsh set up" not in line]
+    said = [line for line in said if "session closed" not in line]
     assert len(said) <= lines, "\n".join(said[:50])
     assert not any("disconnected" in line for line in said), "a hypervisor was lost"
 

@@ -7,7 +7,6 @@ the underlay's bridge with no part in the fabric, and sees what hypervisors send
 from __future__ import annotations
 
 import struct
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from agent import namespaces
 from nshell.lab.capture import Capture
 from nshell.lab.probing import wait_until
 from nshell.lab.wire import describe
+from tests.system.collector import COLLECTOR, collector
 from tests.system.network import Network, dual_stack
 
 BASE = "set enterprise acme domain prod"
@@ -32,7 +32,6 @@ POLICY = [
         for name, _, nth in ROWS
     ),
 ]
-COLLECTOR = "172.31.0.200"
 ECHO, REPLY = 8, 0  # RFC 792
 TRANSPARENT_ETHERNET, ERSPAN_II = 0x6558, 0x88BE  # protocol types of GRE
 KEY_PRESENT, SEQUENCE_PRESENT = 0x2000, 0x1000
@@ -121,25 +120,6 @@ def test_copies_go_on_when_either_end_moves_and_when_the_controller_is_restarted
         assert wait_until(lambda: copied() == 10, 5.0)
         (row,) = network.rows("show mirror")
         assert (row["name"], row["to"], row["state"]) == ("tap", "vport ids", "copying")
-
-
-@contextmanager
-def collector(network: Network) -> Iterator[str]:
-    """A namespace on the underlay, by name."""
-    prefix = network.lab.prefix
-    name, fabric = f"{prefix}-collector", f"{prefix}-fabric"
-    for words in (
-        f"netns add {name}",
-        f"-n {fabric} link add name collector type veth peer name eth0 netns {name}",
-        f"-n {fabric} link set dev collector master fabric up",
-        f"-n {name} address add {COLLECTOR}/24 dev eth0",
-        f"-n {name} link set dev eth0 up",
-    ):
-        subprocess.run(["ip", *words.split()], check=True)
-    try:
-        yield name
-    finally:
-        subprocess.run(["ip", "netns", "del", name], check=True)
 
 
 def gre_copies(pcap: Path) -> list[tuple[int, bytes]]:

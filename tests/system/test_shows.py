@@ -122,8 +122,7 @@ def test_monitor_shows_the_rates_of_what_flows_now(network: Network) -> None:
         return [json.loads(line) for line in said.splitlines()]
 
     with network.pinging("web-1", "app-2"):
-        first, second = pictures("monitor vports enterprise acme")
-        assert {row["received"] for row in first["rows"]} == {None}
+        _, second = pictures("monitor vports enterprise acme")  # the first has what telemetry knew before
         rates = {row["name"]: row for row in second["rows"]}
         assert rates["acme/prod/web-1"]["received"] > 0 and rates["acme/prod/web-1"]["delivered"] > 0
         assert rates["acme/prod/web-1"]["received_packets"] >= 1 and rates["acme/prod/web-2"]["received"] == 0

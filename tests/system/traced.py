@@ -66,11 +66,15 @@ class Hypervisor:
         assert await self.switch.flow_count() == len(contents)
 
     def trace(self, flow: str, states: Iterable[str]) -> str:
-        """What ofproto/trace says; asked by the protocol of ovs-appctl, which takes a hundredth of its time."""
+        """What ofproto/trace says."""
         words = ["br-nsh", flow]
         for state in states:
             words += ["--ct-next", _STATES[state]]
-        self.control.sendall(json.dumps({"method": "ofproto/trace", "params": words, "id": 0}).encode())
+        return self.ask("ofproto/trace", *words)
+
+    def ask(self, method: str, *words: str) -> str:
+        """A command by the protocol of ovs-appctl, which takes a hundredth of its time."""
+        self.control.sendall(json.dumps({"method": method, "params": words, "id": 0}).encode())
         text = ""
         while True:
             text += self.control.recv(1 << 20).decode()
@@ -78,15 +82,15 @@ class Hypervisor:
                 answer, _ = self.decoder.raw_decode(text)
             except ValueError:
                 continue
-            assert answer["error"] is None, f"{flow}: {answer['error']}"
-            told: str = answer["result"]
+            assert answer["error"] is None, f"{method} {' '.join(words)}: {answer['error']}"
+            told: str = answer["result"] or ""
             return told
 
 
 @asynccontextmanager
-async def fabric() -> AsyncIterator[dict[str, Hypervisor]]:
-    """The hypervisors, connected and empty."""
-    with _switches() as hypervisors:
+async def fabric(*, tunnels: bool = False) -> AsyncIterator[dict[str, Hypervisor]]:
+    """The hypervisors, connected and empty; with real `tunnels`, or such as only ofproto/trace leads through."""
+    with _switches(tunnels) as hypervisors:
         arrived: asyncio.Queue[Switch] = asyncio.Queue()
         server = OpenFlowServer(arrived.put)
         port = await server.start("127.0.0.1", 0)
@@ -101,12 +105,12 @@ async def fabric() -> AsyncIterator[dict[str, Hypervisor]]:
 
 
 @contextmanager
-def _switches() -> Iterator[dict[str, Hypervisor]]:
+def _switches(tunnels: bool) -> Iterator[dict[str, Hypervisor]]:
     started: list[RealOvs] = []
     try:
         hypervisors = {}
         for name in HYPERVISORS:
-            ovs = RealOvs(name)
+            ovs = RealOvs(name, tunnels=tunnels)
             started.append(ovs)
             ovs.start()
             ovs.add_bridge(ports=PORTS)

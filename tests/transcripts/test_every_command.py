@@ -18,6 +18,7 @@ ELSEWHERE = {
     "ping": "tests/transcripts/test_live.py",
     "request session": "needs two sessions: tests/transcripts/test_live.py",
     "show audit": "says when and from where: tests/system/test_two_operators.py",
+    "dashboard": "full screen: tests/system/test_dashboard.py",
     "complete": "for programs: tests/transcripts/test_completion.py",
 }
 """Beginnings of the commands that a text without hypervisors, clocks and other people cannot hold."""

@@ -45,7 +45,7 @@ def test_refresh_draws_in_place_until_ctrl_c_and_the_session_goes_on(person: Per
 
 
 def test_monitor_tells_events_as_they_happen(person: Person, shell: Shell) -> None:
-    person.type("monitor events commit\r")
+    person.type("monitor events kind commit\r")
     time.sleep(0.3)
     assert shell.commands("set enterprise later", "commit").returncode == 0
     person.see("revision 3 by ")

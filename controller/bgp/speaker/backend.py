@@ -129,6 +129,9 @@ class Speaker(Protocol):
     def failures(self) -> Mapping[str, str]:
         """Why the last attempt at a session failed, by neighbour."""
 
+    def messages(self, name: str) -> tuple[int, int]:
+        """UPDATE messages received from and sent to a neighbour since this run of the process began."""
+
     async def start(self) -> None:
         """Raises CommandFailed when it cannot be started at all; afterwards it is restarted by itself."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -41,7 +42,7 @@ class Told:
 class Sessions:
     """All sessions of one run of the process. `peers` are by address, as they were configured; `broken` are sessions
     of which a message could not be read at all and which must be reset (RFC 7606 section 2), with the reason;
-    `failures` why sessions did not come up, by neighbour."""
+    `failures` why sessions did not come up, by neighbour; `heard` and `said` count UPDATE messages by neighbour."""
 
     peers: Mapping[str, Peer]
     encapsulation: Encapsulation = Encapsulation.VXLAN
@@ -49,6 +50,8 @@ class Sessions:
     by_number: dict[int, Told] = field(default_factory=dict)
     broken: list[tuple[Told, str]] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    heard: Counter[str] = field(default_factory=Counter)
+    said: Counter[str] = field(default_factory=Counter)
 
     def events(self, kind: Kind, payload: bytes) -> Iterator[Event]:
         """The events of one frame. Raises FrameError for one that is no event."""
@@ -136,6 +139,7 @@ class Sessions:
         at = 4
         while told is not None and not told.muted and at < len(payload):
             end = at + int.from_bytes(payload[at + 16 : at + 18], "big")
+            self.heard[told.peer.name] += 1
             yield from self._update(told, update_body(payload[at:end]))
             at = end
 

@@ -79,6 +79,10 @@ class ExabgpSpeaker:
         """Why the last attempt of a session failed, by the neighbour's name; nothing of one that is up."""
         return self._sessions.failures
 
+    def messages(self, name: str) -> tuple[int, int]:
+        """See `Speaker`."""
+        return self._sessions.heard[name], self._sessions.said[name]
+
     @property
     def pid(self) -> int | None:
         """The number of its process while that runs."""
@@ -167,6 +171,8 @@ class ExabgpSpeaker:
     async def _send(self, sessions: Sequence[Told], messages: Sequence[bytes]) -> None:
         """Returns when the process has them all."""
         head = numbers([told.number for told in sessions])
+        for told in sessions:
+            self._sessions.said[told.peer.name] += len(messages)
         answers: list[asyncio.Future[str]] = []
         for some in parcels(messages):
             answers.append(self._command(frame(Kind.SEND, head, some)))

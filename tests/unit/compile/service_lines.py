@@ -47,6 +47,7 @@ def everything() -> list[str]:
     """A network in which every service is used, in both IP versions, and a shared domain with two users."""
     lines = [f"set dvrs hv{n} tunnel-address 172.31.0.{n}" for n in (1, 2, 3)]
     lines += [
+        "set flow-export flows collector 172.31.0.250",
         "set domain-template office qos base ingress-rate 2000",
         "set domain-template office default-qos base",
         "set domain-template office static-route 203.0.113.0/24 blackhole",
@@ -134,6 +135,8 @@ def random_line(model: Committed, dice: random.Random) -> str:
         lambda: (
             f"set {body} {vport} subnet {subnet} mac 02:00:00:00:00:{end:02x} address [ {four}.{end} {six}::{end} ]"
         ),
+        lambda: f"set {zone} subnet {subnet} flow-export flows",
+        lambda: f"set flow-export flows collector 172.31.0.250 sampling {pick((1, 100, 65535))}",
         lambda: f"set {body} {pick(vports)} anti-spoofing {pick(('full', 'mac', 'off'))}",
         lambda: f"set {body} {pick(vports)} policy-group front",
         lambda: f"set {body} {pick(vports)} mac 02:00:00:00:00:{end:02x}",

@@ -89,7 +89,7 @@ def test_meters_are_where_the_vport_is_and_its_flows_name_them() -> None:
     assert "in_port=11" in enters and "actions=meter:22," in enters
     (limited,) = flows(model, "hv1", Table.LIMITED)
     assert "meter:23" in limited
-    (delivered,) = flows(model, "hv1", Table.DELIVER)
+    (delivered,) = flows(model, "hv1", Table.DELIVER, "cookie=0x6e0408")
     assert delivered.endswith("actions=clone(resubmit(,31),output(port=11,max_len=4294967295))")
     model.move({uuid(model, "a"): Location("hv3", 7)})
     agree(model)
@@ -141,7 +141,7 @@ def test_copies_go_to_a_vport_here_by_its_port_and_elsewhere_by_the_vni_of_the_m
     (enters,) = flows(model, "hv1", Table.CLASSIFY, "in_port=11,vlan_tci=0x0000")
     copy = f"set_field:0x{vni:x}->tun_id,set_field:172.31.0.3->tun_dst,output:65000"
     assert f"actions=clone(load:0->OXM_OF_IN_PORT[],{copy}),set_field" in enters
-    assert "clone" not in flows(model, "hv1", Table.DELIVER)[0]
+    assert "clone" not in flows(model, "hv1", Table.DELIVER, "cookie=0x6e0408")[0]
     (arrives,) = flows(model, "hv3", Table.CLASSIFY, f"0x{vni:x}")
     assert arrives.endswith("actions=output:13")
     assert not flows(model, "hv2", Table.CLASSIFY, f"0x{vni:x}")
@@ -164,7 +164,7 @@ def test_copies_go_to_a_collector_with_the_session_as_key(encapsulation: str, po
     )  # fmt: skip
     model.commit({(*PROD, "mirror", "m"): body})
     agree(model)
-    (delivers,) = flows(model, "hv2", Table.DELIVER)
+    (delivers,) = flows(model, "hv2", Table.DELIVER, "cookie=0x6e0408")
     assert "set_field:0x4d->" in delivers and "172.31.0.200" in delivers and f"output:{port})" in delivers
     assert delivers.endswith(",output:12")
     assert "clone" not in "".join(flows(model, "hv2", Table.CLASSIFY))
@@ -176,7 +176,7 @@ def test_a_hypervisor_at_another_address_gets_its_copies_there() -> None:
     before = model.running.get(("dvrs", "hv3"))
     assert isinstance(before, Dvrs)
     given(model, ("dvrs", "hv3"), tunnel_address="172.31.0.93")
-    assert "172.31.0.93" in flows(model, "hv1", Table.DELIVER)[0]
+    assert "172.31.0.93" in flows(model, "hv1", Table.DELIVER, "cookie=0x6e0408")[0]
 
 
 def test_vports_of_an_l2_domain_are_limited_and_copied_as_others() -> None:

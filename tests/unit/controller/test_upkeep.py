@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from controller import upkeep
+from controller import drift, upkeep
 from controller.channel import Channel
 from controller.events import Kind
 from controller.openflow.packed import flow
@@ -19,8 +19,13 @@ from tests.unit.controller.pretend import PretendSwitch
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "DRIFT_PAUSE", 0.01)
+    monkeypatch.setattr(drift, "PAUSE", 0.01)
     monkeypatch.setattr(upkeep, "_AGAIN", 0.02)
+
+
+def sums(model: Model) -> list[str]:
+    """What was told of drift on whole hypervisors."""
+    return [text for text in model.told(Kind.DRIFT) if " repaired: " in text]
 
 
 async def test_a_hypervisor_that_connects_gets_what_it_must_hold_and_the_second_time_nothing() -> None:
@@ -128,11 +133,11 @@ async def test_flows_that_somebody_else_changed_are_repaired_and_told(quick: Non
     del held[stolen]
     foreign = flow(0, 7, 0)
     held[b"\0\0\7" + foreign[48:56]] = foreign
-    model.upkeep.suspect("hv1", 0)
-    model.upkeep.suspect("hv1", stolen[0])
+    model.upkeep.drift.suspect("hv1", 0)
+    model.upkeep.drift.suspect("hv1", stolen[0])
     await model.upkeep.idle()
     assert await model.agreed()
-    assert model.told(Kind.DRIFT) == ["hv1 repaired: 1 missing, 0 wrong, 1 too many"]
+    assert sums(model) == ["hv1 repaired: 1 missing, 0 wrong, 1 too many"]
 
 
 async def test_a_flow_that_somebody_changes_while_a_switch_is_read_back_is_repaired_after_it(quick: None) -> None:
@@ -141,12 +146,12 @@ async def test_a_flow_that_somebody_changes_while_a_switch_is_read_back_is_repai
     channel, held = model.network.channels["hv1"], model.switches["hv1"].held
     channel.ready = False
     del held[next(iter(held))]  # the reconcile has read it already
-    model.upkeep.suspect("hv1", None)
+    model.upkeep.drift.suspect("hv1", None)
     await asyncio.sleep(0.05)
     channel.ready = True
     await model.upkeep.idle()
     assert await model.agreed()
-    assert model.told(Kind.DRIFT) == ["hv1 repaired: 1 missing, 0 wrong, 0 too many"]
+    assert sums(model) == ["hv1 repaired: 1 missing, 0 wrong, 0 too many"]
 
 
 async def test_a_switch_that_dials_in_again_while_it_is_reconciled_is_reconciled_once() -> None:
@@ -220,7 +225,7 @@ async def test_a_restarted_controller_sends_nothing_to_switches_whose_workloads_
 async def test_the_audit_repairs_what_no_event_told_also_when_another_hypervisor_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(upkeep, "AUDIT_INTERVAL", 0.02)
+    monkeypatch.setattr(drift.Drift, "interval", 0.02)
     model = Model(hypervisors=4, vports=2)
     await model.connect("hv1", "hv2", "hv4")
     model.switches["hv1"].flows = mistaken  # type: ignore[method-assign]
@@ -236,14 +241,14 @@ async def test_the_audit_repairs_what_no_event_told_also_when_another_hypervisor
                     await asyncio.sleep(0.01)
     finally:
         await model.upkeep.stop()
-    assert model.told(Kind.DRIFT) == ["hv4 repaired: 1 missing, 0 wrong, 0 too many"] * 2
+    assert sums(model) == ["hv4 repaired: 1 missing, 0 wrong, 0 too many"] * 2
     assert "audit of hv1: ValueError('no such flow')" in model.told(Kind.FAULT)
 
 
 async def test_the_audit_of_a_network_in_agreement_sends_nothing_and_lets_changes_through(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(upkeep, "AUDIT_INTERVAL", 0.0)
+    monkeypatch.setattr(drift.Drift, "interval", 0.0)
     model = Model(vports=2)
     await model.connect("hv1", "hv2")
     model.log.clear()

@@ -91,6 +91,7 @@ _words = {
     "address": _address | _address_6,
     "ipv4-address": _address,
     "ipv6-address": _address_6,
+    "server-address": _address | _address_6 | st.sampled_from(["127.0.0.1", "::1"]),
     "listen-address": _address | st.sampled_from(["::", "0.0.0.0", "2001:db8::1"]),
     "prefix": _prefix,
     "subnet-prefix": st.builds("10.{}.0.0/{}".format, _number, st.integers(16, 30)),

@@ -144,6 +144,7 @@ ACTIONS: dict[str, tuple[list[Match], list[Action]]] = {
     "pop_vlan": ([m.vlan_vid(0x1000, 0x1000)], [a.pop_vlan(), a.output(1)]),
     "push_mpls": ([IP], [a.dec_ttl(), a.push_mpls(), a.set_field("mpls_label", 300), a.output(1)]),
     "pop_mpls": ([MPLS, m.mpls_bos(1)], [a.pop_mpls(wire.ETH_IPV6), a.set_field("eth_dst", MAC)]),
+    "sample": ([], [a.sample(65535, 7, 5003, 42), a.output(2)]),
     "clone": ([], [a.clone([a.load_in_port(), a.output(1)]), a.output(2)]),
     "clone for sure": ([], [a.clone([a.resubmit(9), a.output_alone(1)]), a.output(2)]),
     "multipath": ([IP], [a.multipath(a.SYMMETRIC_L3L4_UDP, 1024, a.MODULO_N, 64, 6)]),

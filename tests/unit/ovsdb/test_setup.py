@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controller.ovsdb.connection import Hypervisor
 from controller.ovsdb.errors import SetupConflict
+from controller.ovsdb.export import Collector
 from controller.ovsdb.model import Tables
 from controller.ovsdb.setup import BridgeSetup, difference
 
@@ -120,7 +122,7 @@ def tables(**changes: dict[str, dict[str, Any] | None]) -> Tables:
             if columns is None:
                 del updates[table][key]
             else:
-                updates[table].setdefault(key, {}).update(columns)
+                updates.setdefault(table, {}).setdefault(key, {}).update(columns)
     mirror = Tables()
     mirror.update({table: {key: {"new": row} for key, row in rows.items()} for table, rows in updates.items()})
     return mirror
@@ -247,3 +249,26 @@ def test_a_port_to_collectors_under_another_number_is_told_with_the_reason() -> 
     ):
         hypervisor.tables = tables(Interface={"ig": row})
         assert hypervisor.misplaced() == said
+
+
+def test_collectors_of_flow_export_come_change_and_go_with_the_configuration_and_others_stay() -> None:
+    there = {
+        "Flow_Sample_Collector_Set": {
+            "s1": {"id": 7, "bridge": uuid("b"), "ipfix": uuid("x1")},
+            "s2": {"id": 7, "bridge": uuid("phy"), "ipfix": EMPTY},
+        },
+        "IPFIX": {"x1": {"targets": "192.0.2.9:4739", "cache_active_timeout": 10, "cache_max_flows": 8192}},
+    }
+    wanted = replace(SETUP, collectors=(Collector(7, "192.0.2.9", 4739),))
+    assert difference(tables(**there), wanted) == []
+    made = difference(tables(), replace(SETUP, collectors=(Collector(7, "2001:db8::9", 2055),)))
+    assert [(each["op"], each["table"]) for each in made] == [
+        ("insert", "IPFIX"), ("insert", "Flow_Sample_Collector_Set"),
+    ]  # fmt: skip
+    assert made[0]["row"]["targets"] == ["set", ["[2001:db8::9]:2055"]] and made[1]["row"]["bridge"] == uuid("b")
+    gone = difference(tables(**there), SETUP)
+    assert [(each["op"], each["where"][0][2]) for each in gone] == [("delete", uuid("s1"))], (
+        "another bridge has one, too"
+    )
+    moved = difference(tables(**there), replace(SETUP, collectors=(Collector(7, "192.0.2.10", 4739),)))
+    assert [each["op"] for each in moved] == ["delete", "insert", "insert"]

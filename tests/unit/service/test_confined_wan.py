@@ -24,7 +24,7 @@ class Network(PretendFabric):
 
     failing = ""
 
-    async def history(self, limit: int) -> list[HistoryEntry]:
+    async def history(self, limit: int, number: int | None = None) -> list[HistoryEntry]:
         kept = tuple(Receipt(part, "pending", 1, 0, 1.0, 0.0) for part in PARTS)
         return [HistoryEntry(2, author, 0.0, "", "committed", receipts=kept) for author in ("tina", "root")]
 

@@ -17,6 +17,7 @@ from data.candidate import Candidate
 from data.configuration import Configuration, Running
 from data.path import Path
 from data.steps import Steps, at_once
+from tests.unit.statistics.fake_telemetry import FakeTelemetry
 
 T = TypeVar("T")
 
@@ -52,6 +53,10 @@ class PretendFabric:
         self.topology = Topology(self.events)
         self.numbers = Numbers()
         self.underlay = Underlay(self.events, lambda: state)
+        self.telemetry = FakeTelemetry(by_uuid=state.by_uuid)
+        self.pe = SimpleNamespace(all=list)
+        self.bgp = None
+        self.drift = SimpleNamespace(standing=lambda name: SimpleNamespace(differs=(), more=0, repaired=0))
         self.waiting = None
         for name in state.children((), "dvrs"):
             self.topology.configure(name, name, getattr(state.get(("dvrs", name)), "tunnel_address", ""))
@@ -74,6 +79,9 @@ class PretendFabric:
     def learned(self) -> dict[Path, Any]:
         return {}
 
+    async def history(self, limit: int, number: int | None = None) -> list[Any]:
+        return []
+
 
 @dataclass
 class PretendContext:
@@ -87,7 +95,7 @@ class PretendContext:
     entered: list[Path] = field(default_factory=list)
     version: str = "0"
     state_directory: str = "/nowhere"
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     access: Access = EVERYTHING
@@ -139,8 +147,8 @@ class PretendContext:
     async def read_file(self, name: str) -> str:
         return self.files[name]
 
-    async def write_file(self, name: str, text: str) -> None:
-        self.files[name] = text
+    async def write_file(self, name: str, contents: str | bytes) -> None:
+        self.files[name] = contents
 
     async def read_terminal(self, prompt: str) -> str:
         return ""

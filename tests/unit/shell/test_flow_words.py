@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands.flow_words import change_line, flow_text
+from controller.flow_words import change_line, flow_text
 from controller.openflow import actions as a
 from controller.openflow import match as m
 from controller.openflow import meters, packed

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from commands.lexer import lex, split_pipes
-from commands.monitor import Rates, monitor_events
+from commands.monitor import Rates
 from commands.pipes import Output, output_of, run_pipe
 from commands.registry import Arguments
+from commands.show_events import monitor_events
 from commands.streams import parts
 from controller.events import Kind
 from data.errors import CommandFailed
@@ -75,7 +76,7 @@ async def test_a_stream_that_ends_has_a_whole_and_one_that_does_not_has_none(con
 
 async def test_events_are_told_as_they_happen_and_watching_ends_with_the_command(context: PretendContext) -> None:
     events = context.fabric.events
-    stream = await monitor_events(context, Arguments({}, frozenset({"monitor", "events", "vport"})))  # type: ignore[arg-type]
+    stream = await monitor_events(context, Arguments({"kind": "vport"}, frozenset({"monitor", "events"})))  # type: ignore[arg-type]
     happening = stream.parts()
     first = asyncio.ensure_future(anext(happening))  # type: ignore[arg-type]
     await asyncio.sleep(0)
@@ -103,7 +104,7 @@ def test_rates_are_per_second_and_a_counter_that_fell_began_anew(monkeypatch: py
 
 def test_rates_and_trends_read_well() -> None:
     assert [cell_text(Rate(value)) for value in (0, 999, 1_500, 123_456, 3.1e9, 4.2e12)] == [
-        "0 b/s", "999 b/s", "1.5 kb/s", "123 kb/s", "3.1 Gb/s", "4200 Gb/s"]  # fmt: skip
+        "0 b/s", "999 b/s", "1.5 kb/s", "123 kb/s", "3.1 Gb/s", "4.2 Tb/s"]  # fmt: skip
     assert sparkline((0, 5, 10)) == "▁▅█" and sparkline((0, 5, 10), unicode=False) == "_-#"
     assert sparkline(()) == "" and sparkline((0, 0)) == "▁▁"
 

@@ -1,4 +1,7 @@
-"""Flows in the pipeline's own words: tables and registers by name, the object and the purpose behind a cookie."""
+"""Flows in the pipeline's own words: tables and registers by name, the object and the purpose behind a cookie.
+
+What commands show and events tell.
+"""
 
 from __future__ import annotations
 

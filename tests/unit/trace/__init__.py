@@ -1,0 +1,1 @@
+"""controller/trace/: what a packet does by compiled flows, without a switch."""

@@ -1,0 +1,102 @@
+"""The terminal in a page: what it is sent, what it says, and a page that takes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from data.errors import CommandFailed
+from nshell.web.browser import SLICE, UNSENT, Browser
+
+
+class Socket:
+    """A websocket that takes what it is sent when the test lets it."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.taken: list[bytes] = []
+        self.open = asyncio.Event()
+
+    async def send_bytes(self, data: bytes) -> None:
+        await self.open.wait()
+        self.taken.append(data)
+
+    async def send_str(self, data: str) -> None:
+        raise AssertionError(data)
+
+
+class Shown:
+    """A dashboard that takes keys; `waiting` messages are in its queue."""
+
+    def __init__(self, waiting: int = 0) -> None:
+        self.pressed: list[bytes] = []
+        self.sizes = 0
+        self.app = SimpleNamespace(message_queue_size=waiting)
+
+    def keys(self, data: bytes) -> None:
+        self.pressed.append(data)
+
+    def resized(self) -> None:
+        self.sizes += 1
+
+
+def browser(folder: Path, socket: Socket) -> tuple[Any, list[str]]:
+    told: list[str] = []
+    made = Browser(
+        socket,  # type: ignore[arg-type]
+        str(folder), "ann", lambda: told.append("used"), lambda: told.append("given up"),
+    )  # fmt: skip
+    return made, told
+
+
+async def test_what_is_put_is_sent_in_order_and_waited_for(tmp_path: Path) -> None:
+    socket = Socket()
+    page, _ = browser(tmp_path, socket)
+    sending = asyncio.create_task(page.send_all())
+    for n in range(100):
+        page.put(b"%d," % n)
+    drained = asyncio.create_task(page.drain())
+    await asyncio.sleep(0.01)
+    assert not drained.done()
+    socket.open.set()
+    await drained
+    assert b"".join(socket.taken) == b"".join(b"%d," % n for n in range(100)) and len(socket.taken) < 5
+    socket.closed = True
+    with pytest.raises(ConnectionResetError):
+        await page.drain()
+    sending.cancel()
+
+
+async def test_a_page_that_takes_nothing_is_given_up_and_costs_no_more(tmp_path: Path) -> None:
+    page, told = browser(tmp_path, Socket())
+    sending = asyncio.create_task(page.send_all())
+    for _ in range(UNSENT // 65536 + 1):
+        page.put(b"x" * 65536)
+    assert told == ["given up"]
+    sending.cancel()
+
+
+async def test_keys_are_handed_on_a_few_at_a_time_and_sizes_within_reason(tmp_path: Path) -> None:
+    page, told = browser(tmp_path, Socket())
+    assert not await page.send_bytes(b"nobody there yet") and told == ["used"]
+    page.shown = shown = Shown()
+    assert await page.send_bytes(b"k" * (3 * SLICE + 1))
+    assert [len(some) for some in shown.pressed] == [SLICE, SLICE, SLICE, 1]
+    for width, height, becomes in ((100, 30, (100, 30)), (10**9, -5, (500, 2))):
+        await page.set_terminal_size(width, height)
+        assert (page.screen.columns, page.screen.rows) == becomes
+    assert shown.sizes == 2
+    for nonsense in ((1e9, 5), ("5", 5), (None, None)):
+        with pytest.raises(TypeError):
+            await page.set_terminal_size(*nonsense)
+
+
+async def test_nobody_can_be_asked_for_a_secret_in_a_page(tmp_path: Path) -> None:
+    page, _ = browser(tmp_path, Socket())
+    for asked in (page.read_secret("password:"), page.read_terminal("lines:")):
+        with pytest.raises(CommandFailed):
+            await asked

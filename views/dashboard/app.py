@@ -1,0 +1,408 @@
+"""The frame of all dashboards: tabs, the screen that is seen, keys; and who asks for facts when.
+
+    ┌ header: host, user, revision, time ┐
+    │ tabs 1 ... 9                       │     one coroutine per Ask of the screen that is seen, none for others;
+    │ the stack of screens, last on top  │     it waits for the terminal to take what it was sent, for `p`, and
+    │ filter, or command line and output │     longer the more an answer costs (BACK_OFF)
+    └ keys ──────────────────────────────┘
+
+A dashboard knows its Source (source.py) and nothing of sessions, sockets or terminals: the driver that it is given
+carries keys and bytes (nshell/terminal/fullscreen.py over SSH and locally, nshell/web in a browser).
+Next: board.py (what a screen is), screens/ (one file each), grid.py, canvas.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from time import perf_counter
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
+
+from rich.console import Console
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.filter import NoColor
+from textual.widgets import Input
+
+from data.errors import NothingThere, NshellError
+from views.dashboard.board import Ask, Board
+from views.dashboard.command import CommandLine, FilterLine
+from views.dashboard.frame import Footer, Header, Tabs
+from views.dashboard.grid import Grid
+from views.dashboard.help import Help
+from views.dashboard.pages import Pages
+from views.dashboard.palette import DARK, LIGHT, THEMES
+from views.dashboard.screens import BOARDS
+from views.dashboard.source import Closed, Source
+from views.models import Table
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from textual.driver import Driver
+
+    from views.models import Model
+
+__all__ = ["Colors", "Dashboard", "dashboard"]
+
+Colors = Literal["standard", "256", "truecolor"]
+BACK_OFF = 40
+"""An answer that takes so and so long is asked for again after so many times that: at most 2.5 % of the time."""
+TYPED = ("screen", "filter", "command", "help", "refresh_now", "pause", "theme", "leave")
+"""Actions whose keys are text where one types."""
+COMMITS = Ask("commits", "show system commit limit 1", 5.0)
+
+
+class Dashboard(App[NshellError]):
+    """All screens. Its return value is the error that ended it; None when its user left."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    Screen { layout: vertical; overflow: hidden; }
+    #stage { height: 1fr; width: 1fr; }
+    #stage > Board { height: 1fr; width: 1fr; }
+    FilterLine { height: 1; width: 1fr; background: $panel; }
+    CommandLine { height: auto; max-height: 70%; width: 1fr; background: $surface; }
+    CommandLine > Output { height: auto; max-height: 60vh; width: 1fr; border-top: solid $primary; }
+    CommandLine > Horizontal { height: 1; width: 1fr; background: $panel; }
+    Help { layer: above; dock: top; width: 1fr; height: 1fr; background: $surface; border: round $primary; }
+    Screen { layers: below above; }
+    .panel { border: round $secondary; border-title-color: $primary; border-title-style: bold; }
+    .panel:focus-within { border: round $primary; }
+    .ascii .panel { border: ascii $secondary; }
+    .ascii Help { border: ascii $primary; }
+    .ascii CommandLine > Output { border-top: ascii $primary; }
+    Input { background: $panel; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(number + 1), f"screen({number})", show=False, priority=True) for number in range(9)),
+        Binding("escape", "back", show=False, priority=True),
+        Binding("slash", "filter", show=False, priority=True),
+        Binding("colon", "command", show=False, priority=True),
+        Binding("question_mark", "help", show=False, priority=True),
+        Binding("r", "refresh_now", show=False, priority=True),
+        Binding("p", "pause", show=False, priority=True),
+        Binding("t", "theme", show=False, priority=True),
+        Binding("q", "leave", show=False, priority=True),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
+        Binding("ctrl+q", "interrupt", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        source: Source,
+        screen: str = "",
+        driver: type[Driver] | None = None,
+        color_system: Colors = "256",
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`color_system` is what the terminal shows: 'standard', '256' or 'truecolor'. Raises NothingThere for a
+        screen that there is not.
+        """
+        super().__init__(driver_class=driver)
+        self.source = source
+        self.now = now
+        self.boards = BOARDS
+        self.current = number_of(screen)
+        self.stack: list[Board] = []
+        self.paused = False
+        self._going = asyncio.Event()
+        self._going.set()
+        self._hurry = asyncio.Event()
+        self._feeding: asyncio.Task[None] | None = None
+        self._kept: dict[int, list[Board]] = {}
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK
+        self.animation_level = "none"
+        if not source.screen.color:
+            self._filters.append(NoColor())
+        self.console = Console(
+            color_system=color_system, file=self.console.file, highlight=False, emoji=False, legacy_windows=False,
+            force_terminal=True, safe_box=False, soft_wrap=False, _environ={},
+        )  # type: ignore[call-overload]  # fmt: skip
+        self.error_console = Console(file=self.console.file)  # an exception is re-raised by who runs this
+        self._sync_available = True  # a terminal that does not know synchronised output ignores it
+
+    @property
+    def unicode(self) -> bool:
+        """Whether the terminal shows more than ASCII."""
+        return self.source.screen.unicode
+
+    @property
+    def board(self) -> Board:
+        """The screen that is seen."""
+        return self.stack[-1]
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command runs that was typed."""
+        return bool(self.is_running and self.query(CommandLine) and self.query_one(CommandLine).busy)
+
+    @property
+    def problem(self) -> Exception | None:
+        """What went wrong in here, when something did."""
+        return self._exception
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        yield Tabs()
+        yield Container(id="stage")
+        yield FilterLine()
+        yield CommandLine()
+        yield Footer()
+        yield Help(classes="panel")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys are looked at before any widget gets them, in their order, so that what is typed fast after `:` or `/`
+        is typed there. Into a line they are text, but for those that close it.
+        """
+        if isinstance(self.focused, Input) and action in TYPED:
+            return False
+        return super().check_action(action, parameters)
+
+    async def on_mount(self) -> None:
+        self.screen.set_class(not self.unicode, "ascii")
+        self.set_interval(1.0, self._tick)
+        await self.action_screen(self.current)
+
+    def _tick(self) -> None:
+        self.query_one(Header).repaint()
+
+    # Screens --------------------------------------------------------------------------------------------------------
+
+    async def action_screen(self, number: int) -> None:
+        """Show the screen of this number; the one that is left keeps its place."""
+        if not 0 <= number < len(self.boards):
+            return
+        if self.stack and number == self.current:
+            while len(self.stack) > 1:
+                await self._pop()
+            self._seen()
+            return
+        if self.stack:
+            self._kept[self.current] = self.stack
+            self.board.display = False
+        self.current = number
+        self.stack = self._kept.pop(number, [])
+        if self.stack:
+            self.board.display = True
+        else:
+            await self._push(self.boards[number]())
+        self._seen()
+
+    async def push(self, board: Board) -> None:
+        """Show a screen on top of the one that led to it."""
+        self.board.display = False
+        await self._push(board)
+        self._seen()
+
+    async def _push(self, board: Board) -> None:
+        self.stack.append(board)
+        await self.query_one("#stage").mount(board)
+
+    async def _pop(self) -> None:
+        board = self.stack.pop()
+        self._stop()
+        await board.remove()
+        self.board.display = True
+
+    def _seen(self) -> None:
+        """Ask for what is seen now, and for nothing else."""
+        self._stop()
+        self._feeding = asyncio.create_task(self._feed(self.board))
+        self.query_one(Tabs).repaint()
+        self.query_one(Footer).repaint()
+        self.query_one(FilterLine).display = False
+        self.focus_board()
+
+    def _stop(self) -> None:
+        if self._feeding is not None:
+            self._feeding.cancel()
+            self._feeding = None
+
+    def focus_board(self) -> None:
+        """The keys are for the screen again."""
+        grid = self.board.grid
+        target = grid if grid is not None else next(iter(self.board.query("*:can-focus")), None)
+        self.set_focus(target)
+
+    async def on_grid_chosen(self, event: Grid.Chosen) -> None:
+        board = self.board.enter(event.grid, event.row)
+        if board is not None:
+            await self.push(board)
+
+    async def on_pages_chosen(self, event: Pages.Chosen) -> None:
+        board = self.board.choose()
+        if board is not None:
+            await self.push(board)
+
+    # Facts ----------------------------------------------------------------------------------------------------------
+
+    async def _feed(self, board: Board) -> None:
+        """Ask all that a screen asks for, each at its own pace."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._poll(COMMITS, self._commits, lambda problem: None))
+                for ask in board.asks:
+                    group.create_task(self._asked(board, ask))
+        except* Closed as ended:
+            self.exit(cast("Closed", ended.exceptions[0]).problem)
+        except* ConnectionError:
+            self.exit()
+        except* Exception as mistakes:
+            self._handle_exception(mistakes)
+
+    async def _asked(self, board: Board, ask: Ask) -> None:
+        async def take(model: Model) -> None:
+            await board.take(ask.name, model)
+
+        def refuse(problem: NshellError) -> None:
+            board.refuse(ask.name, problem)
+
+        if not ask.follow:
+            await self._poll(ask, take, refuse)
+            return
+        try:
+            async with aclosing(cast("AsyncGenerator[Model, None]", self.source.follow(ask.line))) as parts:
+                async for part in parts:
+                    await self.source.ready()
+                    await self._going.wait()
+                    await take(part)
+        except NshellError as problem:
+            refuse(problem)
+
+    async def _commits(self, model: Model) -> None:
+        if isinstance(model, Table):
+            self.query_one(Header).take(model)
+
+    async def _poll(self, ask: Ask, take: Callable, refuse: Callable[[NshellError], None]) -> None:  # type: ignore[type-arg]
+        while True:
+            await self._going.wait()
+            await self.source.ready()
+            began = perf_counter()
+            try:
+                await take(await self.source.ask(ask.line))
+            except NshellError as problem:
+                refuse(problem)
+            pause = max(ask.every, (perf_counter() - began - ask.waits) * BACK_OFF)
+            try:
+                await asyncio.wait_for(self._hurry.wait(), pause)
+            except TimeoutError:
+                continue
+
+    def ask_anew(self) -> None:
+        """The screen that is seen wants to know something else."""
+        self._seen()
+
+    def refresh_now(self) -> None:
+        """Ask everything anew, without waiting."""
+        self._hurry.set()
+        self._hurry = asyncio.Event()
+
+    # Keys -----------------------------------------------------------------------------------------------------------
+
+    async def action_back(self) -> None:
+        """Close what is open, else go back to the screen that led here."""
+        command, words, shown = self.query_one(CommandLine), self.query_one(FilterLine), self.query_one(Help)
+        if shown.display:
+            shown.display = False
+        elif command.display:
+            command.close()
+            self.focus_board()
+        elif words.display:
+            words.close(drop=True)
+        elif (grid := self.board.grid) is not None and grid.words:
+            grid.filter("")
+        elif len(self.stack) > 1:
+            await self._pop()
+            self._seen()
+
+    def action_filter(self) -> None:
+        """Type words that rows must have."""
+        grid = self.board.grid
+        if grid is None:
+            self.say("there is no table to filter here")
+        else:
+            self.query_one(FilterLine).open(grid.words)
+
+    def action_command(self) -> None:
+        """Type a command."""
+        self.query_one(CommandLine).open()
+
+    def action_help(self) -> None:
+        """All keys."""
+        shown = self.query_one(Help)
+        shown.display = not shown.display
+
+    def action_refresh_now(self) -> None:
+        """Look at everything now."""
+        self.refresh_now()
+        self.say("looking at everything now", "dim")
+
+    def action_pause(self) -> None:
+        """What is seen stays as it is, or goes on."""
+        self.paused = not self.paused
+        if self.paused:
+            self._going.clear()
+        else:
+            self._going.set()
+        self.query_one(Header).repaint()
+
+    def action_theme(self) -> None:
+        """Light or dark."""
+        self.theme = LIGHT if self.theme == DARK else DARK
+
+    def action_interrupt(self) -> None:
+        """Ctrl-c: stop the command that runs, else leave."""
+        if not self.query_one(CommandLine).interrupt():
+            self.action_leave()
+
+    def action_leave(self) -> None:
+        """Back to the prompt."""
+        self.exit()
+
+    def say(self, text: str, role: str = "soon") -> None:
+        """Say something in place of the keys for a while."""
+        self.query_one(Footer).say(text, role)
+
+    async def press_key(self, key: str) -> None:
+        """What a click on a key of the footer does."""
+        actions = {
+            "esc": "back", "/": "filter", ":": "command", "r": "refresh_now", "p": "pause", "t": "theme", "?": "help",
+            "q": "leave",
+        }  # fmt: skip
+        grid = self.board.grid
+        if key in dict(self.board.KEYS):
+            self.simulate_key(key)
+        elif key in actions:
+            await self.run_action(actions[key])
+        elif grid is not None and key == "s":
+            grid.action_sort()
+        elif grid is not None:
+            grid.action_choose()
+
+    async def on_unmount(self) -> None:
+        self._stop()
+        for line in self.query(CommandLine):
+            line.interrupt()
+
+
+def number_of(screen: str) -> int:
+    """Which screen has this name; the first one for ''. Raises NothingThere."""
+    names = [board.NAME for board in BOARDS]
+    if not screen:
+        return 0
+    if screen not in names:
+        raise NothingThere(f"dashboard {screen}", "there is no such screen", f"there are: {', '.join(names)}")
+    return names.index(screen)
+
+
+def dashboard(
+    source: Source, screen: str = "", driver: type[Driver] | None = None, color_system: Colors = "256"
+) -> Dashboard:
+    """All screens over a source, beginning with `screen`. Raises NothingThere for one that there is not."""
+    return Dashboard(source, screen, driver, color_system)

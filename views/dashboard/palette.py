@@ -1,0 +1,79 @@
+"""Colours: what a role of text looks like on a dark and on a light screen.
+
+All of them are colours of the 256 that any terminal of today has (6×6×6 cube and greys), so that nothing is rounded on
+its way. A role never says anything that the words beside it do not say.
+"""
+
+from __future__ import annotations
+
+from rich.style import Style
+from textual.theme import Theme
+
+from views.color import STATES
+from views.color import Style as Mark
+
+__all__ = ["DARK", "LIGHT", "THEMES", "role_of", "style_of"]
+
+DARK, LIGHT = "night", "day"
+THEMES = (
+    Theme(
+        DARK, primary="#5fafff", secondary="#87afd7", accent="#5fafff", foreground="#d0d0d0", background="#121212",
+        surface="#1c1c1c", panel="#262626", success="#5fd75f", warning="#ffaf00", error="#ff5f5f", dark=True,
+    ),
+    Theme(
+        LIGHT, primary="#005faf", secondary="#5f87af", accent="#005faf", foreground="#262626", background="#eeeeee",
+        surface="#e4e4e4", panel="#dadada", success="#008700", warning="#af5f00", error="#d70000", dark=False,
+    ),
+)  # fmt: skip
+
+_STYLES = {
+    DARK: {
+        "": Style(),
+        "good": Style(color="#5fd75f"),
+        "soon": Style(color="#ffaf00"),
+        "bad": Style(color="#ff5f5f", bold=True),
+        "title": Style(color="#ffffff", bold=True),
+        "dim": Style(color="#8a8a8a"),
+        "head": Style(color="#87afd7", bold=True),
+        "bar": Style(color="#eeeeee", bgcolor="#303030"),
+        "mark": Style(color="#ffffff", bgcolor="#005f87", bold=True),
+        "cursor": Style(color="#ffffff", bgcolor="#3a3a3a", bold=True),
+        "graph": Style(color="#5fafff"),
+        "graph2": Style(color="#afd787"),
+        "key": Style(color="#5fafff", bold=True),
+    },
+    LIGHT: {
+        "": Style(),
+        "good": Style(color="#008700"),
+        "soon": Style(color="#af5f00"),
+        "bad": Style(color="#d70000", bold=True),
+        "title": Style(color="#000000", bold=True),
+        "dim": Style(color="#6c6c6c"),
+        "head": Style(color="#005f87", bold=True),
+        "bar": Style(color="#1c1c1c", bgcolor="#d0d0d0"),
+        "mark": Style(color="#ffffff", bgcolor="#005f87", bold=True),
+        "cursor": Style(color="#000000", bgcolor="#c6c6c6", bold=True),
+        "graph": Style(color="#005faf"),
+        "graph2": Style(color="#5f8700"),
+        "key": Style(color="#005faf", bold=True),
+    },
+}
+_MARKS = {Mark.GOOD: "good", Mark.SOON: "soon", Mark.BAD: "bad", Mark.TITLE: "title"}
+"""Marks of views/color.py -> roles."""
+
+
+def style_of(theme: str, role: str) -> Style:
+    """How text in this role looks; a role that nobody knows is plain text."""
+    return _STYLES[theme].get(role, _STYLES[theme][""])
+
+
+def role_of(text: str) -> str:
+    """The role of a word of state ('up', 'unresolved', 'unconfirmed, 4:31 left'); '' for any other text."""
+    words = text.split(maxsplit=1)
+    mark = STATES.get(words[0].rstrip(",")) if words else None
+    return _MARKS[mark] if mark else ""
+
+
+def role_of_mark(mark: str) -> str:
+    """The role that a mark of views/color.py means; '' for its end."""
+    return next((role for known, role in _MARKS.items() if known.value == mark), "")

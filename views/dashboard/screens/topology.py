@@ -1,0 +1,119 @@
+"""Topology: `show topology` as a map, boxes of hypervisors and of who else ends tunnels, with each tunnel's load.
+
+┌ Map   site nsh1 ───────────────────────┐┌ Tunnels ─────────────────┐
+│ ┌ hv1 ────┐ ┌ hv2 ────┐  ┌ pe1 ─────┐  ││ hv1 → hv2  1.2 Gb/s ████ │    A narrow screen has the map above the tunnels.
+│ │ ready   │ │ ready   │  │ reached  │  ││ hv2 → hv1  0.9 Gb/s ███  │    Enter draws a tunnel's load over time, and
+└────────────────────────────────────────┘└──────────────────────────┘    Enter there shows the hypervisor that sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from views.dashboard.bars import bar
+from views.dashboard.board import Ask, Board, Text, said
+from views.dashboard.grid import Grid
+from views.dashboard.map import Facts, Map
+from views.dashboard.screens.hypervisors import Hypervisor
+from views.models import Column, Model, Octets, Outline, Rate, Table
+from views.render import harmless
+
+if TYPE_CHECKING:
+    from data.errors import NshellError
+    from views.dashboard.arranging import Cells
+
+__all__ = ["Topology", "Tunnel"]
+
+BAR = 10
+"""Cells of the bar of a load."""
+WIDE = 120
+"""Cells from which on map and tunnels stand side by side."""
+OVER_TIME = 10.0
+"""Seconds between two drawings of a tunnel's load."""
+COLUMNS = (
+    Column("from", "From", shrink=True),
+    Column("to", "To", shrink=True),
+    Column("rate", "Load", "right"),
+    Column("share", ""),
+    Column("bytes", "In all", "right", spare=True),
+    Column("name", "Name", unseen=True),
+)
+
+
+class Topology(Board):
+    """The map beside the tunnels, or above them where the screen is narrow."""
+
+    NAME = "topology"
+    DEFAULT_CSS = """
+    Topology #both { width: 1fr; height: 1fr; layout: vertical; }
+    Topology.wide #both { layout: horizontal; }
+    Topology Map { width: 1fr; height: 1fr; }
+    Topology Grid { width: 1fr; height: 1fr; }
+    Topology.wide Map { width: 3fr; }
+    Topology.wide Grid { width: 2fr; }
+    """
+    EVERY: ClassVar[float] = 5.0
+
+    @property
+    def asks(self) -> Sequence[Ask]:
+        return (Ask("topology", "show topology", self.EVERY),)
+
+    def compose(self) -> ComposeResult:
+        drawn, tunnels = Map(), Grid(lambda row: row[:2])
+        drawn.border_title, tunnels.border_title = "Map", "Tunnels"
+        with Container(id="both"):
+            yield drawn.add_class("panel")
+            yield tunnels.add_class("panel")
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= WIDE, "wide")
+
+    async def take(self, name: str, model: Model) -> None:
+        if not isinstance(model, Outline) or not isinstance(model.document, Mapping):
+            return
+        drawn = self.query_one(Map)
+        drawn.facts, drawn.problem = cast("Facts", model.document), ""
+        drawn.border_title = f"Map   site {harmless(str(drawn.facts.get('site', '')))}"
+        drawn.repaint()
+        await self.query_one(Grid).fill(self._tunnels(drawn.facts))
+
+    def _tunnels(self, facts: Facts) -> Table:
+        """A row per tunnel, the busiest first."""
+        loads = list(facts.get("tunnels", ()))
+        busiest = max((float(one["rate"] or 0) for one in loads), default=0.0)
+        addresses = {str(one["name"]): str(one["address"]) for one in facts.get("ends", ()) if one["address"]}
+        rows = []
+        for one in loads:
+            source, end, rate = str(one["from"]), str(one["to"]), float(one["rate"] or 0)
+            rows.append((
+                source, end, one["rate"] if isinstance(one["rate"], Rate) else None,
+                bar(rate / busiest if busiest else 0.0, BAR, self.dashboard.unicode),
+                one["bytes"] if isinstance(one["bytes"], Octets) else None,
+                f"{source}>{addresses.get(end, end)}",
+            ))  # fmt: skip
+        rows.sort(key=lambda row: (-float(row[2] or 0), -int(row[4] or 0), row[:2]))
+        return Table("Tunnels", COLUMNS, rows, "tunnels")
+
+    def refuse(self, name: str, problem: NshellError) -> None:
+        drawn = self.query_one(Map)
+        drawn.problem = said(problem)
+        drawn.repaint()
+        self.query_one(Grid).refuse("tunnels are part of it")
+
+    def enter(self, grid: Grid, row: Cells) -> Board | None:
+        return Tunnel(str(grid.value(row, "name")), str(grid.value(row, "from")), str(grid.value(row, "to")))
+
+
+class Tunnel(Text):
+    """What a hypervisor sent into a tunnel, over time; Enter shows the hypervisor."""
+
+    def __init__(self, name: str, source: str, end: str) -> None:
+        super().__init__(f"graph throughput tunnel {name}", f"{source} to {end}", OVER_TIME)
+        self._source = source
+
+    def choose(self) -> Board | None:
+        return Hypervisor(self._source)
