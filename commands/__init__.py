@@ -15,7 +15,8 @@ each command says its grammar once, next to its handler, and everything else is 
 Values have types (types.py): names of the schema's lists bring their live values; the tail of set, delete,
 show and edit is the schema's own words (statement.py). Handlers take a Context (context.py) and return a
 read-model of views/models.py; pipes.py reshapes it. One family of commands per file: show_*.py, tools.py,
-configure_*.py.
+configure_*.py; what is counted in statistics/. What several share: lookup.py (what a line names), packet_question.py,
+counters.py (what a switch says now).
 
 Read next: registry.py, grammar.py, context.py.
 """

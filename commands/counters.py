@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 
 VPORT_TABLES = (Table.CLASSIFY, Table.SPOOF_GUARD, Table.DELIVER)
 """Where packets of a vport are received, refused and delivered."""
-DROPS = (
-    Feature.SPOOFED_MAC, Feature.SPOOFED_IP, Feature.SPOOFED_ARP, Feature.SPOOFED_ND, Feature.SPOOFED_DHCP,
-    Feature.OTHER_PROTOCOL, Feature.VLAN_TAGGED, Feature.TOO_MANY,
-)  # fmt: skip
 RULE_TABLES = (Table.INGRESS_ACL, Table.EGRESS_ACL)
 
 Counts: TypeAlias = "dict[tuple[Path, Feature], tuple[int, int]]"  # packets, bytes

@@ -20,13 +20,18 @@ COMMITTED = "'commit' keeps the configuration for good; there is nothing else to
 ROUTES = "'show routes enterprise E domain D' for one domain, 'show bgp routes' for what BGP told"
 NEIGHBORS = "'show bgp received NEIGHBOR' has what it told, 'show bgp advertised NEIGHBOR' what it is told"
 RESET = "'request bgp-neighbor NAME reset' begins a session anew"
+STATISTICS = "'show statistics vports' says what passes, 'show statistics ?' what else is counted"
+EXPORT = "'show flow-export' has IPFIX collectors, 'show flows top' the busiest flows now"
+COUNTERS = "counters only rise; 'show statistics vports since 5m' has what was counted in a time"
 SERVICE = "nshell is a service of its host: 'systemctl restart nshell' there; forwarding goes on meanwhile"
 
 OPERATIONAL = {
     "admin": "'configure' changes the configuration, 'show system commit' lists revisions",
     "bye": "'exit' ends the session",
     "clear bgp": RESET,
+    "clear counters": COUNTERS,
     "clear ip bgp": RESET,
+    "clear statistics": COUNTERS,
     "configure terminal": "'configure'",
     "copy": COMMITTED,
     "debug": "'monitor events' shows what happens, 'trace from VPORT to ADDRESS' where a packet goes",
@@ -36,6 +41,9 @@ OPERATIONAL = {
     "history": "the up key and ctrl-r have your lines, 'show audit' everybody's",
     "info": "'show configuration'",
     "logout": "'exit' ends the session",
+    "monitor interface": "'monitor statistics vports'",
+    "monitor traffic": "'monitor statistics vports' for rates, 'trace from VPORT to ADDRESS' for where a packet goes",
+    "packet-tracer": "'trace from VPORT to ADDRESS' says where a packet goes",
     "reload": SERVICE,
     "request system halt": SERVICE,
     "request system reboot": SERVICE,
@@ -52,6 +60,7 @@ OPERATIONAL = {
     "show bgp vpnv6": "'show bgp routes family vpnv6'",
     "show chassis": VERSION,
     "show cli": "'show terminal'",
+    "show counters": STATISTICS,
     "show ethernet-switching": "'show mac'",
     "show evpn": "'show bgp routes family evpn' has what was told, 'show mac' where MAC addresses are",
     "show firewall": "'show policies counters'",
@@ -59,23 +68,29 @@ OPERATIONAL = {
     "show hypervisors": "'show dvrs'",
     "show interfaces": "'show vports' lists virtual ports, 'show topology' what hangs where",
     "show ip bgp": "'show bgp summary', 'show bgp routes'",
+    "show ip flow": EXPORT,
     "show ip route": ROUTES,
     "show isis": "'show underlay listeners', 'show underlay topology'",
     "show log": EVENTS,
+    "show logging": EVENTS,
     "show mac-address-table": "'show mac'",
     "show mpls": "'show circuits' has the labels each way",
+    "show netflow": EXPORT,
     "show ospf": "'show underlay listeners', 'show underlay topology'",
     "show route advertising-protocol": NEIGHBORS,
     "show route receive-protocol": NEIGHBORS,
     "show router": "'show routes enterprise E domain D'",
     "show running-config": "'show configuration'",
     "show security": "'show policies counters'",
+    "show sflow": EXPORT,
+    "show snmp": "there is none; 'set web metrics-token' opens /metrics for a Prometheus",
     "show startup-config": "'show configuration': what was committed is what the next start has",
     "show system alarms": EVENTS,
     "show system information": VERSION,
     "show system rollback": COMMITS,
     "show system uptime": VERSION,
     "show system users": SESSIONS,
+    "show telemetry": "'show statistics vports' says what passes, 'show statistics storage' what is kept",
     "show tenants": "'show enterprises'",
     "show users": SESSIONS,
     "show vrf": "'show domains' lists them, 'show routes enterprise E domain D' has the routes of one",

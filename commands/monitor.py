@@ -221,7 +221,7 @@ def flow_pictures(fabric: Fabric, arguments: Arguments, dvrs: str, number: int, 
             shown.append((place, rate, None if each is None else round(each), packets, whose, text))
         hidden = len(rows) - len(shown)
         return Table(
-            "Rates of flows", FLOW, shown, "flows", f"{hidden} more are idler" if hidden > 0 else "", f"dvrs {dvrs}"
+            "Rates of flows", FLOW, shown, "flows", f"{hidden} more are less busy" if hidden > 0 else "", f"dvrs {dvrs}"
         )
 
     return pictures(arguments, look, draw)

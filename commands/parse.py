@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from commands.context import Context
 
 
+PREPOSITIONS = ("by", "from", "of", "to")
+"""Words before a choice that are no name of it."""
 LISTED = 8
 """Words that an error names as what could have stood in a place; of more it says how to list them."""
 
@@ -133,6 +135,15 @@ def choose(here: Walk, index: int, words: Sequence[Word], context: Context, abbr
             word=index,
             expected=expected(state, context),
         )
+    if word.text == "?" and not word.quoted:  # a prompt answers that key itself; -c, batches and SSH commands send it
+        before = " ".join(each.text for each in words[:index])
+        raise SyntaxProblem(
+            "",
+            "'?' is a key of the prompt",
+            f"'help {before}' lists what may stand here" if before else "'help' lists the commands",
+            word=index,
+            expected=expected(state, context),
+        )
     if refusal is not None and not state.words:
         raise SyntaxProblem("", refusal.cause, refusal.remedy, word=index, expected=expected(state, context))
     if not state.words and not state.values:
@@ -185,7 +196,8 @@ def value_choice(value: Value, word: str, abbreviations: bool) -> str:
     begun = [choice for choice in value.choices if choice.startswith(word)] if abbreviations and word else []
     if len(begun) == 1:
         return begun[0]
-    raise BadValue(f"'{word}' is not a {value.name}", f"choose one of {', '.join(value.choices)}")
+    wrong = f"cannot stand behind '{value.name}'" if value.name in PREPOSITIONS else f"is not a {value.name}"
+    raise BadValue(f"'{word}' {wrong}", f"choose one of {', '.join(value.choices)}")
 
 
 def value_word(value: Value, word: Word, abbreviations: bool) -> str:
@@ -218,6 +230,8 @@ def value_words(value: Value, context: Context) -> tuple[str, ...]:
 def wanted(state: State, context: Context, before: Sequence[Word]) -> str:
     """What may come next, as a remedy: the words themselves, or who lists them when they are too many to read."""
     words = expected(state, context)
+    if not words and before:  # there are some, but for other classes
+        return "your class has no such commands; 'help' lists those that it has"
     if len(words) <= LISTED or state is automaton(Mode.PIPE).root:
         return f"expected {listing(words)}"
     return f"'{' '.join(['help', *(word.text for word in before)])}' lists what may stand there"

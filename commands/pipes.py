@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal
 from commands.lexer import Word
 from commands.parse import parse
 from commands.patterns import pattern
-from commands.pictures import form_of, picture
 from commands.registry import Arguments, Mode, command
 from commands.show_configuration import revision_back
+from commands.statistics.pictures import form_of, picture
 from data.errors import CommandFailed, SyntaxProblem
 from views.graph import Graph
 from views.json import document, render_json_pretty
@@ -27,6 +27,9 @@ from views.table import cell_text
 
 if TYPE_CHECKING:
     from commands.context import Context
+
+UNDRAWN = (".pdf", ".jpg", ".jpeg", ".gif", ".webp")
+"""Pictures that a graph may be asked for as, and is not drawn as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,8 @@ async def save(context: Context, arguments: Arguments, output: Output) -> Output
         drawn = await picture(context, output.model, form)
         await context.write_file(name, drawn)
         return Output(Lines([f"{form.upper()} saved to {name}"], {"file": name, "bytes": len(drawn)}))
+    if isinstance(output.model, Graph) and output.form == "text" and name.lower().endswith(UNDRAWN):
+        raise CommandFailed(name, "pictures are drawn as SVG and PNG", "name the file FILE.svg or FILE.png")
     lines = as_lines(output).lines
     await context.write_file(name, "".join(line + "\n" for line in lines))
     return Output(Lines([f"{len(lines)} lines saved to {name}"], {"file": name, "lines": len(lines)}))

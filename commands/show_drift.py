@@ -6,9 +6,10 @@ from commands.context import Context
 from commands.lookup import require
 from commands.registry import Arguments, command
 from controller.drift import Standing
+from controller.pace import Pace
 from controller.reconcile import What
 from data.path import path_text
-from views.models import Clock, Column, Lines, Several, Table
+from views.models import Column, Lines, Moment, Several, Table
 
 SUMS = (
     Column("dvrs", "dVRS"),
@@ -40,18 +41,19 @@ async def show_drift(context: Context, arguments: Arguments) -> Several:
     if name is not None:
         names = [require(fabric.running, ("dvrs", name))[-1]]
     drift = fabric.drift
-    sums, flows = [], []
+    sums, flows, pace = [], [], Pace()
     for each in names:
         standing = drift.standing(each)
         counts = [sum(one.what is what for one in standing.differs) for what in What]
         at, repair = standing.compared, standing.last_repair
         sums.append(
             (
-                each, state(standing), None if at is None else Clock(at), *counts, standing.repaired,
-                None if repair is None else Clock(repair),
+                each, state(standing), None if at is None else Moment(at), *counts, standing.repaired,
+                None if repair is None else Moment(repair),
             )
         )  # fmt: skip
         for one in standing.differs:
+            await pace.breathe()
             flow = drift.words(one)
             text = f"{flow.text}, should be {flow.should}" if flow.should else flow.text
             about = None if flow.about is None else path_text(flow.about)

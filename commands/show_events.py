@@ -15,8 +15,9 @@ from commands.statement import words_of
 from commands.times import past
 from controller.events import Event, Kind, Selection, Severity
 from controller.events.selection import named
+from controller.pace import Pace
 from data.path import path_text
-from views.models import Clock, Column, Facts, Lines, Model, Stream, Table
+from views.models import Cell, Clock, Column, Facts, Lines, Model, Stream, Table
 from views.moment import clock, iso
 
 EVENTS = 50
@@ -84,13 +85,17 @@ async def show_events(context: Context, arguments: Arguments) -> Table:
     """The latest events of a selection, also those of earlier runs of the controller."""
     chosen = selection(arguments)
     events = await context.fabric.events.kept(chosen, int(arguments.get("number") or EVENTS))
-    rows = [
-        (
-            event.number, Clock(event.time), str(event.severity), str(event.kind),
-            path_text(event.about) if event.about is not None else None, event.dvrs, Facts(event.facts), event.text,
-        )
-        for event in events
-    ]  # fmt: skip
+    rows: list[tuple[Cell, ...]] = []
+    pace = Pace()
+    for event in events:
+        about = None if event.about is None else path_text(event.about)
+        rows.append(
+            (
+                event.number, Clock(event.time), str(event.severity), str(event.kind), about, event.dvrs,
+                Facts(event.facts), event.text,
+            )
+        )  # fmt: skip
+        await pace.breathe()
     return Table("Events", COLUMNS, rows, "events")
 
 

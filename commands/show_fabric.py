@@ -8,12 +8,12 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from commands.context import Context
-from commands.counted import POINTS
 from commands.counters import reachable
-from commands.measured import listed, ranked
 from commands.registry import Arguments, command
 from commands.show_dvrs import attachments
 from commands.show_vports import STATES, states_of
+from commands.statistics.counted import POINTS
+from commands.statistics.measured import listed, ranked
 from controller.pace import spread
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from data.path import vport_name

@@ -77,8 +77,9 @@ async def show_flows_top(context: Context, arguments: Arguments) -> Table:
     last = await fabric.last_changes(paths) if by != "table" else {}
     rows = [row(fabric, one, by, passed, last) for one in shown]
     hidden = len(busy) - len(shown)
-    detail = f"{hidden} more are idler" if hidden else ""
-    return Table(f"Busiest flows by {by}", COLUMNS[by], rows, COUNTED[by], detail, f"over {passed:.1f} s")
+    detail = f"{hidden} more are less busy" if hidden else ""
+    title = "Busiest flows" if by == "flow" else f"Busiest flows by {by}"
+    return Table(title, COLUMNS[by], rows, COUNTED[by], detail, f"over {passed:.1f} s")
 
 
 _RATES = (Column("rate", "Rate", "right"), Column("packet_rate", "Packets", "right"))

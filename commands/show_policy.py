@@ -226,18 +226,20 @@ def entry_flags(entry: Entry) -> str | None:
     return " ".join(word for word, on in (("stateful", entry.stateful), ("log", entry.log)) if on) or None
 
 
+def entry_direction(path: Path) -> str:
+    """'ingress' or 'egress'."""
+    return path[-4].removesuffix("-policy")
+
+
+def entry_cells(path: Path, entry: Entry) -> tuple[str | None, ...]:
+    """One rule: its name, whom and what it is about, what it does."""
+    name = f"{path[-3]}/{path[-1]}"
+    return name, str(entry.from_), str(entry.to), entry_match(entry), entry.action, entry_flags(entry)
+
+
 def entry_row(path: Path, entry: Entry, priority: int) -> tuple[str | int | None, ...]:
-    """One rule as cells."""
-    return (
-        path[-4].removesuffix("-policy"),
-        priority,
-        f"{path[-3]}/{path[-1]}",
-        str(entry.from_),
-        str(entry.to),
-        entry_match(entry),
-        entry.action,
-        entry_flags(entry),
-    )
+    """The same among others, with where it is looked at."""
+    return entry_direction(path), priority, *entry_cells(path, entry)
 
 
 def policies_in_order(acting: Configuration, domain: Path, direction: str) -> list[tuple[Path, Policy]]:

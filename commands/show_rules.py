@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from commands.context import Context
 from commands.lookup import note, scope
 from commands.registry import Arguments, command
-from commands.rule_hits import Hits, hits_of
-from commands.show_policy import domain_name, entry_flags, entry_match
+from commands.show_policy import domain_name, entry_cells, entry_direction
+from commands.statistics.rule_hits import Hits, hits_of
 from commands.times import past
 from controller.analysis import Finding, Found, Removal, removals
 from controller.analysis.findings import in_order
@@ -128,13 +128,8 @@ def _cells(row: Row, since: float | None) -> tuple[Cell, ...]:
         said.append(finding_words(row.finding, path))
     return (
         domain_name(path),
-        path[-4].removesuffix("-policy"),
-        f"{path[-3]}/{path[-1]}",
-        str(entry.from_),
-        str(entry.to),
-        entry_match(entry),
-        entry.action,
-        entry_flags(entry),
+        entry_direction(path),
+        *entry_cells(path, entry),
         hits.hits,
         None if hits.rate is None else PerSecond(hits.rate),
         None if hits.last is None else Moment(hits.last),

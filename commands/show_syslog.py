@@ -5,7 +5,7 @@ from __future__ import annotations
 from commands.context import Context
 from commands.registry import Arguments, command
 from data.schema.seen import Threshold
-from views.models import Cell, Clock, Column, Moment, Rate, Table
+from views.models import Cell, Column, Moment, Rate, Table
 
 SERVERS = (
     Column("name", "Name"),
@@ -62,7 +62,7 @@ async def show_thresholds(context: Context, arguments: Arguments) -> Table:
         crossings = fabric.told.thresholds.crossings(path[-1])
         for one in crossings[:SHOWN]:
             state = "crossed" if one.told is not None else "rising"
-            rows.append((*head, state, one.name, quantity(one.value, item.measure), Clock(one.since)))
+            rows.append((*head, state, one.name, quantity(one.value, item.measure), Moment(one.since)))
         if not crossings:
             rows.append((*head, "below", item.name or "all", None, None))
     crossed = sum(row[6] == "crossed" for row in rows)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from commands.context import Context
-from commands.counted import latest
 from commands.registry import Arguments, command
 from commands.show_dvrs import attachments, known, state_note, vport_of
+from commands.statistics.counted import latest
 from controller.ovsdb.model import UPLINK
 from controller.telemetry.keys import Level, Measure
 from controller.topology import Interface

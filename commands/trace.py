@@ -13,15 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from commands.context import Context
-from commands.lookup import named
+from commands.packet_question import ENDS, TRANSPORT, packet_question
 from commands.registry import Arguments, command
 from commands.show_configuration import exists
 from controller.flow_words import flow_text, object_name
 from controller.openflow.packed import flow_key, instructions, priority_of
 from controller.topology import Standing
-from controller.trace import Hop, Question, Trace, Verdict, Way
+from controller.trace import Hop, Trace, Verdict, Way
 from data.acting import inherited_from
-from data.addresses import Ip, address
 from data.errors import CommandFailed
 from data.path import Path, vport_name
 from views.models import Lines
@@ -42,7 +41,6 @@ WORDS = {
     "reply": "and the answer to it",
     "detail": "every table, and the flows themselves",
 }
-_WITH_PORTS = ("tcp", "udp", "sctp", "6", "17", "132")
 _DECIDES = ("entry", "redirect", "domain", "l2-domain")
 """Kinds of objects whose last change is told where they decide; those of services are told always."""
 _PLACES = ("vport", "subnet", "zone", "domain", "l2-domain")
@@ -51,9 +49,7 @@ Changes = Mapping[Path, tuple[int, str]]
 
 
 @command(
-    "trace from <source:vport> to <destination> [source <address>] [protocol <protocol>] [source-port <from:port>]"
-    " [destination-port <to:port>] [icmp-type <icmp-type>] [dscp <dscp>] [at revision <revision>] [live] [reply]"
-    " [detail]",
+    f"trace {ENDS} [source <address>] {TRANSPORT} [dscp <dscp>] [at revision <revision>] [live] [reply] [detail]",
     help="where a packet would go, table by table, and who decided so",
     words=WORDS,
     confined=True,
@@ -66,56 +62,12 @@ async def trace(context: Context, arguments: Arguments) -> Lines:
         raise CommandFailed("trace", "switches hold the flows of now alone", "leave 'live' or 'at revision' away")
     if revision is not None:
         exists(context, int(revision))
-    question = _question(context, arguments)
+    question = packet_question(context, arguments, "trace")
     answer = await fabric.tracing.trace(question, revision=None if revision is None else int(revision), live=live)
     known = await _changes(context, answer)
     notes = list(_notes(context, answer, revision, live))
     lines = [*notes, *_told(answer, known, arguments.has("detail"), revision)]
     return Lines(lines, _document(answer, known, notes))
-
-
-def _question(context: Context, arguments: Arguments) -> Question:
-    """What is asked. Raises NothingThere, CommandFailed."""
-    source = _vport(context, arguments.values["source"], arguments)
-    to = arguments.values["destination"]
-    protocol, port = arguments.get("protocol"), arguments.get("to")
-    if protocol in _WITH_PORTS and port is None:
-        raise CommandFailed("trace", f"{protocol} has ports, and rules look at them", "say a 'destination-port'")
-    if port is not None and protocol not in _WITH_PORTS:
-        raise CommandFailed("trace", "only TCP, UDP and SCTP have ports", "say 'protocol tcp'")
-    known = arguments.get("address")
-    return Question(
-        source,
-        _destination(context, to, source, arguments),
-        source_address=None if known is None else address(known),
-        protocol=protocol,
-        source_port=_number(arguments, "from"),
-        destination_port=_number(arguments, "to"),
-        icmp_type=_number(arguments, "icmp-type"),
-        dscp=_number(arguments, "dscp") or 0,
-        reply=arguments.has("reply"),
-    )
-
-
-def _number(arguments: Arguments, name: str) -> int | None:
-    text = arguments.get(name)
-    return None if text is None else int(text)
-
-
-def _destination(context: Context, word: str, source: Path, arguments: Arguments) -> Ip | Path:
-    if ":" in word or word.replace(".", "").isdecimal():
-        return address(word)
-    own = (*source[:4], "vport", word)  # of several the one in the sender's domain is meant
-    return own if context.fabric.acting.get(own) is not None else _vport(context, word, arguments)
-
-
-def _vport(context: Context, word: str, arguments: Arguments) -> Path:
-    """Raises NothingThere, and CommandFailed when several have the name."""
-    found = list(named(context.fabric.acting, "vport", word, arguments))
-    if len(found) > 1:
-        names = ", ".join(vport_name(path) for path in found[:3])
-        raise CommandFailed(f"vport {word}", f"{len(found)} vports have this name: {names}", "write the full name")
-    return found[0]
 
 
 # Who changed it last ----------------------------------------------------------------------------------------------

@@ -168,14 +168,14 @@ def _number(name: str, low: int, high: int, help: str, live: Live | None = None)
 
 
 def _rules(context: Context, values: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
-    from commands.measured import rule_names
+    from commands.statistics.measured import rule_names
 
     return rule_names(context, values, prefix)
 
 
 def _counted(level: str) -> Live:
     def live(context: Context, values: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
-        from commands.measured import counted_names
+        from commands.statistics.measured import counted_names
         from controller.telemetry.keys import Level
 
         return counted_names(Level(level), context, prefix)

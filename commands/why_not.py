@@ -8,15 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from commands.context import Context
-from commands.lookup import named
+from commands.packet_question import ENDS, TRANSPORT, packet_question
 from commands.registry import Arguments, command
 from commands.show_policy import entry_match
 from controller.trace.question import Question, Verdict, Way
-from data.addresses import Ip, address
+from data.addresses import Ip
 from data.errors import CommandFailed, NotPermitted, NshellError
 from data.path import Path, path_text, vport_name
 from data.schema.objects import Entry, Vport
-from data.schema.types import PROTOCOL_NUMBERS
 from data.templates import source_of, template_of
 from views.models import Lines
 
@@ -24,10 +23,7 @@ if TYPE_CHECKING:
     from controller.analysis.allowed import Answer
     from controller.analysis.changes import By
 
-PACKET = (
-    "from <source:vport> to <destination> [protocol <protocol>] [source-port <source-port:port>]"
-    " [destination-port <destination-port:port>] [icmp-type <icmp-type>] [by {vport|policy-group|subnet|zone}]"
-)
+PACKET = f"{ENDS} {TRANSPORT} [by {{vport|policy-group|subnet|zone}}]"
 WORDS = {
     "from": "the vport that sends",
     "to": "the vport or address that should get it",
@@ -41,8 +37,6 @@ WORDS = {
     "subnet": "the subnets of both vports",
     "zone": "the zones of both vports",
 }
-_WITH_PORTS = ("tcp", "udp", "sctp")
-_NAMES = {str(number): name for name, number in PROTOCOL_NUMBERS.items()}
 _ASK = "ask whoever runs the network"
 
 
@@ -90,7 +84,7 @@ def _made(line: str) -> Path | None:
 
 
 async def _answer(context: Context, arguments: Arguments) -> tuple[Answer, list[str], dict[str, object]]:
-    question = _question(context, arguments)
+    question = packet_question(context, arguments, "why not")
     by = cast("By", arguments.get("by") or "vport")
     answer = await context.fabric.analysis.why_not(question, by, context.access)
     way = answer.stopped
@@ -119,38 +113,6 @@ async def _answer(context: Context, arguments: Arguments) -> tuple[Answer, list[
         rest.append(_remedy(context, question, answer.left))
     facts["remedy"] = rest
     return answer, [*lines, *rest], facts
-
-
-def _question(context: Context, arguments: Arguments) -> Question:
-    """What is asked. Raises NothingThere, CommandFailed."""
-    source = _vport(context, arguments, arguments.values["source"])
-    word = arguments.values["destination"]
-    try:
-        destination: Ip | Path = address(word)
-    except OSError:
-        destination = _vport(context, arguments, word, source)
-    names = ("source-port", "destination-port", "icmp-type")
-    sport, dport, kind = (int(text) if (text := arguments.get(name)) else None for name in names)
-    asked = arguments.get("protocol")
-    protocol = _NAMES.get(asked, asked) if asked is not None else None
-    if protocol in _WITH_PORTS and dport is None:
-        raise CommandFailed("why not", f"{protocol} has ports, and rules look at them", "say a 'destination-port'")
-    if protocol not in _WITH_PORTS and (sport is not None or dport is not None):
-        raise CommandFailed("why not", "ports need a protocol that has them", "add 'protocol tcp', udp or sctp")
-    if protocol not in (None, "icmp", "icmpv6") and kind is not None:
-        raise CommandFailed("why not", "icmp-type needs protocol icmp or icmpv6", "leave it out")
-    return Question(source, destination, protocol=protocol, source_port=sport, destination_port=dport, icmp_type=kind)
-
-
-def _vport(context: Context, arguments: Arguments, word: str, near: Path | None = None) -> Path:
-    """The vport of this name; of several one in the same domain as the other end. Raises CommandFailed."""
-    acting = context.fabric.acting
-    found = list(named(acting, "vport", word, arguments))
-    same = [path for path in found if near is not None and path[:4] == near[:4]]
-    if len(found) > 1 and len(same) != 1:
-        names = ", ".join(map(vport_name, found[:4]))
-        raise CommandFailed(f"vport {word}", f"{len(found)} vports have this name: {names}", "write one's full name")
-    return (same or found)[0]
 
 
 def _packet(question: Question) -> str:

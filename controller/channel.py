@@ -16,6 +16,7 @@ is filled, and meters change or go after it was carried out:
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,10 +30,13 @@ from controller.openflow.errors import BundleRefused, MeterRefused, RequestRefus
 from controller.openflow.messages import Phase, key, phase
 from controller.openflow.readback import FlowEntry
 from controller.openflow.text import describe
-from controller.openflow.wire import ALL_TABLES, METER_MOD
+from controller.openflow.wire import ALL_TABLES, METER, METER_MOD
 from controller.patience import patience
 
 __all__ = ["Channel", "Prepared", "Switch"]
+
+METER_KEY = bytes((meters.KEY,))  # what the key of a meter begins with; its number follows
+_METERED = struct.pack("!HH", METER, 8)  # the instruction that names a meter; its number follows
 
 
 class Switch(Protocol):
@@ -89,6 +93,8 @@ class Prepared:
         if self.late:
             with patience(self.switch, len(self.late)):
                 await _carry_out(self.switch, self.late)
+        for mod in (*self.added, *self.late):
+            self.channel.lacking.pop(key(mod), None)
         self.channel.pushes += 1
         return (time.perf_counter() - self.started) * 1000
 
@@ -102,22 +108,23 @@ class Prepared:
 class Channel:
     """One hypervisor's switch as the controller changes it."""
 
-    __slots__ = ("name", "owed", "pushes", "ready", "switch")
+    __slots__ = ("lacking", "name", "owed", "pushes", "ready", "switch")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.switch: Switch | None = None
         self.ready = False
         self.owed: list[bytes] = []
+        self.lacking: dict[bytes, bytes] = {}  # meters that somebody removed, and that are only reported: key -> ADD
         self.pushes = 0  # counts the begins and ends of our own changes: a read between two equal counts is clean
 
     def connected(self, switch: Switch) -> None:
         """A new connection: nothing is known of its flows, so nothing is owed yet either."""
-        self.switch, self.ready, self.owed = switch, False, []
+        self.switch, self.ready, self.owed, self.lacking = switch, False, [], {}
 
     def lost(self) -> None:
         """The connection is gone; what was owed will be found by the next reconcile."""
-        self.switch, self.ready, self.owed = None, False, []
+        self.switch, self.ready, self.owed, self.lacking = None, False, [], {}
 
     async def prepare(self, messages: Sequence[bytes]) -> Prepared:
         """Makes new meters, fills a bundle and has it checked.
@@ -128,7 +135,7 @@ class Channel:
         if switch is None:
             raise SwitchGone("not connected")
         started = time.perf_counter()
-        flows, early, late = _phases(messages)
+        flows, early, late = _phases([*self._needed(messages), *messages] if self.lacking else messages)
         with patience(switch):
             added: list[bytes] = []
             if early:
@@ -143,6 +150,18 @@ class Channel:
                 await _take_back(switch, added)
                 raise
         return Prepared(self, switch, bundle, started, added, late)
+
+    def _needed(self, messages: Sequence[bytes]) -> list[bytes]:
+        """Meters that are lacking and that flows of a change name: it would be refused without them."""
+        found: dict[bytes, bytes] = {}
+        for message in messages:
+            at = -1 if message[1] == METER_MOD else message.find(_METERED)
+            while at >= 0:
+                name = METER_KEY + message[at + 4 : at + 8]
+                if name in self.lacking:
+                    found[name] = self.lacking[name]
+                at = message.find(_METERED, at + 1)
+        return list(found.values())
 
     async def forget_connections(self, zone: int) -> None:
         """Empties a conntrack zone; nothing when there is no switch. Raises RequestRefused or SwitchGone."""

@@ -263,7 +263,7 @@ class Commits:
                     await participant.drop()
                 await self._failed(number, author, edits, journal, failure)
                 raise
-            moves = list(told(made))
+            moves = list(told(made, network.ready))
             network.commit(made, change, number, successor)
             for receipt in receipts:
                 if receipt.state is Kept.PENDING:

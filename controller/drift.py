@@ -25,8 +25,10 @@ from controller.flow_words import NAMES, flow_text, owner_name
 from controller.network import Network
 from controller.openflow import messages, packed
 from controller.openflow.errors import RequestRefused, SwitchGone
-from controller.openflow.messages import METERS
+from controller.openflow.messages import METERS, Phase, phase
 from controller.openflow.text import actions_text, match_text, meter_text
+from controller.openflow.wire import METER_MOD
+from controller.pace import Pace
 from controller.pipeline import TABLE_NAMES
 from controller.reconcile import Difference, Differing, What, repair
 from data.errors import CommandFailed, NshellError
@@ -37,6 +39,9 @@ from data.store import AuditRow
 __all__ = ["REPAIR", "REPORT", "Drift", "Flow", "Standing"]
 
 PAUSE = 0.2  # seconds between a foreign change and the look at it: one look for a burst of changes
+QUICK = 20  # looks in a row that found something, after which the pauses between them are longer
+LONGEST_PAUSE = 4.0  # seconds: somebody who changes flows in a loop is looked at less, and put right within 5 s still
+PATIENCE = 30.0  # seconds that one hypervisor may hold up the comparison of the others
 TICK = 1.0  # seconds between two looks whether a comparison of everything is due
 TOLD = 50  # events about single flows of one hypervisor within WINDOW; more are in the sum and in the audit
 WINDOW = 10.0  # seconds
@@ -92,6 +97,10 @@ class Drift:
         self._repairing: set[str] = set()
         self._standings: dict[str, Standing] = {}
         self._told: dict[str, tuple[float, int]] = {}  # hypervisor -> begin of its window, events in it
+        self._found: dict[
+            str, tuple[float, int]
+        ] = {}  # hypervisor -> last look that found something, and the how many-th
+        self._comparing: set[str] = set()  # hypervisors of which everything is being compared
 
     @property
     def mode(self) -> str:
@@ -151,8 +160,11 @@ class Drift:
             if time.monotonic() < began + self.interval:
                 continue
             for dvrs in tuple(self._network.channels):
-                # A task of its own: a mistake met on one hypervisor is told and does not end the audit of the others.
-                await asyncio.wait([self._spawn(self._everything(dvrs), f"audit of {dvrs}")])
+                # A task of its own: a mistake met on one hypervisor is told and does not end the audit of the others,
+                # nor does one that never answers.
+                if dvrs not in self._comparing:
+                    self._comparing.add(dvrs)
+                    await asyncio.wait([self._spawn(self._everything(dvrs), f"audit of {dvrs}")], timeout=PATIENCE)
             began = time.monotonic()
 
     async def repair(self, dvrs: str) -> Difference:
@@ -170,7 +182,7 @@ class Drift:
     async def _look(self, dvrs: str) -> None:
         try:
             while dvrs in self._suspects:
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self._pause(dvrs))
                 channel = self._network.channels.get(dvrs)
                 if channel is not None and channel.switch is not None and not channel.ready:
                     continue  # a reconcile may have read that table before it was changed
@@ -180,7 +192,29 @@ class Drift:
             self._repairing.discard(dvrs)
 
     async def _everything(self, dvrs: str) -> None:
-        await self._compare(dvrs, None)
+        try:
+            await self._compare(dvrs, None)
+        finally:
+            self._comparing.discard(dvrs)
+
+    def _pause(self, dvrs: str) -> float:
+        """Seconds to the next look; each look costs the switch, an event and a row of the audit."""
+        at, number = self._found.get(dvrs, (0.0, 0))
+        return (
+            PAUSE
+            if number <= QUICK or time.monotonic() > at + WINDOW
+            else min(LONGEST_PAUSE, PAUSE * 2.0 ** min(number - QUICK, 10))
+        )
+
+    def _noted(self, dvrs: str, found: Difference) -> None:
+        now = time.monotonic()
+        at, number = self._found.get(dvrs, (now, 0))
+        if now > at + WINDOW:
+            number = 0
+        if found:
+            self._found[dvrs] = now, number + 1
+        elif not number:
+            self._found.pop(dvrs, None)
 
     # A look -------------------------------------------------------------------------------------------------
 
@@ -206,6 +240,10 @@ class Drift:
             return None
         if found is None:
             return None
+        if tables is not None:
+            self._noted(dvrs, found)
+        made = () if send else (mod for mod in found.messages if mod[1] == METER_MOD and phase(mod) is Phase.EARLY)
+        channel.lacking = {messages.key(mod): mod for mod in made}
         known = self.standing(dvrs)
         if send:
             await self._repaired(dvrs, known, found, tables, (time.perf_counter() - began) * 1000)
@@ -224,7 +262,7 @@ class Drift:
         )  # fmt: skip
         if not found:
             return
-        flows = self._tell(dvrs, found.found, REPAIR)
+        flows = await self._tell(dvrs, found.found, REPAIR)
         text = f"{dvrs} repaired: {found}"
         self._network.events.add(
             Kind.DRIFT, text, about=("dvrs", dvrs), dvrs=dvrs,
@@ -240,16 +278,19 @@ class Drift:
         fresh = [one for one in found.found if one not in former]
         if not fresh and more <= known.more:
             return  # told before
-        flows = self._tell(dvrs, fresh, REPORT)
+        flows = await self._tell(dvrs, fresh, REPORT)
         text = f"{dvrs} differs, and stays as it is: {found}; 'request drift repair dvrs {dvrs}' puts it right"
         self._network.events.add(
             Kind.DRIFT, text, about=("dvrs", dvrs), dvrs=dvrs, facts={"mode": REPORT, **_counts(found)}
         )
         await self._audit(dvrs, "report", "left as it is", found, flows)
 
-    def _tell(self, dvrs: str, found: Iterable[Differing], mode: str) -> list[Flow]:
+    async def _tell(self, dvrs: str, found: Iterable[Differing], mode: str) -> list[Flow]:
         """An event for each of them, as far as they are few; all of them in words."""
-        flows = [self.words(one) for one in found]
+        flows, pace = list[Flow](), Pace()
+        for one in found:
+            flows.append(self.words(one))
+            await pace.breathe()
         now = time.monotonic()
         began, told = self._told.get(dvrs, (now, 0))
         if now >= began + WINDOW:

@@ -2,8 +2,8 @@
 
     OVSDB dials in ──system-id──> configured? ──no──> shown as unknown; no transaction is ever sent to it
                                       │yes
-                                  ensure(): bridge br-nsh, tunnel port, OpenFlow target      <── also after a commit
-                                      │                                                         that admits it
+                              bridges.py: br-nsh, tunnel port, OpenFlow target     <── also after a commit
+                                      │                                                that admits it
     OpenFlow dials in ──datapath id──> the one that this identity's bridge was given ──> reconcile ──> ready
                         else it waits, after STRANGER_PAUSE it is shown as unknown
 
@@ -17,8 +17,8 @@ hypervisor that was rebooted must get in at once, one that pretends to be anothe
 from __future__ import annotations
 
 import asyncio
-import time
 
+from controller.bridges import Bridges, datapath_id
 from controller.channel import Channel
 from controller.events import Kind
 from controller.network import Network
@@ -27,9 +27,7 @@ from controller.openflow.connection import Switch
 from controller.openflow.errors import OpenFlowError
 from controller.ovsdb.connection import Hypervisor as Database
 from controller.ovsdb.errors import OvsdbError
-from controller.ovsdb.export import Collector
-from controller.ovsdb.model import BRIDGE, Change
-from controller.ovsdb.setup import ensure, setup_for
+from controller.ovsdb.model import Change
 from controller.punted import Punted
 from controller.topology import Standing
 from controller.trust.door import Credential
@@ -40,17 +38,11 @@ from data.schema.seen import FlowExport
 
 Claim = tuple[str | None, int]  # a proved system-id, and the datapath id that it says
 
-__all__ = ["ECHO_LIMIT", "STRANGER_PAUSE", "Hypervisors", "datapath_id"]
+__all__ = ["ECHO_LIMIT", "STRANGER_PAUSE", "Hypervisors"]
 
 ECHO_LIMIT = 2.0  # seconds that an old connection has to answer when a second one claims its identity
 SETUP_PAUSE = 0.2  # seconds between a change of somebody's tables and the look whether our bridge is still right
-SETUP_WHOLE = 10.0  # seconds between two parts of one set-up: a tunnel port waits until the switch has made another
 STRANGER_PAUSE = 10.0  # seconds that an OpenFlow connection waits for the OVSDB connection that vouches for it
-
-
-def datapath_id(dvrs: Dvrs) -> int:
-    """The datapath id that br-nsh of this hypervisor is given: the first 8 bytes of the object's UUID."""
-    return int(dvrs.uuid.replace("-", "")[:16], 16)
 
 
 class Hypervisors:
@@ -66,7 +58,7 @@ class Hypervisors:
         self._checking: set[str] = set()  # hypervisors whose bridge is about to be looked at
         self._waiting: dict[Claim, Switch] = {}  # switches that nobody has vouched for yet
         self._switches: dict[str, Switch] = {}  # hypervisor -> its OpenFlow connection
-        self._set_up_at: dict[str, tuple[Database, float]] = {}  # hypervisor -> when a part of its bridge was last made
+        self._bridges = Bridges(network)
 
     # OVSDB --------------------------------------------------------------------------------------------------
 
@@ -153,18 +145,8 @@ class Hypervisors:
 
     async def _set_up(self, name: str, item: Dvrs, database: Database) -> bool:
         """Makes our bridge what it must be; whether it is."""
-        settings = self._network.running.settings(Controller)
-        setup = setup_for(
-            database,
-            tunnel_address=item.tunnel_address or "",
-            datapath_id=datapath_id(item),
-            openflow_port=settings.openflow_port,
-            inactivity_probe=settings.probe_interval * 1000,
-            collectors=self._collectors(),
-        )
         try:
-            if await ensure(database, setup):
-                self._told_set_up(name, database)
+            await self._bridges.ensure(name, item, database)
         except OvsdbError as problem:
             if database.ended is None:
                 self._stand(name, f"its bridge cannot be set up: {problem}")
@@ -172,25 +154,6 @@ class Hypervisors:
                 self._network.events.add(Kind.FAULT, text, about=("dvrs", name), dvrs=name)
             return False
         return True
-
-    def _collectors(self) -> tuple[Collector, ...]:
-        """Who is told of sampled packets, by the numbers that flows call them."""
-        network = self._network
-        found = ((network.numbers.find("object", body.uuid), body) for _, body in network.running.objects(FlowExport))
-        return tuple(
-            Collector(number, body.collector, body.port)
-            for number, body in found
-            if number is not None and body.collector is not None
-        )
-
-    def _told_set_up(self, name: str, database: Database) -> None:
-        """Tells that the bridge was changed: its parts come one after the other, and are told as one."""
-        now = time.monotonic()
-        former, at = self._set_up_at.get(name, (None, 0.0))
-        self._set_up_at[name] = database, now
-        if former is not database or now > at + SETUP_WHOLE:
-            about = ("dvrs", name)
-            self._network.events.add(Kind.HYPERVISOR, f"{name}: bridge {BRIDGE} set up", about=about, dvrs=name)
 
     async def _check_setup(self, name: str) -> None:
         """Somebody changed the hypervisor's bridges: restores ours where it differs."""
@@ -317,7 +280,7 @@ class Hypervisors:
         switch = self._switches.pop(name, None)
         for number in [number for number, named in self._names.items() if named == name]:
             del self._names[number]
-        self._set_up_at.pop(name, None)
+        self._bridges.forget(name)
         network.topology.forget(name)
         self._upkeep.settle()
         if switch is not None:

@@ -89,6 +89,11 @@ class Network:
         item = self.configured.get(("enterprise", name))
         return None if item is None else item.uuid
 
+    def ready(self, dvrs: str) -> bool:
+        """Whether a hypervisor holds all that it must."""
+        channel = self.channels.get(dvrs)
+        return channel is not None and channel.ready
+
     async def compile_all(self, dvrs: str) -> Mapping[bytes, bytes]:
         """Everything that a hypervisor must hold now, flow key -> flow-mod. Needs the turn."""
         return await spread(compile_all(self.state, dvrs))

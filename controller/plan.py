@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from controller.events import Fact
@@ -171,8 +171,9 @@ class News:
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
-def told(made: Draft) -> Iterator[News]:
-    """One line for each vport that appears, moves or leaves; one for all when they are more than _LINES."""
+def told(made: Draft, ready: Callable[[str], bool]) -> Iterator[News]:
+    """One line for each vport that appears, moves or leaves; one for all when they are more than _LINES. What is on a
+    hypervisor that is not `ready` is not up before that one has its flows."""
     if len(made.moved) > _LINES:
         resolved = sum(1 for now in made.moved.values() if now is not None)
         left = len(made.moved) - resolved
@@ -185,9 +186,12 @@ def told(made: Draft) -> Iterator[News]:
         if now is None:
             was = before.dvrs if before else None
             yield News(f"{name} left {was or 'nowhere'}", path, was, {"vport": name, "state": "left"})
-        elif before is None:
+        elif before is None and ready(now.dvrs):
             facts: dict[str, Fact] = {"vport": name, "state": "up", "port": now.port}
             yield News(f"{name} up on {now.dvrs}, port {now.port}", path, now.dvrs, facts)
+        elif before is None:
+            text = f"{name} is on {now.dvrs}, port {now.port}, and up when {now.dvrs} has its flows"
+            yield News(text, path, now.dvrs, {"vport": name, "state": "waits", "port": now.port})
         elif before.dvrs == now.dvrs:
             text = f"{name} changed its port on {now.dvrs} from {before.port} to {now.port}"
             yield News(text, path, now.dvrs, {"vport": name, "state": "up", "port": now.port, "from": before.port})

@@ -20,6 +20,7 @@ from controller.compile.policy import DIRECTIONS, Direction, DomainPolicy, Rule,
 from data.configuration import Edits
 from data.path import Path
 from data.schema.objects import Entry, Vport
+from data.schema.types import port_range
 
 __all__ = ["BUDGET", "reach"]
 
@@ -142,10 +143,10 @@ def _packets(rules: Sequence[Rule]) -> Iterator[tuple[Packet, str]]:
         entry = rule.entry
         if not isinstance(entry, Entry):
             continue  # a redirect leads a packet another way and decides nothing
-        source = int(entry.source_port[0].partition("-")[0]) if entry.source_port else None
+        source = port_range(entry.source_port[0])[0] if entry.source_port else None
         for port in entry.destination_port or (None,):
             packet = Packet(
-                entry.protocol, source, None if port is None else int(port.partition("-")[0]),
+                entry.protocol, source, None if port is None else port_range(port)[0],
                 entry.icmp_type, entry.icmp_code, entry.dscp,
             )  # fmt: skip
             yield packet, (entry.protocol or "ip") + (f"/{port}" if port else "")
@@ -175,8 +176,7 @@ def _transport(entry: Entry, packet: Packet) -> bool:
 def _in(port: int | None, ranges: Collection[str]) -> bool:
     if not ranges:
         return True
-    ends = (each.partition("-") for each in ranges)
-    return port is not None and any(int(low) <= port <= int(high or low) for low, _, high in ends)
+    return port is not None and any(low <= port <= high for low, high in map(port_range, ranges))
 
 
 def _named(rule: Rule, source: _Class, target: _Class) -> bool:

@@ -189,7 +189,7 @@ class Upkeep:
                 raise result
 
     def _tell(self, made: Draft, milliseconds: float) -> None:
-        for news in told(made):
+        for news in told(made, self._network.ready):
             self._network.events.add(
                 Kind.VPORT, f"{news.text}, {milliseconds:.0f} ms", about=news.about, dvrs=news.dvrs,
                 facts={**news.facts, "milliseconds": round(milliseconds)},

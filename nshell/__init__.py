@@ -11,8 +11,9 @@ must not pay for anything it does not use.
 
     client.py, raw.py, frames.py, daemon.py, places.py   the client: standard library alone
     serving/    the daemon's process, and the service that makes sessions     ssh/       the same for operators over SSH
-    sessions/   how a line is run, for whom, and what is kept of it           terminal/  the prompt of a person
-    lab/        hypervisors and machines on this machine                      doctor/    what a machine lacks
+    sessions/   how a line is run, for whom, and what is kept of it           web/       HTTPS: dashboards, /metrics
+    terminal/   the prompt of a person, dashboards on the whole of it         doctor/    what a machine lacks
+    lab/        hypervisors and machines on this machine
 
 Read next: client.py, serving/service.py, sessions/session.py.
 This module must stay free of imports: the client loads it on every command.

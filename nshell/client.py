@@ -29,6 +29,8 @@ exit codes: 0 done, 1 command failed, 2 bad syntax, 3 commit rejected, 4 partly 
 """
 
 FAILED, SYNTAX, NO_DAEMON, NOT_PERMITTED = 1, 2, 5, 6
+PROGRAMS = ("serve", "agent", "lab", "doctor")
+"""What main.py runs, when it is the first word."""
 DIALS = 40
 """Attempts when a daemon on its way out takes the connection and drops it before its greeting: one each 50 ms."""
 
@@ -86,6 +88,8 @@ def parse(arguments: list[str]) -> Request:
                     request.files.append(name)
             if not request.files:
                 raise Refused(SYNTAX, "run needs a file")
+        elif word in PROGRAMS:
+            raise Refused(SYNTAX, f"'{word}' has to be the first word\n  nshell {word} ... (options behind it)")
         else:
             raise Refused(SYNTAX, f"unknown argument '{word}'\n{USAGE}")
     if request.commands and request.files:

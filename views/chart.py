@@ -5,7 +5,7 @@
     exit code        0, or 1 with a sentence on standard error
 
 Why a process: matplotlib takes half a second and 60 MB to import, and keeps them; drawing holds the interpreter for a
-quarter of a second, in which no keepalive would be answered. commands/pictures.py starts it.
+quarter of a second, in which no keepalive would be answered. commands/statistics/pictures.py starts it.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from controller.compile.acl import MIRRORED_ICMP, icmp_version, mirrors, protocol_number
 from controller.compile.policy import Rule, Term, Terms
 from data.schema.objects import Entry
+from data.schema.types import port_range
 
 __all__ = ["Box", "End", "Masks", "Space", "beyond", "hull", "masks", "meets", "within", "without"]
 
@@ -107,7 +108,7 @@ class _Ranges:
 
     def __init__(self, texts: Iterable[str]) -> None:
         edges = {0, _PORTS}
-        for low, high in map(_range, texts):
+        for low, high in map(port_range, texts):
             edges |= {low, high + 1}
         self._edges = sorted(edges)
         self.whole = (1 << len(self._edges) - 1) - 1
@@ -115,15 +116,10 @@ class _Ranges:
     def of(self, texts: Sequence[str]) -> int:
         """The atoms of a leaf with ranges: all when there are none."""
         found = 0
-        for low, high in map(_range, texts):
+        for low, high in map(port_range, texts):
             first, end = bisect_left(self._edges, low), bisect_left(self._edges, high + 1)
             found |= (1 << end) - (1 << first)
         return found or self.whole
-
-
-def _range(text: str) -> tuple[int, int]:
-    low, _, high = text.partition("-")
-    return int(low), int(high or low)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from controller.openflow.wire import Field
 from controller.pipeline import Feature, Owner, Priority, Register, Table, Verdict, cookie
 from data.schema.objects import Entry
 from data.schema.services import Redirect
-from data.schema.types import PROTOCOL_NUMBERS
+from data.schema.types import PROTOCOL_NUMBERS, port_range
 
 __all__ = [
     "MIRRORED_ICMP",
@@ -312,8 +312,7 @@ def icmp_version(number: int | None) -> int | None:
 
 def port_pieces(text: str) -> Iterator[tuple[int, int]]:
     """A port or range ('80', '8000-8010') as (value, mask) pairs, at most 30 of them."""
-    first, _, last = text.partition("-")
-    low, high = int(first), int(last or first)
+    low, high = port_range(text)
     while low <= high:
         size = low & -low or 0x10000
         while size > high - low + 1:

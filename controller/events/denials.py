@@ -58,8 +58,8 @@ class Denials:
                     continue
                 said, at = self._said.get(key, (total if self._first else 0, NEVER))
                 seen[key] = (said, at) if total >= said else (total, at)
-                if total > said and now >= at + PAUSE:
-                    due.append((total - said, key, total, None if at == NEVER else now - at))
+                if total > said and not at <= now < at + PAUSE:  # at is in the future when the clock was put back
+                    due.append((total - said, key, total, None if at == NEVER or now < at else now - at))
         self._said, self._first = seen, False
         due.sort(key=lambda one: -one[0])
         for count, key, total, passed in due[:TOLD]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from pathlib import Path as FilePath
@@ -111,6 +111,8 @@ class Keeper:
             self._open = False  # what is damaged, or was moved away, is opened anew
             await self._in_thread(self._kept.close)
             return False
+        except Exception as problem:  # one event that cannot be written must not take the others with it
+            await self._one_by_one(batch, problem)
         if self._troubled:
             self._troubled = False
             lost, self._lost = self._lost, 0
@@ -119,6 +121,15 @@ class Keeper:
                 severity=Severity.WARNING if lost else Severity.NOTICE, facts={"lost": lost},
             )  # fmt: skip
         return True
+
+    async def _one_by_one(self, batch: Sequence[Event], problem: Exception) -> None:
+        lost = 0
+        for event in batch:
+            try:
+                await self._in_thread(self._kept.append, (event,))
+            except Exception:  # counted and told below
+                lost += 1
+        self._events.once(Kind.FAULT, "events", repr(problem), f"{lost} events cannot be kept: {problem!r}")
 
     async def _reopen(self) -> bool:
         try:

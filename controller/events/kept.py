@@ -54,6 +54,7 @@ class Kept:
         self.file = directory / FILE
         self._db: sqlite3.Connection | None = None
         self._added = 0
+        self._identity: tuple[int, int] | None = None
 
     def open(self) -> tuple[int, str]:
         """Opens the file, and makes it where there is none: the last number, and '' or what was wrong with it.
@@ -74,6 +75,7 @@ class Kept:
 
     def _open(self) -> int:
         os.close(os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        self._identity = self._found()
         self._db = db = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
@@ -90,6 +92,8 @@ class Kept:
     def append(self, events: Sequence[Event], now: float | None = None) -> None:
         """Adds events in one transaction, and removes what is too old or too much."""
         db = self._connected()
+        if self._found() != self._identity:
+            raise sqlite3.OperationalError("somebody removed the file")
         db.execute("BEGIN IMMEDIATE")
         try:
             db.executemany(
@@ -125,13 +129,25 @@ class Kept:
             self._db.close()
             self._db = None
 
+    def _found(self) -> tuple[int, int] | None:
+        """Which file is there by this name: what is written to one that was removed is lost."""
+        try:
+            found = os.stat(self.file)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
     def _connected(self) -> sqlite3.Connection:
         if self._db is None:
             raise sqlite3.OperationalError("it is not open")
         return self._db
 
     def _prune(self, db: sqlite3.Connection, now: float) -> None:
-        db.execute("DELETE FROM event WHERE time < ?", (now - DAYS * 86_400,))
+        # Not all at once: a clock that is years ahead for a moment takes next to nothing of the history.
+        db.execute(
+            "DELETE FROM event WHERE number IN (SELECT number FROM event WHERE time < ? ORDER BY number LIMIT ?)",
+            (now - DAYS * 86_400, 2 * PRUNED),
+        )
         for part, rows in ROWS.items():
             db.execute(
                 "DELETE FROM event WHERE share = ?1 AND number <="

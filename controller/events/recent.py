@@ -68,7 +68,9 @@ class Events:
     ) -> None:
         """Records, logs and tells one event; its severity is the kind's unless it is given."""
         self._number += 1
-        facts = MappingProxyType(dict(facts)) if facts else NO_FACTS
+        facts = MappingProxyType({name: _written(value) for name, value in facts.items()}) if facts else NO_FACTS
+        about = None if about is None else tuple(map(_plain, about))
+        text, dvrs = _plain(text), None if dvrs is None else _plain(dvrs)
         text = text if len(text) <= LONGEST else text[:LONGEST] + "..."
         tenant = self._tenant_of(about[1]) if about and about[0] == "enterprise" and len(about) > 1 else None
         event = Event(self._number, self._clock(), kind, severity or USUAL[kind], text, about, dvrs, facts, tenant)
@@ -145,3 +147,12 @@ class Events:
 
     def __len__(self) -> int:
         return sum(map(len, self._shares.values()))
+
+
+def _plain(text: str) -> str:
+    """The text without what UTF-8 cannot say: JSON of a peer may hold halves of characters, and SQLite refuses them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _written(value: Fact) -> Fact:
+    return _plain(value) if type(value) is str else value

@@ -9,8 +9,7 @@ is not measured any more (a vport that was deleted, a hypervisor that is away) k
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -116,6 +115,7 @@ class Thresholds:
             at, crossing = latest.time, known.get(key)
             if crossing is not None:
                 crossing.value, crossing.at = value, at
+                crossing.since = min(crossing.since, at)  # the clock may have been put back
             if value > limit:
                 if crossing is None:
                     words = self._numbers.name_of(key)
@@ -166,8 +166,25 @@ def _matches(pattern: str | None, words: str) -> bool:
     """Whether a name, or the last part of a full name, is meant: * is any part of one."""
     if pattern is None:
         return True
-    expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
-    return any(expression.fullmatch(one) is not None for one in (words, words.rpartition("/")[2]))
+    return any(_is(pattern.split("*"), one) for one in (words, words.rpartition("/")[2]))
+
+
+def _is(parts: Sequence[str], words: str) -> bool:
+    """Whether a text is these parts with anything between them: the first place of each will do, so that no pattern
+    takes longer than the text is."""
+    first, *others = parts
+    if not others:
+        return words == first
+    *between, last = others
+    if len(words) < len(first) + len(last) or not (words.startswith(first) and words.endswith(last)):
+        return False
+    at, end = len(first), len(words) - len(last)
+    for part in between:
+        at = words.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
 
 
 def _words(value: float, measure: str) -> str:

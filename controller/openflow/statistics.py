@@ -32,6 +32,8 @@ _PORT: Final = struct.Struct("!H2xIIIQQQQ")  # length, port, age; packets and by
 _METER: Final = struct.Struct("!IH6xIQQII")
 _BAND: Final = struct.Struct("!QQ")
 _NO_MATCH: Final = struct.pack("!HH4x", 1, 4)
+_LARGEST: Final = 2**63
+"""What is not less was not counted: all ones say so (7.3.5.2, 7.3.5.6), and nothing else is a number to be reached."""
 _TOGETHER = 32  # flows between two looks at the clock, about 50 µs
 _METERED: Final = struct.pack("!HH", wire.METER, 8)
 _TUNNEL_4: Final = FIELDS["tun_ipv4_dst"].oxm()
@@ -58,6 +60,10 @@ class Counter(NamedTuple):
 
 def _identity(kind: bytes, name: bytes) -> bytes:
     return blake2b(name, digest_size=8, person=kind).digest()
+
+
+def _known(number: int) -> int:
+    return number if number < _LARGEST else 0
 
 
 def flows_request(table: int, cookie: int = 0, mask: int = 0) -> bytes:
@@ -102,7 +108,7 @@ def _flows(body: bytes, purposes: Mapping[int, object], tunnels: frozenset[int])
         number += 1
         if number % _TOGETHER == 0:
             yield None
-        if packets:
+        if 0 < packets < _LARGEST:
             _, table, seconds, fraction, _, _, _, _, _, cookie, _, octets = _FLOW.unpack_from(body, at)
             counts, sends = cookie >> 40 in purposes, table in tunnels
             if counts or sends:
@@ -119,7 +125,14 @@ def _flows(body: bytes, purposes: Mapping[int, object], tunnels: frozenset[int])
                         else None
                     )
                     yield Counter(
-                        _identity(b"flow", name), table, cookie, packets, octets, seconds + fraction / 1e9, meter, to
+                        _identity(b"flow", name),
+                        table,
+                        cookie,
+                        packets,
+                        _known(octets),
+                        seconds + fraction / 1e9,
+                        meter,
+                        to,
                     )
         at += length
 
@@ -142,7 +155,7 @@ def flow_removed(body: bytes) -> Counter:
     cookie, priority, _, table, seconds, fraction, _, _, packets, octets = _REMOVED.unpack_from(body)
     after = 40 + ((body[42] << 8 | body[43]) + 7 & ~7)
     name = bytes((table,)) + priority.to_bytes(2, "big") + body[40:after]
-    return Counter(_identity(b"flow", name), table, cookie, packets, octets, seconds + fraction / 1e9)
+    return Counter(_identity(b"flow", name), table, cookie, _known(packets), _known(octets), seconds + fraction / 1e9)
 
 
 def table_flows(parts: Sequence[bytes]) -> dict[int, int]:
@@ -165,7 +178,8 @@ def port_bytes(parts: Sequence[bytes]) -> Iterator[tuple[int, Counter]]:
             length, port, seconds, fraction, _, _, received, sent = _PORT.unpack_from(body, at)
             if length < _PORT.size or at + length > len(body):
                 raise ValueError(f"port statistics with a wrong length, {length}")
-            yield port, Counter(_identity(b"port", str(port).encode()), 0, 0, received, sent, seconds + fraction / 1e9)
+            name, age = _identity(b"port", str(port).encode()), seconds + fraction / 1e9
+            yield port, Counter(name, 0, 0, _known(received), _known(sent), age)
             at += length
 
 
@@ -182,7 +196,7 @@ def meter_drops(parts: Sequence[bytes]) -> Iterator[tuple[int, Counter]]:
             packets = octets = 0
             for band in range(at + _METER.size, at + length - _BAND.size + 1, _BAND.size):
                 more_packets, more_octets = _BAND.unpack_from(body, band)
-                packets, octets = packets + more_packets, octets + more_octets
+                packets, octets = packets + _known(more_packets), octets + _known(more_octets)
             if packets:
                 name = _identity(b"meter", str(number).encode())
                 yield number, Counter(name, 0, 0, packets, octets, seconds + fraction / 1e9)

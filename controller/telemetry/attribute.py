@@ -73,11 +73,12 @@ class Attribution:
             self._known[uuid] = found
         return found
 
-    def counts(self, dvrs: str, grown: Mapping[Subject, tuple[int, int]]) -> Counts:
+    async def counts(self, dvrs: str, grown: Mapping[Subject, tuple[int, int]]) -> Counts:
         """What a switch has counted, for everything that it counts for."""
         result: Counts = {}
-        here = SeriesKey(Level.DVRS, dvrs)
+        here, pace = SeriesKey(Level.DVRS, dvrs), Pace()
         for subject, numbers in grown.items():
+            await pace.breathe()
             for key in self._keys(dvrs, subject):
                 of_key = result.setdefault(key, {})
                 measures = _SENT if subject.purpose is Purpose.TUNNEL and key == here else MEASURES[subject.purpose]

@@ -13,11 +13,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from controller.telemetry.keys import GAUGES, MEASURES_OF, Level, Measure, SeriesKey
+from data.steps import Steps
 
 __all__ = ["RECENT", "Board", "Counted", "Latest", "Overview"]
 
 RECENT = 60
 """Rounds that are remembered: 10 minutes at the usual pace."""
+_TOGETHER = 64  # keys between two looks at the clock, about 100 µs
+LARGEST = 2**63 - 1  # of a total; what the archive can keep
 _RECENT_KEYS = 200_000  # busy keys in all remembered rounds, 170 bytes each, beyond which the oldest are forgotten
 Counted = Mapping[SeriesKey, Mapping[Measure, int]]
 _PACK = {level: struct.Struct(f"{len(measures)}f") for level, measures in MEASURES_OF.items()}
@@ -81,32 +84,44 @@ class Board:
                 if measure in GAUGES:
                     totals[measure] = number
                     continue
-                totals[measure] = totals.get(measure, 0) + number
+                totals[measure] = min(totals.get(measure, 0) + number, LARGEST)
                 if length:
                     speeds[measure] = speeds.get(measure, 0.0) + number / length
 
-    def finish(self, time: float, looked_at: Collection[SeriesKey]) -> None:
-        """Ends the round; `looked_at` is all that would have been counted in it, had there been anything."""
+    def finish(self, time: float, looked_at: Collection[SeriesKey]) -> Steps[None]:
+        """Ends the round; `looked_at` is all that would have been counted in it, had there been anything. What it shows
+        changes at once, at the end."""
         speeds, self._gathered = self._gathered, {}
         recent: dict[SeriesKey, bytes] = {}
         measured: set[SeriesKey] = set()
-        for key, of_key in speeds.items():
+        for number, (key, of_key) in enumerate(speeds.items()):
+            if number % _TOGETHER == 0:
+                yield
             totals = self.totals[key]
             values = (
                 float(totals.get(one, 0)) if one in GAUGES else of_key.get(one, 0.0) for one in MEASURES_OF[key.level]
             )
             recent[key] = _PACK[key.level].pack(*values)
         for keys in (speeds, looked_at):
-            for key in keys:
+            for number, key in enumerate(keys):
+                if number % _TOGETHER == 0:
+                    yield
                 if key in self._times:
                     measured.add(key)
         for keys in (speeds, looked_at):
-            for key in keys:
-                self._times[key] = time
+            self._times.update(dict.fromkeys(keys, time))
         self._measured, self._rates = measured, speeds
         self._rounds.append(recent)
         while len(self._rounds) > 1 and sum(map(len, self._rounds)) > _RECENT_KEYS:
             self._rounds.popleft()
+
+    def recall(self, totals: Mapping[SeriesKey, Mapping[Measure, int]], time: float) -> None:
+        """Adds what an earlier process had counted up to a time: the archive could not be read before."""
+        for key, measures in totals.items():
+            had = self.totals.setdefault(key, {})
+            for measure, number in measures.items():
+                had[measure] = had.get(measure, number) if measure in GAUGES else had.get(measure, 0) + number
+            self._times.setdefault(key, time)
 
     def prune(self, before: float, there: Callable[[SeriesKey], bool]) -> None:
         """Forgets what was seen last before this time and is not there any more."""

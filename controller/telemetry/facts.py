@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import Metric
 
 from controller.pe.router import RouterState
-from controller.telemetry.named import Labels, vport_labels
+from controller.telemetry.naming import Labels, vport_labels
 from controller.topology import Standing
 from data.path import vport_name
 from data.schema.objects import Vport

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from controller.telemetry.facts import facts
 from controller.telemetry.keys import GAUGES, MEASURES_OF, Level, Measure
-from controller.telemetry.named import labels_of
+from controller.telemetry.naming import labels_of
 from data.configuration import Edits
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 Of BGP messages UPDATEs are counted; what else a session says is the speaker process's own.
 
 A PE router is asked by NAPALM every PE_INTERVAL seconds at most, in its session's own thread, while it is known to be
-reached and no commit is under way; one whose driver has no interface counters is not asked again until the next start.
-Its counters have no age: one that fell has begun anew.
+reached and no commit is under way; one that failed to answer _FAILURES times in a row is asked only every _SELDOM-th
+time: its driver has no interface counters, or it is overloaded for a while. Its counters have no age: one that fell has
+begun anew.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any, Protocol
 from controller.bgp.service import Bgp
 from controller.pe.router import Router, RouterState
 from controller.telemetry.attribute import Counts
+from controller.telemetry.board import LARGEST
 from controller.telemetry.keys import Level, Measure, SeriesKey
-from data.errors import NshellError
 
 __all__ = ["PE_INTERVAL", "Others", "interface_counters"]
 
@@ -28,7 +29,8 @@ PE_INTERVAL = 60.0
 _REACHED = (RouterState.IN_SYNC, RouterState.CHANGED)
 _INTERFACES_LIMIT = 512  # of one router
 _GETTER = "get_interfaces_counters"
-_FAILURES = 3  # in a row after which a router is not asked any more
+_FAILURES = 3  # in a row after which a router is asked seldom
+_SELDOM = 30  # times that it is passed over then: half an hour
 _BGP = "bgp-neighbor "
 _KINDS = ("unicast", "multicast", "broadcast")
 
@@ -47,13 +49,16 @@ class Routers(Protocol):
 def interface_counters(said: Mapping[str, Mapping[str, int]]) -> dict[str, Numbers]:
     """What NAPALM's getter says, interface by interface; -1 is what a device does not count."""
 
+    def one(counters: Mapping[str, int], what: str) -> int:
+        return min(max(int(counters.get(what, 0)), 0), LARGEST)
+
     def packets(way: str, counters: Mapping[str, int]) -> int:
-        return sum(max(counters.get(f"{way}_{kind}_packets", 0), 0) for kind in _KINDS)
+        return sum(one(counters, f"{way}_{kind}_packets") for kind in _KINDS)
 
     return {
         name: (
-            max(counters.get("tx_octets", 0), 0), packets("tx", counters),
-            max(counters.get("rx_octets", 0), 0), packets("rx", counters),
+            one(counters, "tx_octets"), packets("tx", counters),
+            one(counters, "rx_octets"), packets("rx", counters),
         )
         for name, counters in list(said.items())[:_INTERFACES_LIMIT]
     }  # fmt: skip
@@ -112,17 +117,20 @@ class Others:
         while True:
             await asyncio.sleep(self._interval)
             for router in self._routers.all():
-                if router.state in _REACHED and self._failures.get(router.name, 0) < _FAILURES and not self._busy():
+                if router.state in _REACHED and not self._busy() and self._due(router.name):
                     await self._ask(router.name)
+
+    def _due(self, name: str) -> bool:
+        failures = self._failures.get(name, 0)
+        if failures < _FAILURES:
+            return True
+        self._failures[name] = failures + 1
+        return (failures + 1 - _FAILURES) % _SELDOM == 0
 
     async def _ask(self, name: str) -> None:
         try:
             self.said(name, interface_counters(await self._routers.ask(name, _GETTER)))
-        except (
-            NshellError,
-            AttributeError,
-            TypeError,
-        ) as problem:  # what drivers answer is not always what they should
+        except Exception as problem:  # whatever a driver does or answers: the other routers are asked all the same
             self._failures[name] = self._failures.get(name, 0) + 1
             log.info("pe %s: its interfaces' counters are not read: %s", name, problem)
         else:

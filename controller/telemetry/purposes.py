@@ -29,7 +29,7 @@ from typing import NamedTuple
 from controller.pipeline import Feature, Owner, Table, cookie
 from controller.telemetry.keys import Measure
 
-__all__ = ["MEASURES", "PURPOSES", "READ", "TUNNELS", "Asked", "Purpose", "Subject", "upper"]
+__all__ = ["MEASURES", "PURPOSES", "READ", "SPOOFED", "TUNNELS", "Asked", "Purpose", "Subject", "upper"]
 
 
 class Purpose(Enum):
@@ -72,17 +72,18 @@ def upper(owner: Owner, feature: Feature) -> int:
     return cookie(owner, feature, 0) >> 40
 
 
-_SPOOFED = (
+SPOOFED = (
     Feature.SPOOFED_MAC, Feature.SPOOFED_IP, Feature.SPOOFED_ARP, Feature.SPOOFED_ND, Feature.SPOOFED_DHCP,
     Feature.OTHER_PROTOCOL, Feature.VLAN_TAGGED, Feature.TOO_MANY,
 )  # fmt: skip
+"""What anti-spoofing drops: each a feature of a vport's flows."""
 PURPOSES: dict[int, Purpose] = {
     upper(Owner.VPORT, Feature.RECEIVED): Purpose.SENDS,
     upper(Owner.VPORT, Feature.DELIVERED): Purpose.GETS,
     upper(Owner.VPORT, Feature.DENIED): Purpose.DENIED,
     upper(Owner.VPORT, Feature.LIMITED): Purpose.METER,
     upper(Owner.ENTRY, Feature.RULE): Purpose.HITS,
-    **{upper(Owner.VPORT, feature): Purpose.SPOOFED for feature in _SPOOFED},
+    **{upper(Owner.VPORT, feature): Purpose.SPOOFED for feature in SPOOFED},
 }
 """Upper 24 bits of a cookie -> what the flow counts."""
 

@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as File
 
-from controller.events import Events, Kind
+from controller.events import Events, Kind, Severity
 from controller.network import Network
 from controller.openflow.errors import OpenFlowError
+from controller.pace import Pace, spread
 from controller.planning import Draft
 from controller.telemetry.archive import Series, Size
 from controller.telemetry.attribute import Attribution
@@ -27,7 +28,7 @@ from controller.telemetry.keys import Level, Measure, SeriesKey
 from controller.telemetry.naming import key_of, name_of, path_of
 from controller.telemetry.others import Others
 from controller.telemetry.poll import Busy
-from controller.telemetry.rhythm import Rhythm
+from controller.telemetry.rhythm import SLOW, Rhythm
 from controller.telemetry.shelf import Shelf
 from controller.telemetry.switches import Switches
 from data.path import Path
@@ -58,7 +59,7 @@ class Telemetry:
         self._clock = clock
         self._attribution = Attribution(network)
         self._switches = Switches(network, self._attribution, time.monotonic, clock)
-        self._shelf = Shelf(directory, lambda text: events.once(Kind.FAULT, "statistics", text, f"statistics: {text}"))
+        self._shelf = Shelf(directory, self._tell_kept)
         self._board = Board()
         self._rhythm = Rhythm(self._settings.polling_interval, self._tell)
         self._watchers: list[Callable[[float], None]] = []
@@ -67,10 +68,18 @@ class Telemetry:
         self._waiting: list[asyncio.Future[None]] = []
         self._finished = 0.0  # when the last round ended, by time.monotonic()
         self._pruned = clock()
-        self._last: float | None = None  # the same in seconds since the epoch
+        self._ticks: float | None = None  # the same of the switches' clock
+        self._last: float | None = None  # the last round of an earlier process, in seconds since the epoch
 
     def _tell(self, text: str) -> None:
         self._events.add(Kind.HYPERVISOR, text)
+
+    def _tell_kept(self, text: str | None) -> None:
+        if text is not None:
+            self._events.once(Kind.FAULT, "statistics", text, f"statistics: {text}")
+        else:
+            self._events.settled("statistics")
+            self._events.add(Kind.FAULT, "statistics: looks are kept again", severity=Severity.NOTICE)
 
     @property
     def _settings(self) -> Settings:
@@ -90,7 +99,7 @@ class Telemetry:
             self._last = memory.time
         self._network.on_change.append(self._changed)
         self._network.on_flow_removed = self._switches.flow_removed
-        self._network.on_connected = self._switches.connected
+        self._network.on_connected = self._connected
         self._task = asyncio.create_task(self._run(), name="telemetry")
         self._others.start()
 
@@ -104,14 +113,14 @@ class Telemetry:
             waiting.cancel()
         await self._shelf.close()
 
+    def _connected(self, dvrs: str) -> None:
+        self._switches.connected(dvrs)
+        self._rhythm.forget(dvrs)  # that it was slow, or hung, was the last connection's
+
     def _changed(self, made: Draft) -> None:
         self._attribution.changed(made)
         if any(path[0] in ("telemetry", "dvrs") for path in made.edits):
             self._rhythm.configured = self._settings.polling_interval
-            for dvrs in self._switches.known():
-                if dvrs not in self._network.channels:
-                    self._switches.forget(dvrs)
-                    self._rhythm.forget(dvrs)
             self._hurry.set()
 
     # What others ask ----------------------------------------------------------------------------------------
@@ -208,11 +217,15 @@ class Telemetry:
                 await asyncio.sleep(self.interval)
 
     async def _round(self) -> None:
-        """One look at everything, spread over the interval; at once when somebody waits for it."""
+        """One look at everything, spread over the interval; at once when somebody waits for it.
+
+        The first switch is not read at the very beginning: what a look that somebody asked for has just read would be
+        read again at once, and the round would show the rate of these milliseconds, which is mostly none.
+        """
         begun, spent = time.monotonic(), 0.0
         interval, names = self.interval, self._switches.ready()
         hurried = False
-        for number, dvrs in enumerate(names):
+        for number, dvrs in enumerate(names, 1):
             if not hurried:
                 hurried = await self._pause(begun + interval * number / len(names) - time.monotonic())
             if hurried:
@@ -222,7 +235,8 @@ class Telemetry:
         hurried = hurried or await self._pause(begun + interval - time.monotonic())
         if hurried:
             for dvrs in self._switches.ready():
-                spent += await self._look(dvrs)
+                if self._rhythm.due(dvrs):  # one that hangs must not hold up who waits
+                    spent += await self._look(dvrs)
         await self._finish()
         self._rhythm.round(spent)
 
@@ -258,7 +272,7 @@ class Telemetry:
         if found is not None:
             self._events.settled(f"counters of {dvrs}")
             self._rhythm.answered(dvrs, seconds)
-        return seconds
+        return seconds if seconds <= SLOW else 0.0  # it is that switch that is slow: the others are read as often
 
     async def _undisturbed(self) -> bool:
         """Waits for the end of the change that is being carried out; not longer than half an interval."""
@@ -275,16 +289,21 @@ class Telemetry:
         if now - self._pruned > _PRUNE:
             self._pruned = now
             self._board.prune(now - _KEPT, self._there)
-        length = max(now - self._last, 0.001) if self._last is not None else self.interval
-        self._last = now
+        for dvrs in self._switches.forget():
+            self._rhythm.forget(dvrs)
+        if not self._shelf.opened:
+            memory = await self._shelf.open()  # the disk was full, or read-only
+            self._board.recall(memory.totals, memory.time)
+        length = self._length(now)
         looked_at = await self._attribution.looked_at(self._switches.looked())
-        # From here to the end nothing may come between: totals and accounts are of one moment.
-        looks = [self._switches.take(dvrs) for dvrs in self._switches.known()]
+        looks, kept = await self._switches.take()
         looks.append((self._others.take(), length))
+        others, pace = dict(self._others.kept()), Pace()
         for counts, took in looks:
             self._board.add(counts, took)
-        self._board.finish(now, looked_at)
-        self._shelf.write(now, length, looks, looked_at, self._switches.kept(), self._others.kept(), self._board.totals)
+            await pace.breathe()
+        await spread(self._board.finish(now, looked_at))
+        self._shelf.write(now, length, looks, looked_at, kept, others, self._board.totals)
         self._finished = time.monotonic()
         self._release()
         for listener in tuple(self._watchers):
@@ -292,6 +311,14 @@ class Telemetry:
                 listener(now)
             except Exception as problem:  # its mistake is its own: counting goes on
                 self._events.once(Kind.FAULT, "telemetry listener", repr(problem), f"telemetry: {problem!r}")
+
+    def _length(self, now: float) -> float:
+        """Seconds since the last round, whatever became of the clock meanwhile."""
+        ticks, before = self._switches.ticks(), self._ticks
+        self._ticks = ticks
+        if before is not None:
+            return max(ticks - before, 0.001)
+        return now - self._last if self._last is not None and now > self._last else self.interval
 
     def _there(self, key: SeriesKey) -> bool:
         """Tunnels to addresses come and go with what others tell: they are there while they carry something."""

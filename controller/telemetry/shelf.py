@@ -61,14 +61,20 @@ def _add(into: Counts, more: Counts) -> None:
 
 
 class Shelf:
-    """See the module. `tell` is told what an operator should know; counting goes on without the archive."""
+    """See the module. `tell` is told what an operator should know, and None when what was wrong is
+    over; counting goes on without the archive."""
 
-    def __init__(self, directory: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, directory: Path, tell: Callable[[str | None], None]) -> None:
         self._archive = Archive(directory / FILE)
         self._tell = tell
         self._thread = ThreadPoolExecutor(1, "statistics")
-        self._open = False
+        self._open = self._troubled = False
         self._writing: asyncio.Task[None] | None = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether there is an archive: `open` may be tried again."""
+        return self._open
 
     async def open(self) -> Memory:
         """Opens the archive; what an earlier process knew."""
@@ -79,7 +85,7 @@ class Shelf:
                 self._tell(told)
             return recalled(await self._call(self._archive.state))
         except NshellError as problem:
-            self._tell(f"they are not kept: {problem.cause}")
+            self._trouble(f"they are not kept: {problem.cause}")
             return Memory()
 
     async def close(self) -> None:
@@ -122,18 +128,32 @@ class Shelf:
     ) -> None:
         """Begins to keep a round. Nobody may change the totals before it is `written`."""
         if self._open:
-            groups = grouped(looks, length, idle)
-            self._writing = asyncio.create_task(self._write(at, groups, packed(at, switches, others, totals)))
+            memory = packed(at, switches, others, totals)
+            self._writing = asyncio.create_task(self._write(at, lambda: grouped(looks, length, idle), memory))
 
-    async def _write(self, at: float, groups: list[tuple[float, Counts]], memory: Awaitable[bytes]) -> None:
-        state = await memory
+    async def _write(
+        self, at: float, groups: Callable[[], list[tuple[float, Counts]]], memory: Awaitable[bytes]
+    ) -> None:
+        def append(state: bytes) -> str | None:
+            *apart, (length, counted) = groups()
+            return self._archive.append(at, length, counted, state, apart)
 
-        *apart, (length, counted) = groups
         try:
-            if told := await self._call(lambda: self._archive.append(at, length, counted, state, apart)):
-                self._tell(told)
-        except (NshellError, ValueError) as problem:
-            self._tell(f"a look is not kept: {problem.cause if isinstance(problem, NshellError) else problem}")
+            state = await memory
+            told = await self._call(lambda: append(state))
+        except Exception as problem:  # nobody waits for this task: whatever it is, it must be told
+            cause = problem.cause if isinstance(problem, NshellError) else repr(problem)
+            self._trouble(f"a look is not kept: {cause}")
+            return
+        if self._troubled:
+            self._troubled = False
+            self._tell(None)
+        if told:
+            self._tell(told)
+
+    def _trouble(self, text: str) -> None:
+        self._troubled = True
+        self._tell(text)
 
     async def _call(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

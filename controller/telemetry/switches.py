@@ -8,14 +8,16 @@ which may or may not have seen that flow.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
 
 from controller.network import Network
-from controller.openflow.statistics import Counter, flow_removed
+from controller.openflow.statistics import flow_removed
 from controller.ovsdb.model import MPLS_OFPORT
+from controller.pace import Pace, spread
 from controller.telemetry.account import Account, Growth
 from controller.telemetry.attribute import Attribution, Counts
 from controller.telemetry.keeping import KeptSwitch, boot, encoded
@@ -26,21 +28,24 @@ __all__ = ["Seen", "Switches"]
 
 log = logging.getLogger(__name__)
 _SMALL = 1024 * 1024  # bytes of all answers of a switch, up to which it is asked for all tables at once
-_REMOVED_LIMIT = 100_000  # flows whose end is told during one look, before the rest is left out: 20 MB
+_REMOVED_LIMIT = 100_000  # flows whose end waits to be accounted for, 20 MB; beyond, during a look, it is left out
 
 
 @dataclass(slots=True)
 class Seen:
-    """One switch. Times with a ``_`` are of the clock that never goes back, others are seconds since the epoch."""
+    """One switch. `time` and `looked` are seconds since the epoch; `shown` and `answered`, of the same two looks, are
+    of the clock that never goes back, None for looks of an earlier process."""
 
     account: Account
     time: float | None = None  # of the last look that is shown
     looked: float | None = None  # of the last look
+    shown: float | None = None
+    answered: float | None = None
     grown: Growth = field(default_factory=dict)
     flows: int = 0
     size: int = 0
     reading: bool = False
-    removed: list[Counter] = field(default_factory=list)
+    removed: deque[tuple[bytes, float]] = field(default_factory=deque)  # what was told of flows that went, and when
     changed: bool = True
     kept: msgspec.Raw | None = None
 
@@ -63,22 +68,28 @@ class Switches:
         account = Account(self._clock(), kept.account, same_clock=kept.boot == self._boot)
         self._seen[dvrs] = Seen(account, kept.time, kept.time)
 
-    def forget(self, dvrs: str) -> None:
-        """It is not configured any more."""
-        self._seen.pop(dvrs, None)
+    def forget(self) -> list[str]:
+        """Those that are not configured any more are forgotten, and told."""
+        gone = [dvrs for dvrs in self._seen if dvrs not in self._network.channels]
+        for dvrs in gone:
+            del self._seen[dvrs]
+        return gone
+
+    def ticks(self) -> float:
+        """The clock that never goes back."""
+        return self._clock()
 
     def connected(self, dvrs: str) -> None:
         """A switch dialled in: what is made from now on counts from its beginning."""
-        self._known(dvrs).account.cut(self._clock())
+        seen = self._known(dvrs)
+        while seen.removed and not seen.reading:  # what was told by the former connection was before the cut
+            self._gone(seen, *seen.removed.popleft())
+        seen.account.cut(self._clock())
 
     def _known(self, dvrs: str) -> Seen:
         if dvrs not in self._seen:
             self._seen[dvrs] = Seen(Account(self._clock()))
         return self._seen[dvrs]
-
-    def known(self) -> list[str]:
-        """The switches that were ever here."""
-        return list(self._seen)
 
     def ready(self) -> list[str]:
         """The switches that can be looked at now, in a fixed order."""
@@ -96,63 +107,93 @@ class Switches:
             return None
         ports = (self._network.topology.hypervisors[dvrs].vxlan_port, MPLS_OFPORT)
         source: Source = switch
+        await self._hear(seen)
+        if seen.reading or self._seen.get(dvrs) is not seen:
+            return None
         seen.reading = True
         try:
             small = 0 < seen.size <= _SMALL
             found = await read(source, ports, self._clock, busy, together=small)
             if self._seen.get(dvrs) is not seen:
                 return None
-            grown = seen.account.look(
-                found.counters, found.asked, found.answered, lambda one: subjects_of(one, found.subjects)
+            grown = await spread(
+                seen.account.look(
+                    found.counters, found.asked, found.answered, lambda one: subjects_of(one, found.subjects)
+                )
             )
+            if self._seen.get(dvrs) is not seen:
+                return None
             _add(seen.grown, grown)
             seen.flows, seen.size, seen.looked, seen.changed = found.flows, found.size, self._now(), True
+            seen.answered = found.answered
             return found
         finally:
             seen.reading = False
-            removed, seen.removed = seen.removed, []
-            for counter in removed:
-                self._gone(seen, counter)
 
     def flow_removed(self, dvrs: str, body: bytes) -> None:
-        """A switch says that a flow is gone."""
-        seen, counter = self._known(dvrs), flow_removed(body)
-        if not seen.reading:
-            self._gone(seen, counter)
-        elif len(seen.removed) < _REMOVED_LIMIT:
-            seen.removed.append(counter)
+        """A switch says that a flow is gone. Of 100,000 that go at once it says so within half a second, so that only
+        the next look, or the end of the round, asks what they had counted."""
+        seen = self._known(dvrs)
+        if len(seen.removed) < _REMOVED_LIMIT:
+            seen.removed.append((body, self._clock()))
+        elif not seen.reading:
+            self._gone(seen, *seen.removed.popleft())
+            seen.removed.append((body, self._clock()))
 
-    def _gone(self, seen: Seen, counter: Counter) -> None:
-        _add(seen.grown, seen.account.removed(counter, self._clock(), lambda one: subjects_of(one, {})))
+    async def _hear(self, seen: Seen) -> None:
+        """Accounts for the flows that went; not while a look is under way."""
+        pace = Pace()
+        while seen.removed and not seen.reading:
+            self._gone(seen, *seen.removed.popleft())
+            await pace.breathe()
+
+    def _gone(self, seen: Seen, body: bytes, at: float) -> None:
+        try:
+            counter = flow_removed(body)
+        except ValueError as problem:
+            log.warning("a switch tells of a flow that went in a way that nobody understands: %s", problem)
+            return
+        _add(seen.grown, seen.account.removed(counter, at, lambda one: subjects_of(one, {})))
         seen.changed = True
 
     def looked(self) -> set[str]:
         """The switches that were looked at since their counts were taken last."""
-        return {dvrs for dvrs, seen in self._seen.items() if seen.looked is not None and seen.looked != seen.time}
+        return {dvrs for dvrs, seen in self._seen.items() if seen.answered != seen.shown}
 
     # A round ends -------------------------------------------------------------------------------------------
 
-    def take(self, dvrs: str) -> tuple[Counts, float | None]:
-        """What was counted since this was asked last, and in how many seconds; None: it was not looked at."""
-        seen = self._seen[dvrs]
-        counts = self._attribution.counts(dvrs, seen.grown)
-        seen.grown = {}
-        if seen.looked is None or seen.looked == seen.time:
-            return counts, None
-        before, seen.time = seen.time, seen.looked
-        counts.setdefault(SeriesKey(Level.DVRS, dvrs), {})[Measure.FLOWS] = seen.flows
-        return counts, 0.0 if before is None else max(seen.looked - before, 0.001)
+    async def take(self) -> tuple[list[tuple[Counts, float | None]], dict[str, msgspec.Raw]]:
+        """What each switch has counted since this was asked last, and in how many seconds (None: it was not looked
+        at); and all accounts, for the next process. Of each switch both are of one moment."""
+        looks: list[tuple[Counts, float | None]] = []
+        kept: dict[str, msgspec.Raw] = {}
+        pace = Pace()
+        for dvrs, seen in list(self._seen.items()):
+            await self._hear(seen)
+            grown, seen.grown = seen.grown, {}
+            took = _took(seen)
+            if seen.time is not None and seen.account.known:
+                if seen.changed or seen.kept is None:
+                    seen.kept, seen.changed = encoded(KeptSwitch(seen.time, seen.account.keep(), self._boot)), False
+                kept[dvrs] = seen.kept
+            counts = await self._attribution.counts(dvrs, grown)
+            if took is not None:
+                counts.setdefault(SeriesKey(Level.DVRS, dvrs), {})[Measure.FLOWS] = seen.flows
+            looks.append((counts, took))
+            await pace.breathe()
+        return looks, kept
 
-    def kept(self) -> dict[str, msgspec.Raw]:
-        """All accounts, for the next process; between `take` of all of them and anything else."""
-        result: dict[str, msgspec.Raw] = {}
-        for dvrs, seen in self._seen.items():
-            if seen.time is None or not seen.account.known:
-                continue
-            if seen.changed or seen.kept is None:
-                seen.kept, seen.changed = encoded(KeptSwitch(seen.time, seen.account.keep(), self._boot)), False
-            result[dvrs] = seen.kept
-        return result
+
+def _took(seen: Seen) -> float | None:
+    """The seconds that the last look covers, None when it is shown already, 0 when that is not known. The look is
+    shown from now on. Only over a restart of the controller they are those of a clock that may be put back."""
+    if seen.looked is None or seen.answered == seen.shown:
+        return None
+    before, seen.time = seen.time, seen.looked
+    then, seen.shown = seen.shown, seen.answered
+    if then is not None and seen.answered is not None:
+        return max(seen.answered - then, 0.001)
+    return 0.0 if before is None else max(seen.looked - before, 0.0)
 
 
 def _add(grown: Growth, more: Growth) -> None:

@@ -1,4 +1,4 @@
-"""The web server: a port that nothing else of this nshell listens on."""
+"""The web server: a port that nothing else of this nshell listens on, a token that nobody guesses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,22 @@ from data.schema.objects import Controller
 from data.schema.seen import Web
 
 _ALL = ("0.0.0.0", "::")
+TOKEN_SHORTEST = 16
+"""Characters of a metrics token: nothing slows down who tries them all, so there must be too many."""
 
 
 @rule(Web)
 def the_web_server_has_a_port_of_its_own(check: Check, path: Path, web: Web) -> Iterator[Problem]:
     yield from _clash(check, path)
+
+
+@rule(Web)
+def a_metrics_token_cannot_be_guessed(check: Check, path: Path, web: Web) -> Iterator[Problem]:
+    if web.metrics_token is not None and len(web.metrics_token) < TOKEN_SHORTEST:
+        cause = f"the token has fewer than {TOKEN_SHORTEST} characters"
+        yield problem(
+            path, "metrics-token", cause, "set web metrics-token, and paste what 'openssl rand -hex 24' prints"
+        )
 
 
 @rule(Ssh)

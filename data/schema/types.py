@@ -301,8 +301,9 @@ def choice(*words: tuple[str, str]) -> ValueType:
     return ValueType("choice", "|".join(names), parse, "one of " + ", ".join(names), choices=words)
 
 
-def _port_order(value: object) -> object:
-    low, _, high = str(value).partition("-")
+def port_range(text: str) -> tuple[int, int]:
+    """The first and the last port of '80' or '8000-8010'."""
+    low, _, high = text.partition("-")
     return int(low), int(high or low)
 
 
@@ -346,7 +347,13 @@ DOMAIN_NAME = ValueType(
     "domain-name", "<enterprise/domain>", parse_domain_name, "a domain by its full name, enterprise/domain"
 )
 MAC = ValueType("mac", "<xx:xx:xx:xx:xx:xx>", parse_mac, "a unicast MAC address")
-PORTS = ValueType("ports", "<port|port-port>", parse_ports, "a port or a range of ports, 1-65535", order=_port_order)
+PORTS = ValueType(
+    "ports",
+    "<port|port-port>",
+    parse_ports,
+    "a port or a range of ports, 1-65535",
+    order=lambda value: port_range(str(value)),
+)
 PROTOCOL = ValueType(
     "protocol",
     "<protocol>",

@@ -95,7 +95,7 @@ def run(demo: Demo) -> int:
     nshell(demo, "-c", f"set controller listen-address {lab.controller_address}", "-c", "commit")
     # the candidate keeps them for the batch that makes neighbors of these addresses
     where = [f"set bgp-neighbor {name} address {lab.wan.address(name)}" for name in NEIGHBORS]
-    scene = Scene(lab)
+    scene = Scene(lab, lambda line: json.loads(nshell(demo, "--json", "-c", line)))
     results: list[bool] = []
     for stage in stages:
         print(f"\n{stage['title']}")
@@ -116,7 +116,8 @@ def run(demo: Demo) -> int:
             print("\n".join(map(fitting, said.rstrip().splitlines())))
         results += [show(test, KINDS[test["kind"]](scene, test)) for test in stage["test"]]
         for line in stage.get("look", ()):
-            print(f"\nnshell> {line}\n{on_screen(demo, line).rstrip()}")
+            shown = on_screen(demo, line).rstrip().splitlines()
+            print("\n".join(("", fitting(f"nshell> {line}"), *map(fitting, shown))))
     failed = results.count(False)
     print(
         f"\n{len(results)} packet tests, {failed} failed, {time.monotonic() - began:.0f} s"

@@ -4,6 +4,7 @@ Each is a function of the lab and the test's settings; it sends real packets and
 what was expected, with what was seen in words.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,8 @@ COUNTED_WITHIN = 4.0  # seconds until Open vSwitch adds datapath counters to its
 BLOCKED = ("timeout", "unreachable")
 ALIVE_WITHIN = 8.0  # seconds for a server that has just begun to be probed, and the dead one to be left out
 TOLD_WITHIN = 20.0  # seconds until BGP has told both ends, and both have done what it says
+READ_WITHIN = 15.0  # seconds until the switches' counters were read, every 2 s in the demo
+UNCOUNTED = 20  # packets that a machine sent before its port was a vport's, or while a switch learned a connection
 
 
 @dataclass(slots=True)
@@ -27,6 +30,8 @@ class Scene:
     """The lab, and what is kept for a later test."""
 
     lab: Lab
+    ask: Callable[[str], Any]
+    """The answer of the demo's nshell to a command, as data."""
     flows: dict[str, set[str]] = field(default_factory=dict)
 
     def keep_flows(self, hypervisor: str) -> None:
@@ -178,6 +183,26 @@ def same_flows(scene: Scene, test: Settings) -> Seen:
     return Seen(bool(now) and now == before, f"{len(now)} flows, {len(now - before)} new, {len(before - now)} gone")
 
 
+def counted(scene: Scene, test: Settings) -> Seen:
+    """What statistics say that a vport sent, in all, is what its machine says."""
+    machine = scene.lab.machines[test["from"]]
+    scene.lab.ping(machine.name, test["to"], count=100, rate=100.0)
+
+    def numbers() -> tuple[int, int]:
+        link = json.loads(scene.lab.exec(machine.name, ["ip", "-json", "-stats", "link", "show", "eth0"]).stdout)[0]
+        rows = scene.ask(f"show statistics vport {machine.vport}")["rows"]
+        total = next(row["total"] for row in rows if row["measure"] == "sends packets")
+        return int(link["stats64"]["tx"]["packets"]), int(total or 0)
+
+    def agree() -> bool:
+        sent, told = numbers()
+        return told <= sent <= told + UNCOUNTED
+
+    ok = wait_until(agree, READ_WITHIN, 0.2)
+    sent, told = numbers()
+    return Seen(ok, f"{sent} packets sent since it was switched on, {told} counted")
+
+
 KINDS: dict[str, Callable[[Scene, Settings], Seen]] = {
     one.__name__: one
     for one in (
@@ -192,6 +217,7 @@ KINDS: dict[str, Callable[[Scene, Settings], Seen]] = {
         spoof,
         isolated,
         same_flows,
+        counted,
     )
 }
 

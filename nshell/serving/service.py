@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from data.configuration import Edits
 from data.errors import CommandFailed, NshellError
 from nshell.serving import logs
+from nshell.serving.authentication import Authentication
 from nshell.serving.link import Link
 from nshell.serving.transport import Transport
 from nshell.serving.users import Caller, peer_of
@@ -34,7 +35,6 @@ from nshell.sessions.exclusive import Exclusive
 from nshell.sessions.scheduled import ScheduledCommits
 from nshell.sessions.session import Session
 from nshell.sessions.visitors import Visitors
-from nshell.ssh.authentication import Authentication
 from nshell.ssh.listener import SshListener
 from nshell.web.listener import WebListener
 

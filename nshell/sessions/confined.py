@@ -37,10 +37,9 @@ from data.difference import Changes
 from data.errors import ApplyFailed, CommandFailed
 from data.path import Path, vport_name
 from data.schema.objects import Object, Vport
-from data.schema.wan import Bgp, Neighbor, Pe
 from data.store import HistoryEntry
 from nshell.sessions.confined_analysis import ConfinedAnalysis
-from nshell.sessions.confined_events import ConfinedEvents
+from nshell.sessions.confined_events import ConfinedEvents, of_provider
 from nshell.sessions.confined_telemetry import ConfinedTelemetry
 from nshell.sessions.confined_trace import ConfinedTracing
 
@@ -48,9 +47,7 @@ if TYPE_CHECKING:
     from controller.fabric import Fabric, Outcome, Plan
 
 
-def _of_provider(part: str) -> bool:
-    """Whether a receipt, or the place of a failure, is about a neighbour or a router."""
-    return part.partition(" ")[0] in (Bgp.declared.keyword, Neighbor.declared.keyword, Pe.declared.keyword)
+BEYOND = "a part of the network beyond the enterprise does not take it now"
 
 
 def visible(changes: Changes, access: Access) -> Changes:
@@ -211,7 +208,7 @@ class ConfinedFabric:
         found = []
         whose = await self._former_tenants()
         for whole in await self._fabric.history(limit, number):
-            entry = replace(whole, receipts=tuple(one for one in whole.receipts if not _of_provider(one.part)))
+            entry = replace(whole, receipts=tuple(one for one in whole.receipts if not of_provider(one.part)))
             changes = await self._fabric.difference(entry.number - 1, entry.number) if not entry.reason else {}
             own = whose.without(visible(changes, self._access), entry.number - 1, entry.number)
             mine = entry.author == self._access.user
@@ -220,9 +217,14 @@ class ConfinedFabric:
             elif own or mine:
                 touched = {path[1] for path in own if path[0] == "dvrs"}
                 receipts = entry.receipts if mine else tuple(one for one in entry.receipts if one.part in touched)
-                comment, reason = (entry.comment, entry.reason) if mine else ("", "")
+                comment, reason = (entry.comment, self._cause(entry.reason)) if mine else ("", "")
                 found.append(replace(entry, comment=comment, reason=reason, receipts=receipts))
         return found
+
+    def _cause(self, reason: str) -> str:
+        """Why an own commit failed: only of hypervisors with own vports it is told."""
+        dvrs = reason.partition(" ")[0]
+        return reason if dvrs in self._fabric.topology.hypervisors and self.topology.hosts(dvrs) else reason and BEYOND
 
     async def difference(self, first: int, second: int) -> Changes:
         """What changed between two revisions, as far as it is visible."""
@@ -295,10 +297,9 @@ class ConfinedFabric:
         try:
             outcome = await self._fabric.commit(edits, again=again, **how)
         except ApplyFailed as failed:
-            if not _of_provider(failed.where):
+            if not of_provider(failed.where):
                 raise
-            cause = "a part of the network beyond the enterprise does not take it now"
-            raise ApplyFailed("commit", cause, "try again later, or ask whoever runs the network") from None
+            raise ApplyFailed("commit", BEYOND, "try again later, or ask whoever runs the network") from None
         hypervisors = self._fabric.topology.hypervisors  # neighbours and routers are the provider's
         return replace(outcome, receipts=tuple(one for one in outcome.receipts if one.part in hypervisors))
 

@@ -4,6 +4,7 @@
     parts hidden          events about nothing that is configured, and about what is not hidden
 
 Of others' commits a tenant is told that there was one: its comment, and why it failed, may speak of what is not theirs.
+Of an own one that a neighbor or a router did not take, only that it failed.
 """
 
 from __future__ import annotations
@@ -15,12 +16,18 @@ from typing import TYPE_CHECKING
 from controller.events import Event, Kind, Selection
 from data.access import Access
 from data.path import Path
+from data.schema.wan import Bgp, Neighbor, Pe
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric
 
 OF_A_COMMIT = ("revision", "user", "state")
 """Facts about a commit that whoever sees its subject may know."""
+
+
+def of_provider(part: str) -> bool:
+    """Whether a receipt, or the place of a failure, is about a neighbour or a router."""
+    return part.partition(" ")[0] in (Bgp.declared.keyword, Neighbor.declared.keyword, Pe.declared.keyword)
 
 
 class ConfinedEvents:
@@ -60,7 +67,7 @@ class ConfinedEvents:
         if not self._access.confined or event.kind not in (Kind.COMMIT, Kind.CONFIRM):
             return event
         facts = {name: value for name, value in event.facts.items() if name in OF_A_COMMIT}
-        if facts.get("user") == self._access.user:
+        if facts.get("user") == self._access.user and not of_provider(str(event.facts.get("where", ""))):
             return event
         words = " ".join(str(facts[name]) for name in ("revision", "state") if name in facts)
         return replace(event, text=f"revision {words} by {facts.get('user', 'somebody')}", facts=facts)

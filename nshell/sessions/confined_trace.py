@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from controller.trace import Hop, Question, Trace, Way
 from data.access import Access
+from data.addresses import Ip
 from data.errors import CommandFailed
+from data.path import Path
 
 if TYPE_CHECKING:
     from controller.trace.tracing import Tracing
@@ -19,6 +21,9 @@ __all__ = ["ConfinedTracing"]
 
 SOMEBODY_ELSE = "something of somebody else decides"
 ELSEWHERE = "elsewhere"
+
+Reads = Callable[[Path], bool]
+"""Whether the user may read what is, or in a revision of the past was, at a path."""
 
 
 class ConfinedTracing:
@@ -44,32 +49,37 @@ class ConfinedTracing:
         self, question: Question, *, revision: int | None = None, live: bool = False, underlay: bool = True
     ) -> Trace:
         """As the fabric's, without what the user may not see. Raises CommandFailed."""
-        own = self._access.reads(question.source)
-        if own and revision is not None:
-            own = not (await self._former_tenants()).had(question.source, revision)
-        if not own:
-            raise CommandFailed(f"vport {question.source[-1]}", "there is no such vport", "'show vports' lists yours")
+        former = None if revision is None else await self._former_tenants()
+
+        def reads(path: Path) -> bool:
+            return self._access.reads(path) and not (former is not None and former.had(path, revision or 0))
+
+        to = question.destination
+        for path in (question.source,) if isinstance(to, Ip) else (question.source, to):
+            if not reads(path):
+                raise CommandFailed(f"vport {path[-1]}", "there is no such vport", "'show vports' lists yours")
         whole = await self._tracing.trace(question, revision=revision, live=live, underlay=underlay and self._underlay)
         seen = {dvrs: self._hosts(dvrs) for dvrs in whole.visited}
         visited = tuple(dvrs for dvrs in whole.visited if seen[dvrs])
-        return replace(whole, ways=tuple(self._way(way, seen) for way in whole.ways), visited=visited)
+        return replace(whole, ways=tuple(self._way(way, seen, reads) for way in whole.ways), visited=visited)
 
-    def _way(self, way: Way, seen: dict[str, bool]) -> Way:
-        mine = way.at is None or self._access.reads(way.at)
-        receiver = way.receiver if way.receiver is not None and self._access.reads(way.receiver) else None
+    def _way(self, way: Way, seen: dict[str, bool], reads: Reads) -> Way:
+        mine = way.at is None or reads(way.at)
+        receiver = way.receiver if way.receiver is not None and reads(way.receiver) else None
         return replace(
             way,
-            hops=tuple(self._hop(hop, seen) for hop in way.hops),
+            hops=tuple(self._hop(hop, seen, reads) for hop in way.hops),
             at=way.at if mine else None,
             reason=way.reason if mine else SOMEBODY_ELSE,
             receiver=receiver,
-            reply=None if way.reply is None else self._way(way.reply, seen),
+            reply=None if way.reply is None else self._way(way.reply, seen, reads),
         )
 
-    def _hop(self, hop: Hop, seen: dict[str, bool]) -> Hop:
+    @staticmethod
+    def _hop(hop: Hop, seen: dict[str, bool], reads: Reads) -> Hop:
         dvrs = hop.dvrs if seen.get(hop.dvrs) else ELSEWHERE
         if hop.object is None:  # of the fabric itself, without the underlay
             return Hop(dvrs, hop.table, hop.words, plain=hop.plain, copy=hop.copy)
-        if not self._access.reads(hop.object):
+        if not reads(hop.object):
             return Hop(dvrs, hop.table, SOMEBODY_ELSE, plain=hop.plain, copy=hop.copy)
         return replace(hop, dvrs=dvrs)

@@ -4,7 +4,7 @@ Why it exists: operators are elsewhere, and so are the tools that drive network 
 
     listener.py        follows `ssh listen-address` and `port` of the configuration, commit by commit
       └─ server.py     asyncssh's options, one connection: limits, banner, who is let in
-           ├─ authentication.py   keys and passwords of `user NAME`; throttle.py slows guesses down
+           ├─ ../serving/authentication.py   keys and passwords of `user NAME`
            ├─ host_keys.py        made once, in <state>/ssh
            ├─ channel.py          a session: prompt on a pty, one command, or a batch on standard input
            └─ files.py            <state>/files/<user>: what load and save name, and SFTP shows

@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -23,14 +24,14 @@ from data.errors import NotPermitted
 from data.schema.accounts import Ssh
 from data.schema.objects import System
 from nshell import __version__
+from nshell.serving.authentication import written
 from nshell.serving.service import Service
+from nshell.serving.throttle import source
 from nshell.serving.users import Caller
 from nshell.ssh import channel
-from nshell.ssh.authentication import written
 from nshell.ssh.files import UserFiles
 from nshell.ssh.host_keys import host_keys
 from nshell.ssh.sftp import FileServer
-from nshell.ssh.throttle import source
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric
@@ -255,6 +256,8 @@ class SshServer:
         self.fabric: Fabric = service.fabric
         self._strangers: dict[Entrance, None] = {}
         self._users: dict[Entrance, None] = {}
+        self._empty = asyncio.Event()
+        """Set while nobody who logged in is connected any more."""
         for name in ("asyncssh", "asyncssh.sftp"):
             logging.getLogger(name).setLevel(logging.WARNING)  # it logs commands, and who knows what they hold
         self._options = asyncssh.SSHServerConnectionOptions(
@@ -295,12 +298,15 @@ class SshServer:
         """Somebody logged in."""
         self._strangers.pop(entrance, None)
         self._users[entrance] = None
+        self._empty.clear()
         entrance.keep_alive(self._settings.keepalive_interval)
 
     def left(self, entrance: Entrance) -> None:
         """A connection is closed."""
         self._strangers.pop(entrance, None)
         self._users.pop(entrance, None)
+        if not self._users:
+            self._empty.set()
 
     def full(self, entrance: Entrance) -> str:
         """Why another channel cannot be opened, '' when it can."""
@@ -321,7 +327,12 @@ class SshServer:
                 entrance.keep_alive(self._settings.keepalive_interval)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection. Users' programs hang up by themselves when their sessions are over: what these said
+        last would not be shown by a client whose connection is closed at once.
+        """
+        if self._users:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), FAREWELL)
         for entrance in (*self._strangers, *self._users):
             entrance.close()
         await asyncio.sleep(0)

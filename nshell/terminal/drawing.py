@@ -7,6 +7,7 @@ prompt and line in it once more. Here the end is drawn like every key before it,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
@@ -16,6 +17,25 @@ if TYPE_CHECKING:
     from prompt_toolkit.application import Application
     from prompt_toolkit.layout import Layout
     from prompt_toolkit.shortcuts import PromptSession
+
+
+class RawFile:
+    """The file that prompt_toolkit writes to: `raw` takes the text."""
+
+    encoding = "utf-8"
+
+    def __init__(self, raw: Callable[[str], None]) -> None:
+        self._raw = raw
+
+    def write(self, text: str) -> int:
+        self._raw(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Bytes leave by themselves."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 class LineRenderer(Renderer):

@@ -18,6 +18,7 @@ import asyncio
 import codecs
 import contextvars
 import sys
+from collections import deque
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -48,6 +49,13 @@ UNSAID = 65_536
 """Bytes that may come without being any key; the beginning of a paste that never ends is forgotten then."""
 LARGEST = 600, 250
 """Columns and rows that are drawn at most: the other end says how large it is."""
+AHEAD = 4096
+"""Keys and clicks that may wait for the app; nobody types so far ahead."""
+TURNS = 3
+"""Rounds of the loop in which the app, and the widget that it is for, have done what a key asks for."""
+BUSY = 0.01
+"""Seconds until it is looked again whether the app has begun with the key before."""
+INTERRUPT = b"\x03"
 ESCAPE = 0.12
 """Seconds after which an escape alone is the key; the parser waits for 0.1."""
 PATIENCE = 5.0
@@ -83,13 +91,45 @@ class PipeDriver(Driver):
         self._unsaid = 0
         self._entered = False
         self._context = contextvars.copy_context()
+        self._ahead: deque[Any] = deque()
+        self._handing = False
 
     def write(self, data: str) -> None:
         if self._entered:
             self._wire.put(data.encode("utf-8" if self._wire.screen.unicode else "ascii", "replace"))
 
+    @property
+    def waiting(self) -> int:
+        """Keys and clicks that the app has not begun with."""
+        return len(self._ahead) + self._app.message_queue_size
+
     def send_message(self, message: Any) -> None:
-        """Straight to the app: keys arrive on its own loop, but not in its context."""
+        """To the app, when it is done with what was before: Textual does all that waits for it in one go, in which
+        nobody else has a turn, and 500 changes of colours take half a minute."""
+        if len(self._ahead) < AHEAD:
+            self._ahead.append(message)
+        if not self._handing:
+            self._handing = True
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        if not self._ahead:
+            self._handing = False
+        elif self._app.message_queue_size:
+            self._loop.call_later(BUSY, self._hand_on)
+        else:
+            self._post(self._ahead.popleft())
+            self._loop.call_soon(self._taken, self._loop.time(), TURNS)
+
+    def _taken(self, since: float, turns: int) -> None:
+        """Others have the loop as long as the last key had it."""
+        if turns:
+            self._loop.call_soon(self._taken, since, turns - 1)
+        else:
+            self._loop.call_later(self._loop.time() - since, self._hand_on)
+
+    def _post(self, message: Any) -> None:
+        """Keys arrive on the app's own loop, but not in its context."""
         self._context.run(self._app.post_message, message)
 
     def start_application_mode(self) -> None:
@@ -100,6 +140,10 @@ class PipeDriver(Driver):
 
     def feed(self, data: bytes) -> None:
         """Keys and clicks, as a terminal sends them."""
+        if INTERRUPT in data:
+            self._ahead.clear()  # what was typed before it is forgotten
+        if len(self._ahead) >= AHEAD or not self._entered:
+            return
         text = self._decoder.decode(data[:CHUNK])
         self._unsaid += len(text)
         if self._unsaid > UNSAID:
@@ -112,19 +156,26 @@ class PipeDriver(Driver):
 
     def _tick(self) -> None:
         for message in self._parser.tick():
-            self.process_message(message)
+            if self._entered:
+                self.process_message(message)
 
     def resize(self) -> None:
         """The terminal has this size now."""
         self._size = size_of(self._wire.screen)
         size = Size(*self._size)
-        self.send_message(events.Resize(size, size))
+        self._post(events.Resize(size, size))
 
     def disable_input(self) -> None:
         """Keys are not for the app any more: FullScreen looks whether it runs."""
 
     def stop_application_mode(self) -> None:
-        """The terminal as it was; once."""
+        """The terminal as it was; once. Textual keeps its parsers in a cache of 1024, and they what they read last,
+        and that the app: the end of what there is to read lets go of it.
+        """
+        self._ahead.clear()
+        ended, self._parser = self._parser, XTermParser()
+        for _ in ended.feed(""):
+            continue
         if self._entered:
             self.write(LEAVE)
             self._entered = False
@@ -145,6 +196,11 @@ class FullScreen:
         """The app's, once it runs."""
         driver = self.app._driver
         return driver if isinstance(driver, PipeDriver) else None
+
+    @property
+    def waiting(self) -> int:
+        """Keys that were pressed and that the app has not begun with."""
+        return 0 if self.driver is None else self.driver.waiting
 
     def keys(self, data: bytes) -> None:
         """Keys that were pressed. The end of input ends the dashboard, and is for the prompt as well."""

@@ -38,7 +38,7 @@ from data.schema.objects import System
 from nshell.serving.transport import CHUNK, KEYS_LIMIT, Pipe
 from nshell.sessions.context import DONE
 from nshell.sessions.session import Session
-from nshell.terminal.drawing import Unseen, draw_once
+from nshell.terminal.drawing import RawFile, Unseen, draw_once
 from nshell.terminal.hints import addition_for, help_for
 from nshell.terminal.history import history_of
 from nshell.terminal.pager import Pager
@@ -57,25 +57,6 @@ RETRY = 0.01
 NOTICES = 20
 """Most notices that wait for a prompt."""
 MINUTE = 60.0
-
-
-class _Stream:
-    """The file that prompt_toolkit writes to."""
-
-    encoding = "utf-8"
-
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
-
-    def write(self, text: str) -> int:
-        self._terminal.raw(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Bytes leave by themselves."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 class Terminal:
@@ -190,7 +171,7 @@ class Terminal:
         self._session = session
         output: Output = DummyOutput()
         if self._plain is None:
-            output = Vt100_Output(_Stream(self), self._size, term=self._pipe.term, enable_cpr=False)  # type: ignore[arg-type]
+            output = Vt100_Output(RawFile(self.raw), self._size, term=self._pipe.term, enable_cpr=False)  # type: ignore[arg-type]
         with create_pipe_input() as pipe, create_app_session(input=pipe, output=output):
             assert isinstance(pipe, PosixPipeInput)
             os.set_blocking(pipe.pipe.write_fd, False)
@@ -284,6 +265,10 @@ class Terminal:
         return self._reading is not None or (self._pager is not None and self._pager.waits)
 
     def notice(self, text: str) -> None:
+        if self._full is not None and self._session is not None and self._session.ended:
+            self._full.restore()
+            self.raw(f"note: {harmless(text)}\r\n")
+            return
         if self._reading is None or self._plain is not None:
             self._notices = [*self._notices[1 - NOTICES :], text]
             return

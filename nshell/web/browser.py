@@ -38,8 +38,8 @@ FAREWELL = 2.0
 """Seconds that the last words get to be sent."""
 SLICE = 256
 """Bytes of keys that are handed on in one go; they cost 1 ms."""
-WAITING = 500
-"""Messages that may wait in an application before more keys are handed on."""
+WAITING = 64
+"""Keys that may wait for an application before more are taken from the page."""
 PAUSE = 0.01
 LEAST, WIDEST, TALLEST = 2, 500, 200
 """Columns and rows of a terminal."""
@@ -132,11 +132,16 @@ class Browser(AppService):
     async def send_bytes(self, data: bytes) -> bool:
         """Keys, handed on a few at a time."""
         self._used()
-        for at in range(0, len(data), SLICE):
+        at = 0
+        while at < len(data):
             if self.shown is None:
                 return False
+            if self.shown.waiting > WAITING:
+                await asyncio.sleep(PAUSE)
+                continue
             self.shown.keys(data[at : at + SLICE])
-            await asyncio.sleep(0 if self.shown.app.message_queue_size < WAITING else PAUSE)
+            at += SLICE
+            await asyncio.sleep(0)
         return True
 
     async def set_terminal_size(self, width: int, height: int) -> None:

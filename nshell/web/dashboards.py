@@ -94,5 +94,5 @@ class Dashboards:
         """Hands on what the browser says, until it is gone or says what is no message."""
         try:
             await self._server._process_messages(browser.socket, browser)
-        except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as problem:
+        except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError) as problem:
             log.warning("user=%s sent what is no message: %s", browser.user, type(problem).__name__)

@@ -17,7 +17,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 from data.errors import NshellError
-from nshell.ssh.throttle import source
+from nshell.serving.throttle import source
 
 if TYPE_CHECKING:
     from nshell.web.certificate import Certificates

@@ -116,7 +116,7 @@ def measure() -> Iterator[Row]:
     for name, without, with_it in idle():
         yield Row(
             f"CPU of an idle dashboard, {name}", max(0.0, with_it - without), SHARE, 1.0, "%",
-            f"of one core, daemon with {VPORTS} vports for {IDLE:g} s: {with_it:.1f} % with it, {without:.1f} % without",
+            f"of one core, a daemon with {VPORTS} vports for {IDLE:g} s: {with_it:.1f} % with, {without:.1f} % without",
         )  # fmt: skip
 
 

@@ -7,7 +7,9 @@ Colours are those that the terminal was sent. Fonts are the reader's own: the fi
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,7 +27,7 @@ from tests.system.test_dashboard import Screen, Way
 PICTURES = {"overview": 160, "hypervisors": 120, "vports": 140, "topology": 160, "events": 120}
 """Screen -> columns of its picture."""
 ROWS = 40
-TRAFFIC = 75.0  # seconds: the graphs of the overview have something to show then
+TRAFFIC = 110.0  # seconds: the graphs of the overview have something to show then
 THEME = TerminalTheme((18, 18, 18), (208, 208, 208), [(0, 0, 0)] * 8, [(255, 255, 255)] * 8)
 FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 
@@ -40,15 +42,18 @@ def svg(ansi: str, title: str, columns: int) -> str:
 
 
 def traffic(network: Network) -> list[subprocess.Popen[bytes]]:
-    """Pings of several sizes between machines."""
-    pairs = (("web-1", "10.1.1.12", 1400, 0.01), ("web-2", "10.1.2.12", 900, 0.02), ("app-1", "10.1.1.11", 600, 0.05))
+    """Pings between machines, each in a rhythm of its own; every process leads a group."""
+    rhythms = (
+        ("web-1", "10.1.1.12", 1400, 0.01, 900, 7), ("web-2", "10.1.2.12", 900, 0.02, 700, 3),
+        ("app-1", "10.1.1.11", 600, 0.02, 300, 11), ("web-1", "10.1.2.12", 1200, 0.005, 500, 23),
+    )  # fmt: skip
     return [
         subprocess.Popen(
-            ["ip", "netns", "exec", f"{network.lab.prefix}-vm-{name}", "ping", "-q", "-i", str(every), "-s", str(size),
-             address],
-            stdout=subprocess.DEVNULL,
+            ["ip", "netns", "exec", f"{network.lab.prefix}-vm-{name}", "sh", "-c",
+             f"while :; do ping -q -i {every} -s {size} -c {count} {address}; sleep {pause}; done"],
+            stdout=subprocess.DEVNULL, start_new_session=True,
         )
-        for name, address, size, every in pairs
+        for name, address, size, every, count, pause in rhythms
     ]  # fmt: skip
 
 
@@ -69,13 +74,13 @@ def main(arguments: Sequence[str]) -> int:
                 screen.press(f"dashboard {name}", "Enter")
                 screen.shows("q quit")
                 time.sleep(8)
-                ansi = screen._tmux("capture-pane", "-p", "-e")
+                ansi = screen._tmux("capture-pane", "-p", "-e", "-N")
                 (folder / f"dashboard-{name}.svg").write_text(svg(ansi, f"dashboard {name}", columns))
                 screen.press("q")
                 screen.shows("ops@", without="q quit")
         finally:
             for ping in pings:
-                ping.terminate()
+                os.killpg(ping.pid, signal.SIGTERM)
             if way is not None:
                 way.close()
             network.close()

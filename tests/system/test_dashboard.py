@@ -110,7 +110,7 @@ def test_screens_keys_size_and_the_prompt_after_it(way: Way, network: Network) -
     wide = screen.shows("02:00:0a:01:01:0b")
     assert len(wide.splitlines()) > 40
     screen.resize(40, 10)
-    screen.shows("3 vPorts", without="02:00:0a:01:01:0b")
+    screen.shows("3 vports", without="02:00:0a:01:01:0b")
     screen.resize(100, 30)
     screen.press(":", "configure", "Enter")
     screen.shows("[edit]")
@@ -125,7 +125,7 @@ def test_screens_keys_size_and_the_prompt_after_it(way: Way, network: Network) -
     screen.press("Escape")
     screen.shows("No. of virtual ports: 2", without="commit complete")
     screen.press("q")
-    screen.shows("ops@", without="vPorts")
+    screen.shows("ops@", without="q quit")
     screen.press("show version", "Enter")
     screen.shows("nshell           0.1.0")
     screen.press("dashboard events", "Enter")
@@ -182,4 +182,4 @@ def test_the_daemon_stops_under_a_dashboard(way: Way, network: Network) -> None:
     screen.press("dashboard vports", "Enter")
     screen.shows("web-1")
     network.shell.end()
-    screen.shows("code=", without="vPorts")
+    screen.shows("code=", without="q quit")

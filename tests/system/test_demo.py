@@ -20,12 +20,18 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def looked_at(said: str) -> None:
-    """What it shows of the world outside: the plan of a commit, its receipts, sessions, circuits; all in 80 columns."""
+    """What it shows of the world outside (the plan of a commit, its receipts, sessions, circuits), and of traffic and
+    health; all in 80 columns."""
     for neighbor in ("pe", "vtep"):
         assert re.search(rf"^bgp-neighbor {neighbor} +\+[1-9]\d* -0$", said, re.MULTILINE), said
         assert re.search(rf"^ *bgp-neighbor {neighbor} +\+[1-9]\d* -0   verified in", said, re.MULTILINE), said
         assert re.search(rf"^{neighbor} +169\.254\.\d+\.\d+ .* established", said, re.MULTILINE), said
     assert re.search(r"^acme/prod +172\.31\.255\.11 +up +\d+", said, re.MULTILINE), said
+    seen = said[said.index("nshell> show fabric") :]
+    assert re.search(r"^  dvrs +3 up +0 away", seen, re.MULTILINE), seen
+    assert re.search(r"^  bgp +2 up +0 down", seen, re.MULTILINE), seen
+    assert re.search(r"^acme/prod/web-1 .* [kM]B ", seen, re.MULTILINE), seen
+    assert "\ndelivered to app-2\n" in seen, seen
     assert "by GRE with MPLS label" in said and "by VXLAN with VNI 10101" in said
     assert max(map(len, said.splitlines())) <= COLUMNS, said
 

@@ -17,7 +17,7 @@ from nshell.lab.probing import wait_until
 from tests.system.network import Network, machine
 from tests.transcripts.shell import free_ports
 
-TOKEN = "pm-5b1d2c7e90"
+TOKEN = "pm-5b1d2c7e90-a41f"
 SENT = "nshell_vport_sends_packets_total"
 PINGS = 40
 PATIENCE = 60.0
@@ -123,7 +123,7 @@ def test_a_prometheus_sees_the_target_up_and_the_right_values(network: Network, 
         assert prometheus.value('nshell_dvrs_ready{dvrs="hv2"}') == 1
         assert prometheus.value('nshell_dvrs_vports{dvrs="hv2"}') == 1
         assert prometheus.value("nshell_configuration_revision") == network.rows("show system commit")[0]["revision"]
-        network.commit("set web metrics-token another-token")
+        network.commit("set web metrics-token another-token-of-ours")
         assert wait_until(lambda: "403" in prometheus.health(), PATIENCE, 0.5), prometheus.health()
     finally:
         prometheus.close()

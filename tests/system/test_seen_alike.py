@@ -1,5 +1,5 @@
 """While iperf3 runs: dashboard, `show statistics`, /metrics and Open vSwitch say the same; nothing of a series is
-missing or too much when a machine moves, a switch is restarted and the daemon is killed. Lab prefix "se".
+missing or too much when a machine moves, flows change, a switch is restarted and the daemon is killed. Lab prefix "se".
 
     web-1 (hv1) ── UDP 4 Mbit/s ──> web-2 (hv2)          web-1 (hv1) ── TCP 3 Mbit/s ──> app-2 (hv3)
 """
@@ -29,7 +29,7 @@ from tests.transcripts.shell import free_ports
 from views.models import Octets, Rate
 from views.table import cell_text
 
-TOKEN = "se-71d0c2e4b8"
+TOKEN = "se-71d0c2e4b8-90c3"
 INTERVAL = 2.0  # seconds between two looks
 ADDED_UP = 0.5  # seconds after which Open vSwitch adds up what its datapath counted
 PATIENCE = 60.0
@@ -259,7 +259,7 @@ def test_the_numbers_of_one_moment_are_the_same_wherever_they_are_shown(network:
         print(f"{name}: {dict(said.totals)}, on the dashboard {as_shown(said)}, the port {network.port_counts(name)}")
 
 
-def test_a_series_has_neither_gap_nor_jump_over_a_move_a_restarted_switch_and_a_killed_daemon(
+def test_a_series_has_neither_gap_nor_jump_over_a_move_a_commit_a_restarted_switch_and_a_killed_daemon(
     network: Everywhere,
 ) -> None:
     lab, sender, receiver = network.lab, network.vport("web-1"), network.vport("web-2")
@@ -272,6 +272,8 @@ def test_a_series_has_neither_gap_nor_jump_over_a_move_a_restarted_switch_and_a_
         lab.move("web-2", "hv3")
         network.ready()
         time.sleep(2 * INTERVAL)
+        network.commit("set enterprise acme domain prod zone web subnet web1 vni 10101")  # replaces flows that count
+        time.sleep(INTERVAL)
         lab.restart_switch("hv3")
         network.ready()
         time.sleep(2 * INTERVAL)
@@ -297,6 +299,6 @@ def test_a_series_has_neither_gap_nor_jump_over_a_move_a_restarted_switch_and_a_
     untold = 2 * ADDED_UP + INTERVAL + 2 * ADDED_UP  # seconds that a move and a restarted switch may cost
     assert really[1] - UDP * untold <= grown(receiver, Measure.GETS_BYTES) <= really[1] + UNCREDITED * 1242
     for name, course in courses.items():
-        assert len(course) >= 3, course
+        assert len(course) >= 2, course
         assert all(value is not None and 0 <= value <= UDP * BURST for value in course), (name, course)
     assert all(value is not None and value >= UDP / BURST for value in courses["web-1"]), courses

@@ -25,7 +25,7 @@ from agent.host import Ovs, run
 from agent.main import main
 from commands.registry import Arguments
 from commands.request_dvrs import show_certificates
-from controller.hypervisors import datapath_id
+from controller.bridges import datapath_id
 from controller.openflow import wire
 from controller.topology import Standing
 from controller.trust import office

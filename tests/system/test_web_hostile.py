@@ -14,6 +14,9 @@ import pytest
 from nshell.lab.probing import wait_until
 from tests.system.web_site import PASSWORD, WRONG, Web, form, logged_in
 
+DEEP = "[" * 100_000
+"""More than the interpreter's stack has room for."""
+
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
@@ -62,7 +65,7 @@ def test_what_is_no_message_ends_the_dashboard_and_more_than_are_allowed_are_not
                     assert (await second.receive()).type is aiohttp.WSMsgType.CLOSE
                 await first.send_str('["resize", {"width": "wide", "height": 1e9}]')
                 await ended(first)
-            for nonsense in ("{", "[]", '"stdin"', '["stdin"]', '["stdin", 5]', '["resize", []]', "5", "null"):
+            for nonsense in ("{", "[]", '"stdin"', '["stdin"]', '["stdin", 5]', '["resize", []]', "5", "null", DEEP):
                 async with client.ws_connect(f"{web.base}/ws", ssl=False) as one:
                     await one.receive()
                     await one.send_str(nonsense)
@@ -169,10 +172,10 @@ def test_headers_and_forms_that_are_no_text_are_refused_in_words(web: Web) -> No
                  "-H", f"Content-Type: application/x-www-form-urlencoded{kind}")  # fmt: skip
         data = f"user=%ff%00+2AA-&password=%f0%28%8c%28&token={token}"
         assert web.curl(*words, "-d", data, f"{web.base}/login")[0] == status, kind
-    web.commit("set web metrics-token abc")
+    web.commit("set web metrics-token abcdefghijklmnop")
     assert web.curl("-H", "Authorization: Bearer \xff\xfe", f"{web.base}/metrics")[0] == 403
     assert web.curl("-H", "Authorization: Basic abc", f"{web.base}/metrics")[0] == 401
-    assert web.curl("-H", "Authorization: Bearer abc", f"{web.base}/metrics")[0] == 200
+    assert web.curl("-H", "Authorization: Bearer abcdefghijklmnop", f"{web.base}/metrics")[0] == 200
 
 
 def test_the_daemon_ends_soon_with_a_dashboard_open(web: Web) -> None:

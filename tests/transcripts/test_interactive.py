@@ -135,7 +135,7 @@ def test_tab_lists_what_there_is_when_nothing_is_certain(person: Person) -> None
 
 def test_abbreviations_are_understood_and_ambiguous_ones_explained(person: Person) -> None:
     assert "Count: 2 enterprises" in person.line("sh en | cou")
-    assert "ambiguous: dhcp, domain-template, domains, dvrs" in person.line("sh d")
+    assert "ambiguous: dhcp, domain-template, domains, drift, dvrs" in person.line("sh d")
 
 
 def test_configure_mode_shows_level_and_star(person: Person) -> None:

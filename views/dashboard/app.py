@@ -1,9 +1,9 @@
-"""The frame of all dashboards: tabs, the screen that is seen, keys; and who asks for facts when.
+"""The frame of all dashboards: header, tabs, the screen that is seen, keys.
 
     ┌ header: host, user, revision, time ┐
-    │ tabs 1 ... 9                       │     one coroutine per Ask of the screen that is seen, none for others;
-    │ the stack of screens, last on top  │     it waits for the terminal to take what it was sent, for `p`, and
-    │ filter, or command line and output │     longer the more an answer costs (BACK_OFF)
+    │ tabs 1 ... 9                       │
+    │ the stack of screens, last on top  │  <── feed.py asks for what the last one wants to know
+    │ filter, or command line and output │
     └ keys ──────────────────────────────┘
 
 A dashboard knows its Source (source.py) and nothing of sessions, sockets or terminals: the driver that it is given
@@ -13,12 +13,9 @@ Next: board.py (what a screen is), screens/ (one file each), grid.py, canvas.py.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
-from contextlib import aclosing
-from time import perf_counter
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.console import Console
 from textual.app import App, ComposeResult
@@ -28,8 +25,9 @@ from textual.filter import NoColor
 from textual.widgets import Input
 
 from data.errors import NothingThere, NshellError
-from views.dashboard.board import Ask, Board
+from views.dashboard.board import Board
 from views.dashboard.command import CommandLine, FilterLine
+from views.dashboard.feed import Feed
 from views.dashboard.frame import Footer, Header, Tabs
 from views.dashboard.grid import Grid
 from views.dashboard.help import Help
@@ -40,8 +38,6 @@ from views.dashboard.source import Closed, Source
 from views.models import Table
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from textual.driver import Driver
 
     from views.models import Model
@@ -49,11 +45,10 @@ if TYPE_CHECKING:
 __all__ = ["Colors", "Dashboard", "dashboard"]
 
 Colors = Literal["standard", "256", "truecolor"]
-BACK_OFF = 40
-"""An answer that takes so and so long is asked for again after so many times that: at most 2.5 % of the time."""
+DEEPEST = 12
+"""Screens upon each other."""
 TYPED = ("screen", "filter", "command", "help", "refresh_now", "pause", "theme", "leave")
 """Actions whose keys are text where one types."""
-COMMITS = Ask("commits", "show system commit limit 1", 5.0)
 
 
 class Dashboard(App[NshellError]):
@@ -108,11 +103,7 @@ class Dashboard(App[NshellError]):
         self.boards = BOARDS
         self.current = number_of(screen)
         self.stack: list[Board] = []
-        self.paused = False
-        self._going = asyncio.Event()
-        self._going.set()
-        self._hurry = asyncio.Event()
-        self._feeding: asyncio.Task[None] | None = None
+        self.feed = Feed(source, self._commits, self._over)
         self._kept: dict[int, list[Board]] = {}
         for theme in THEMES:
             self.register_theme(theme)
@@ -131,6 +122,11 @@ class Dashboard(App[NshellError]):
     def unicode(self) -> bool:
         """Whether the terminal shows more than ASCII."""
         return self.source.screen.unicode
+
+    @property
+    def paused(self) -> bool:
+        """Whether what is seen stays as it is."""
+        return self.feed.paused
 
     @property
     def board(self) -> Board:
@@ -154,7 +150,7 @@ class Dashboard(App[NshellError]):
         yield FilterLine()
         yield CommandLine()
         yield Footer()
-        yield Help(classes="panel")
+        yield Help().add_class("panel")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys are looked at before any widget gets them, in their order, so that what is typed fast after `:` or `/`
@@ -170,7 +166,8 @@ class Dashboard(App[NshellError]):
         await self.action_screen(self.current)
 
     def _tick(self) -> None:
-        self.query_one(Header).repaint()
+        for header in self.query(Header):
+            header.repaint()
 
     # Screens --------------------------------------------------------------------------------------------------------
 
@@ -196,6 +193,9 @@ class Dashboard(App[NshellError]):
 
     async def push(self, board: Board) -> None:
         """Show a screen on top of the one that led to it."""
+        if len(self.stack) >= DEEPEST:
+            self.say("esc goes back; it goes no deeper from here")
+            return
         self.board.display = False
         await self._push(board)
         self._seen()
@@ -206,23 +206,17 @@ class Dashboard(App[NshellError]):
 
     async def _pop(self) -> None:
         board = self.stack.pop()
-        self._stop()
+        self.feed.stop()
         await board.remove()
         self.board.display = True
 
     def _seen(self) -> None:
         """Ask for what is seen now, and for nothing else."""
-        self._stop()
-        self._feeding = asyncio.create_task(self._feed(self.board))
+        self.feed.start(self.board)
         self.query_one(Tabs).repaint()
         self.query_one(Footer).repaint()
-        self.query_one(FilterLine).display = False
+        self.query_one(FilterLine).display = self.query_one(Help).display = False
         self.focus_board()
-
-    def _stop(self) -> None:
-        if self._feeding is not None:
-            self._feeding.cancel()
-            self._feeding = None
 
     def focus_board(self) -> None:
         """The keys are for the screen again."""
@@ -235,6 +229,12 @@ class Dashboard(App[NshellError]):
         if board is not None:
             await self.push(board)
 
+    def on_grid_moved(self, event: Grid.Moved) -> None:
+        """Whether Enter leads anywhere may be another thing now."""
+        event.stop()
+        for footer in self.query(Footer):
+            footer.repaint()
+
     async def on_pages_chosen(self, event: Pages.Chosen) -> None:
         board = self.board.choose()
         if board is not None:
@@ -242,57 +242,19 @@ class Dashboard(App[NshellError]):
 
     # Facts ----------------------------------------------------------------------------------------------------------
 
-    async def _feed(self, board: Board) -> None:
-        """Ask all that a screen asks for, each at its own pace."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._poll(COMMITS, self._commits, lambda problem: None))
-                for ask in board.asks:
-                    group.create_task(self._asked(board, ask))
-        except* Closed as ended:
-            self.exit(cast("Closed", ended.exceptions[0]).problem)
-        except* ConnectionError:
-            self.exit()
-        except* Exception as mistakes:
-            self._handle_exception(mistakes)
-
-    async def _asked(self, board: Board, ask: Ask) -> None:
-        async def take(model: Model) -> None:
-            await board.take(ask.name, model)
-
-        def refuse(problem: NshellError) -> None:
-            board.refuse(ask.name, problem)
-
-        if not ask.follow:
-            await self._poll(ask, take, refuse)
-            return
-        try:
-            async with aclosing(cast("AsyncGenerator[Model, None]", self.source.follow(ask.line))) as parts:
-                async for part in parts:
-                    await self.source.ready()
-                    await self._going.wait()
-                    await take(part)
-        except NshellError as problem:
-            refuse(problem)
-
     async def _commits(self, model: Model) -> None:
         if isinstance(model, Table):
-            self.query_one(Header).take(model)
+            for header in self.query(Header):  # while it ends there is none
+                header.take(model)
 
-    async def _poll(self, ask: Ask, take: Callable, refuse: Callable[[NshellError], None]) -> None:  # type: ignore[type-arg]
-        while True:
-            await self._going.wait()
-            await self.source.ready()
-            began = perf_counter()
-            try:
-                await take(await self.source.ask(ask.line))
-            except NshellError as problem:
-                refuse(problem)
-            pause = max(ask.every, (perf_counter() - began - ask.waits) * BACK_OFF)
-            try:
-                await asyncio.wait_for(self._hurry.wait(), pause)
-            except TimeoutError:
-                continue
+    def _over(self, cause: Exception) -> None:
+        """There are no facts any more."""
+        if isinstance(cause, Closed):
+            self.exit(cause.problem)
+        elif isinstance(cause, ConnectionError):
+            self.exit()
+        else:
+            self._handle_exception(cause)
 
     def ask_anew(self) -> None:
         """The screen that is seen wants to know something else."""
@@ -300,8 +262,7 @@ class Dashboard(App[NshellError]):
 
     def refresh_now(self) -> None:
         """Ask everything anew, without waiting."""
-        self._hurry.set()
-        self._hurry = asyncio.Event()
+        self.feed.hurry()
 
     # Keys -----------------------------------------------------------------------------------------------------------
 
@@ -310,6 +271,7 @@ class Dashboard(App[NshellError]):
         command, words, shown = self.query_one(CommandLine), self.query_one(FilterLine), self.query_one(Help)
         if shown.display:
             shown.display = False
+            self.focus_board()
         elif command.display:
             command.close()
             self.focus_board()
@@ -323,6 +285,7 @@ class Dashboard(App[NshellError]):
 
     def action_filter(self) -> None:
         """Type words that rows must have."""
+        self.query_one(Help).display = False
         grid = self.board.grid
         if grid is None:
             self.say("there is no table to filter here")
@@ -331,12 +294,17 @@ class Dashboard(App[NshellError]):
 
     def action_command(self) -> None:
         """Type a command."""
+        self.query_one(Help).display = False
         self.query_one(CommandLine).open()
 
     def action_help(self) -> None:
         """All keys."""
         shown = self.query_one(Help)
-        shown.display = not shown.display
+        if shown.display:
+            shown.display = False
+            self.focus_board()
+        else:
+            shown.open()
 
     def action_refresh_now(self) -> None:
         """Look at everything now."""
@@ -345,11 +313,7 @@ class Dashboard(App[NshellError]):
 
     def action_pause(self) -> None:
         """What is seen stays as it is, or goes on."""
-        self.paused = not self.paused
-        if self.paused:
-            self._going.clear()
-        else:
-            self._going.set()
+        self.feed.pause()
         self.query_one(Header).repaint()
 
     def action_theme(self) -> None:
@@ -357,8 +321,14 @@ class Dashboard(App[NshellError]):
         self.theme = LIGHT if self.theme == DARK else DARK
 
     def action_interrupt(self) -> None:
-        """Ctrl-c: stop the command that runs, else leave."""
-        if not self.query_one(CommandLine).interrupt():
+        """Ctrl-c: stop the command that runs, close the line where they are typed, else leave."""
+        command = self.query_one(CommandLine)
+        if command.interrupt():
+            return
+        if command.display:
+            command.close()
+            self.focus_board()
+        else:
             self.action_leave()
 
     def action_leave(self) -> None:
@@ -386,7 +356,7 @@ class Dashboard(App[NshellError]):
             grid.action_choose()
 
     async def on_unmount(self) -> None:
-        self._stop()
+        self.feed.stop()
         for line in self.query(CommandLine):
             line.interrupt()
 

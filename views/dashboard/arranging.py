@@ -110,17 +110,21 @@ def rank(cell: Cell) -> tuple[int, float, str]:
     return 1, 0.0, _DIGITS.sub(lambda found: found[0].zfill(12), str(cell).lower())
 
 
-def only(table: Table, keys: Sequence[str], spare: Sequence[str] = ()) -> Steps[Table]:
+def only(table: Table, keys: Sequence[str], spare: Sequence[str] = (), rest: bool = False) -> Steps[Table]:
     """The table with these of its columns, in this order; a narrow screen leaves out the `spare` ones, last first.
-    Those that are named as spare alone come behind the others.
+    Those that are named as spare alone come behind the others; with `rest` all others behind them, unseen.
     """
     at = {column.key: number for number, column in enumerate(table.columns)}
     order = [at[key] for key in (*keys, *(key for key in spare if key not in keys)) if key in at]
+    seen = len(order)
+    if rest:
+        order += [number for number in range(len(table.columns)) if number not in order]
     columns = []
-    for number in order:
+    for place, number in enumerate(order):
         column = table.columns[number]
-        trend = column.key == TREND
-        columns.append(replace(column, spare=column.key in spare, shrink=column.shrink or trend, whole=False))
+        shrink = column.shrink or column.key == TREND
+        unseen = column.unseen or place >= seen
+        columns.append(replace(column, spare=column.key in spare, shrink=shrink, whole=False, unseen=unseen))
     rows = []
     for number, row in enumerate(table.rows):
         if number % STEP == 0:

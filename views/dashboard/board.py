@@ -3,7 +3,8 @@
     asks ──> the app asks, while the screen is seen ──> take(name, model)     an answer
                                                    └──> refuse(name, problem) why there is none
 
-Board is the base of all; `Tabular` is one that is a table, `Text` one that is any result as text.
+Board is the base of all; `Tabular` is one that is a table, `Text` one that is any result as text,
+`Record` all of one row.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from views.dashboard.arranging import Cells, joined, only, sliced
 from views.dashboard.catalogue import SCREENS
 from views.dashboard.grid import Grid
 from views.dashboard.pages import Pages
-from views.models import Model, Table
+from views.models import Document, Model, Table, Trend
 from views.render import Screen, render
+from views.table import cell_text
 
 if TYPE_CHECKING:
     from views.dashboard.app import Dashboard
 
-__all__ = ["Ask", "Board", "Tabular", "Text", "said"]
+__all__ = ["Ask", "Board", "Record", "Tabular", "Text", "said"]
 
 OFTEN = 5.0
 """Seconds between two looks, unless a screen says otherwise."""
@@ -80,12 +82,18 @@ class Board(Container):
         """There is no answer."""
 
     def enter(self, grid: Grid, row: Cells) -> Board | None:
-        """The screen that a row leads to."""
-        return None
+        """The screen that a row leads to: all of the row, where there is no better one; None where nothing is."""
+        return Record(self, grid, row)
 
     def choose(self) -> Board | None:
         """The screen that Enter leads to where there is no row."""
         return None
+
+    @property
+    def leads(self) -> bool:
+        """Whether Enter does anything now."""
+        grid = self.grid
+        return grid.row is not None if grid is not None else type(self).choose is not Board.choose
 
 
 class Tabular(Board):
@@ -185,13 +193,60 @@ class Text(Board):
         return (self._ask,)
 
     def compose(self) -> ComposeResult:
-        yield Pages()
+        pages = Pages()
+        pages.border_title = self._heading
+        yield pages.add_class("panel")
 
     async def take(self, name: str, model: Model) -> None:
         self.query_one(Pages).put_model(model)
 
     def refuse(self, name: str, problem: NshellError) -> None:
         self.query_one(Pages).put([said(problem)])
+
+
+class Record(Board):
+    """All of one row, also what its table has no room for, kept up to date by the screen that it was chosen on."""
+
+    def __init__(self, board: Board, grid: Grid, row: Cells) -> None:
+        super().__init__()
+        self._of, self._table, self._row = board, grid, row
+
+    @property
+    def heading(self) -> str:
+        columns = self._table.table.columns if self._table.table is not None else ()
+        texts = (cell_text(cell) for column, cell in zip(columns, self._row, strict=False) if not column.unseen)
+        return next((text for text in texts if text != "-"), "row")
+
+    @property
+    def asks(self) -> Sequence[Ask]:
+        return self._of.asks
+
+    def compose(self) -> ComposeResult:
+        pages = Pages()
+        pages.border_title = (self._table.table.title if self._table.table is not None else "") or "Row"
+        yield pages.add_class("panel")
+
+    def on_mount(self) -> None:
+        self._show()
+
+    async def take(self, name: str, model: Model) -> None:
+        await self._of.take(name, model)
+        here = self._table.identify(self._row)
+        rows = self._table.table.rows if self._table.table is not None else ()
+        self._row = next((row for row in rows if self._table.identify(row) == here), self._row)
+        self._show()
+
+    def refuse(self, name: str, problem: NshellError) -> None:
+        self._of.refuse(name, problem)
+
+    def _show(self) -> None:
+        """What is seen in the table first."""
+        if self._table.table is None:
+            return
+        pairs = list(zip(self._table.table.columns, self._row, strict=True))
+        pairs.sort(key=lambda pair: pair[0].unseen)
+        facts = {column.title or column.key: cell for column, cell in pairs if not isinstance(cell, Trend)}
+        self.query_one(Pages).put_model(Document({name: cell for name, cell in facts.items() if cell != {}}))
 
 
 def said(problem: NshellError) -> str:

@@ -8,6 +8,7 @@ changed, a Canvas sends two cells. Rows are drawn when they are seen: 10,000 vpo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
 
     from views.dashboard.app import Dashboard
 
-__all__ = ["Canvas", "Row", "Span", "row_of", "width_of"]
+__all__ = ["Canvas", "Row", "Span", "broken", "row_of", "shifted", "text_of", "width_of"]
 
 Span: TypeAlias = "tuple[str, str]"
 """A text and its role (palette.py)."""
 Row: TypeAlias = "tuple[Span, ...]"
+LABEL = re.compile(r" *\S+(?: \S+)*  +")
+"""A name with blanks behind it."""
 
 
 def width_of(row: Row) -> int:
@@ -43,6 +46,7 @@ def row_of(line: str) -> Row:
     spans: list[Span] = []
     start = 0
     name = ""
+    line = line.expandtabs(4)
     for at, character in enumerate(line):
         if ord(character) in PLAIN:
             if at > start:
@@ -51,6 +55,50 @@ def row_of(line: str) -> Row:
     if start < len(line):
         spans.append((harmless(line[start:]), name))
     return tuple(spans)
+
+
+def text_of(row: Row) -> str:
+    """A row without its colours."""
+    return "".join(text for text, _ in row)
+
+
+def shifted(row: Row, by: int, until: int | None = None) -> Row:
+    """The row from character `by` on, up to character `until`."""
+    spans: list[Span] = []
+    at = 0
+    for text, role in row:
+        part = text[max(0, by - at) : None if until is None else max(0, until - at)]
+        if part:
+            spans.append((part, role))
+        at += len(text)
+    return tuple(spans)
+
+
+def broken(row: Row, width: int) -> list[Row]:
+    """A row as rows of at most `width` cells: broken between words, and below the value where a label stands before it.
+    A rule of - or = is only as long as there is room.
+    """
+    text = text_of(row)
+    if width <= 0 or width_of(row) <= width:
+        return [row]
+    if len(text) > 1 and not text.strip("=-"):
+        return [shifted(row, 0, width)]
+    found = LABEL.match(text)
+    indent = found.end() if found is not None and found.end() <= width * 2 // 3 else min(2, width // 4)
+    rows: list[Row] = []
+    start, room = 0, width
+    while width_of(shifted(row, start)) > room:
+        taken = room
+        while taken > 1 and cell_len(text[start : start + taken]) > room:
+            taken -= 1
+        space = text.rfind(" ", start + 1 + (0 if rows else indent), start + taken + 1)
+        end = space if space > start else start + taken
+        rows.append((*(((" " * indent, ""),) if rows else ()), *shifted(row, start, end)))
+        start = end + (len(text[end:]) - len(text[end:].lstrip(" ")))
+        room = max(1, width - indent)
+    if start < len(text):
+        rows.append(((" " * indent, ""), *shifted(row, start)))
+    return rows
 
 
 class Canvas(Widget):

@@ -20,7 +20,7 @@ class Entry:
 SCREENS: Mapping[str, Entry] = {
     "overview": Entry("Overview", "whether all is well, traffic, hypervisors, events", "show fabric"),
     "hypervisors": Entry("dVRS", "hypervisors: state, vports, flows, traffic", "show dvrs"),
-    "vports": Entry("vPorts", "virtual ports: where, state, rates; policy and flows of each", "show vports"),
+    "vports": Entry("vports", "virtual ports: where, state, rates; policy and flows of each", "show vports"),
     "flows": Entry("Flows", "the busiest flows, by vport, rule or table, and who wanted them", "show flows top"),
     "topology": Entry("Topology", "hypervisors, routers and tunnels with their load, as a map", "show topology"),
     "bgp": Entry("BGP", "BGP neighbors and PE routers", "show bgp summary"),

@@ -16,7 +16,7 @@ from textual.containers import Horizontal, Vertical
 from textual.geometry import Size
 from textual.widgets import Input
 
-from views.dashboard.canvas import Canvas, Row
+from views.dashboard.canvas import Canvas, Row, broken, row_of
 from views.dashboard.pages import Pages
 from views.dashboard.source import Closed
 from views.render import harmless
@@ -32,6 +32,10 @@ HISTORY = 200
 """Lines that are remembered."""
 LONGEST = 4096
 """Characters of a line that is typed here."""
+
+
+TALLEST = 200
+"""Lines of output that are looked at for how high it must be; no terminal is higher."""
 
 
 class Label(Canvas):
@@ -57,7 +61,7 @@ class Output(Pages):
     """What commands printed: as high as it is long, up to most of the screen."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return max(1, len(self.lines))
+        return max(1, sum(len(broken(row_of(line), width)) for line in self.lines[-TALLEST:]))
 
     def repaint(self) -> None:
         self.refresh(layout=True)
@@ -76,6 +80,9 @@ class Line(Input):
             event.stop()
             event.prevent_default()
             self.screen.query_one(CommandLine).action_explain()
+        elif event.character == ":" and not self.value:  # the line is open already
+            event.stop()
+            event.prevent_default()
         else:
             await super()._on_key(event)
 

@@ -21,7 +21,7 @@ KEYS = (
     ("enter", "into"), ("esc", "back"), ("/", "filter"), ("s", "sort"), (":", "command"), ("r", "refresh"),
     ("p", "pause"), ("t", "theme"), ("?", "help"), ("q", "quit"),
 )  # fmt: skip
-LEFT_OUT = ("t", "p", "enter", "s", "r", "esc")
+LEFT_OUT = ("t", "r", "enter", "s", "p", "esc")
 """Keys that a narrow screen does not name, the first one first; the help has them all."""
 
 
@@ -68,10 +68,14 @@ class Tabs(Canvas):
         self._spots, x = [], 1
         way = [harmless(board.heading) for board in app.stack[1:]]
         titles = [SCREENS[board.NAME].title for board in app.boards]
-        if way or sum(len(title) + 3 for title in titles) + 1 > width:
-            titles = [title if number == app.current else "" for number, title in enumerate(titles)]
+        rest = sum(len(part) + 3 for part in way)
+        alone = sum(len(title) + 4 for title in titles) + rest + 1 > width  # the others have no room
         for number, title in enumerate(titles):
             here = number == app.current
+            if alone and way and not here:
+                continue
+            if alone and not here:
+                title = ""
             text = f"{number + 1} {title}".rstrip()
             spans += (
                 [(f" {text} ", "mark")] if here else [(f" {number + 1}", "key"), (f" {title} " if title else " ", "")]
@@ -114,8 +118,7 @@ class Footer(Canvas):
         if self._said is not None:
             text, role = self._said
             return [((cut(f" {harmless(text)}", width, "~").ljust(width), role),)]
-        own = self.dashboard.board.KEYS if self.dashboard.stack else ()
-        keys = [*own, *KEYS]
+        keys = self._keys()
         for key in LEFT_OUT:
             if 1 + sum(len(each) + len(what) + 2 for each, what in keys) <= width:
                 break
@@ -128,6 +131,20 @@ class Footer(Canvas):
             x += len(key) + len(what) + 2
         spans.append((" " * max(0, width - width_of(tuple(spans))), "bar"))
         return [tuple(spans)]
+
+    def _keys(self) -> list[tuple[str, str]]:
+        """The keys that do something here."""
+        app = self.dashboard
+        if not app.stack:
+            return list(KEYS)
+        idle = set()
+        if app.board.grid is None:
+            idle |= {"/", "s"}
+        if not app.board.leads:
+            idle.add("enter")
+        if len(app.stack) == 1:
+            idle.add("esc")
+        return [*app.board.KEYS, *(pair for pair in KEYS if pair[0] not in idle)]
 
     async def on_click(self, event: events.Click) -> None:
         key = next((key for left, right, key in self._spots if left <= event.x < right), None)

@@ -14,9 +14,10 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from views.dashboard.arranging import TREND, Cells, arranged, sliced
-from views.dashboard.canvas import Canvas, Row, Span
+from views.dashboard.canvas import Canvas, Row, Span, width_of
 from views.dashboard.palette import role_of
-from views.models import Cell, Moment, Table, Trend
+from views.models import Cell, Clock, Moment, Table, Trend
+from views.moment import clock
 from views.render import harmless
 from views.table import STATES, cell_text, cut, fewer, fit
 
@@ -29,6 +30,14 @@ GAP = 2
 """Blanks between two columns."""
 EDGE = 2
 """Cells at the left, for the mark of the cursor."""
+
+
+ROOMY = 100
+"""Cells from which on times have their date."""
+DATE = 10
+"""Characters of a date."""
+GRAVE = {"critical": "bad", "error": "bad", "warning": "soon"}
+"""Severities of events that have a colour."""
 
 
 class Grid(Canvas, can_focus=True):
@@ -128,6 +137,10 @@ class Grid(Canvas, can_focus=True):
             self._cursor = min(self._cursor, last) if found is None else found
         self._cursor = min(self._cursor, last)
 
+    def identify(self, row: Cells) -> Hashable:
+        """What tells this row from others."""
+        return self._identity(row)
+
     @property
     def row(self) -> Cells | None:
         """The row under the cursor."""
@@ -152,9 +165,9 @@ class Grid(Canvas, can_focus=True):
         self._top = min(max(0, min(self._top, self._cursor), self._cursor - room + 1), max(0, len(self.shown) - room))
         visible = self.shown[self._top : self._top + room]
         unicode = self.dashboard.unicode
-        hidden = [column.unseen for column in self.table.columns]
+        hidden = [column.unseen and column.key != "severity" for column in self.table.columns]
         texts = [
-            ["" if unseen else harmless(cell_text(cell, unicode)) for unseen, cell in zip(hidden, row, strict=True)]
+            ["" if unseen else harmless(self._text(cell, unicode)) for unseen, cell in zip(hidden, row, strict=True)]
             for row in visible
         ]
         widths, kept = self._layout(texts, width - EDGE)
@@ -164,6 +177,13 @@ class Grid(Canvas, can_focus=True):
         rows += [()] * (room - len(visible))
         rows.append(self._foot(width))
         return rows
+
+    def _text(self, cell: Cell, unicode: bool) -> str:
+        """A cell; where there is little room, of today the time alone, of other days without year and seconds."""
+        text = cell_text(cell, unicode)
+        if self.size.width < ROOMY and isinstance(cell, Clock):
+            return text[DATE + 1 :] if text[:DATE] == clock(self.dashboard.now())[:DATE] else text[5:-3]
+        return text
 
     def _layout(self, texts: list[list[str]], width: int) -> tuple[list[int], list[int]]:
         """Widths of all columns and which are seen. A width once needed stays, so that columns do not dance."""
@@ -214,11 +234,20 @@ class Grid(Canvas, can_focus=True):
             text = text.rjust(widths[at]) if column.align == "right" else text.ljust(widths[at])
             role = base
             if column.key in STATES:
-                role = role_of(cells[at]) or base
+                role = f"{base} {role_of(cells[at])}".strip()
+            elif column.key == "text" and (grave := self._gravity(cells)):
+                role = f"{base} {grave}".strip()
             elif column.key == TREND:
-                role = "graph"
+                role = f"{base} graph".strip()
             spans += [(text, role), (" " * GAP, base)]
+        spans.append((" " * max(0, self.size.width - width_of(tuple(spans))), base))
         return tuple(spans)
+
+    def _gravity(self, cells: list[str]) -> str:
+        """The role of a row that has a severity."""
+        assert self.table is not None
+        at = next((at for at, column in enumerate(self.table.columns) if column.key == "severity"), None)
+        return "" if at is None else GRAVE.get(cells[at], "")
 
     def _foot(self, width: int) -> Row:
         """The count, as `show` prints it, and which part is seen."""
@@ -232,7 +261,8 @@ class Grid(Canvas, can_focus=True):
         if len(self.shown) > room:
             place = f"{self._top + 1}-{min(len(self.shown), self._top + room)} of {len(self.shown)}"
         ellipsis = "…" if self.dashboard.unicode else "~"
-        text = cut(text, max(8, width - len(place) - 4), ellipsis)
+        room = max(8, width - len(place) - 3)
+        text = cut(text if len(text) <= room else text.removeprefix("No. of "), room, ellipsis)
         return ((f"  {text.ljust(width - len(place) - 3)}{place}", "dim"),)
 
     # Keys and mouse -----------------------------------------------------------------------------------------------
@@ -282,12 +312,19 @@ class Grid(Canvas, can_focus=True):
             first = next((self.value(row, key) for row in self.shown if self.value(row, key) is not None), None)
             largest = isinstance(first, (int, float, Trend)) and not isinstance(first, Moment)
             self.sorting = (key, largest if down is None else down)
-        self.run_worker(self.rearrange(), group="arrange", exclusive=True)
+        self._rearrange_soon()
+
+    def _rearrange_soon(self) -> None:
+        self.run_worker(self.rearrange, group="arrange", exclusive=True)  # type: ignore[arg-type]
 
     def filter(self, words: str) -> None:
         """Leave only rows in which all of these words stand."""
         self.words = words
-        self.run_worker(self.rearrange(), group="arrange", exclusive=True)
+        self._rearrange_soon()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._widths.clear()
+        super().on_resize(event)
 
     def on_focus(self) -> None:
         self.repaint()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from views.dashboard.canvas import Canvas, Row
+from views.dashboard.canvas import Row
 from views.dashboard.catalogue import SCREENS
+from views.dashboard.pages import Pages
 
 if TYPE_CHECKING:
     from textual import events
@@ -14,43 +15,47 @@ if TYPE_CHECKING:
 __all__ = ["Help"]
 
 KEYS = (
-    ("1 ... 9", "a screen"),
-    ("enter, click twice", "into what the row is about"),
+    ("enter, second click", "into what the row is about, or all of the row"),
     ("esc", "back; closes filter, command line and help"),
-    ("arrows, page up/down, home, end", "through the rows"),
+    ("arrows, pages, home", "through rows and text; left and right: sideways"),
     ("tab", "the next panel"),
-    ("/", "filter: only rows with these words, as you type"),
-    ("s, S, click on a title", "sort by the next column; the other way round"),
-    (":", "any command; tab completes, ? explains, ctrl-c stops it"),
-    ("r", "look at everything now"),
-    ("p", "pause, go on"),
-    ("t", "light or dark"),
-    ("q, ctrl-c", "back to the prompt"),
+    ("/", "only rows with these words, as you type"),
+    ("s, S, click on title", "sort by the next column; the other way round"),
+    (":", "any command; tab completes, ? explains"),
+    ("r   p   t", "look at everything now   pause   light or dark"),
+    ("ctrl-c", "stops a command, closes its line, else leaves"),
+    ("q", "back to the prompt"),
 )
+TITLE = 8
+"""Cells of the title of a screen."""
+LABEL = 20
+"""Cells of the keys; beside them 54 are left of a narrow screen."""
 
 
-class Help(Canvas):
+class Help(Pages):
     """All keys, over the screen."""
 
     def on_mount(self) -> None:
         self.display = False
+        self.border_title = "Keys and screens"
 
-    def paint(self, width: int, height: int) -> Sequence[Row]:
-        return list(self._rows_of())
-
-    def _rows_of(self) -> Iterator[Row]:
+    def rows(self, width: int, height: int) -> Iterator[Row]:
         app = self.dashboard
-        yield (("Keys", "title"),)
-        widest = max(len(keys) for keys, _ in KEYS)
         for keys, what in KEYS:
-            yield ((f"  {keys.ljust(widest)}  ", "key"), (what, ""))
+            yield ((f" {keys.ljust(LABEL)}  ", "key"), (what, ""))
         for keys, what in app.board.KEYS:
-            yield ((f"  {keys.ljust(widest)}  ", "key"), (f"{what} (this screen)", ""))
+            yield ((f" {keys.ljust(LABEL)}  ", "key"), (f"{what} (this screen)", ""))
         yield ()
-        yield (("Screens", "title"),)
         for number, board in enumerate(app.boards, 1):
             entry = SCREENS[board.NAME]
-            yield ((f"  {number} {entry.title.ljust(widest - 2)}  ", "key"), (entry.about, ""))
+            yield ((f" {number} {entry.title.ljust(TITLE)}  ", "key"), (entry.about, ""))
+
+    def open(self) -> None:
+        """Over what is seen."""
+        self.display = True
+        self._fitted = ()
+        self.screen.set_focus(self)
 
     def on_click(self, event: events.Click) -> None:
         self.display = False
+        self.dashboard.focus_board()

@@ -17,14 +17,16 @@ from typing import Any
 
 from views.dashboard.canvas import Canvas, Row, Span
 from views.dashboard.palette import role_of
+from views.models import Rate
 from views.render import harmless
-from views.table import cut
+from views.table import cell_text, cut
 
 __all__ = ["Facts", "Map"]
 
 BOX = 18
 """Cells of a box, with its frame."""
-INSIDE = BOX - 4
+FRAME = 4
+BOX_ROWS = 5
 LINE = 26
 """Cells of one that is a line: name, state, number of vports."""
 WELL = frozenset({"ready", "reachable"})
@@ -32,8 +34,12 @@ WELL = frozenset({"ready", "reachable"})
 SHADES, ASCII_SHADES = " ░▒▓█", " .:+#"
 NAME = 14
 """Cells of a name beside the matrix."""
-COLUMN = 4
-"""Cells of one of its columns."""
+COLUMN, WIDEST = 4, 16
+"""Cells of one of its columns: at least, and where there is room; it has the load in figures from FIGURES on."""
+FIGURES = 11
+CORNER = "from    to"
+BROADEST = 28
+"""Cells of a box where there are few."""
 Facts = Mapping[str, Any]
 
 
@@ -46,6 +52,7 @@ class Node:
     address: str
     what: str
     short: str
+    vports: tuple[str, ...] = ()
 
 
 class Map(Canvas):
@@ -64,10 +71,15 @@ class Map(Canvas):
         nodes += [_end(one) for one in self.facts.get("ends", ())]
         if not nodes:
             return [((" no hypervisor is configured: 'set dvrs NAME' admits one" if self.facts else "", "dim"),)]
-        rows = self._boxes(nodes, max(1, width // BOX))
+        matrix = self._matrix(width)
+        broad = -(-len(nodes) // max(1, width // BROADEST)) * BOX_ROWS + len(matrix) < height
+        box = min(width, BROADEST) if broad else max(BOX, min(BROADEST, width // len(nodes)))
+        across = max(1, width // box)
+        rows = self._boxes(nodes, across, box, 0)
         if len(rows) > height:
             rows = self._lines(nodes, max(1, width // LINE), height)
-        matrix = self._matrix(width)
+        elif free := (height - len(rows) - len(matrix) - 1) // -(-len(nodes) // across):
+            rows = self._boxes(nodes, across, box, max(0, free))
         if matrix and len(rows) + len(matrix) < height:
             rows += [(), *matrix]
         return rows
@@ -76,30 +88,39 @@ class Map(Canvas):
     def _ellipsis(self) -> str:
         return "…" if self.dashboard.unicode else "~"
 
-    def _boxes(self, nodes: Sequence[Node], across: int) -> list[Row]:
+    def _boxes(self, nodes: Sequence[Node], across: int, box: int, named: int) -> list[Row]:
+        """All as boxes, `across` in a row, each with so many vports by name as there are, at most `named`."""
         edges = tuple("┌─┐│└┘" if self.dashboard.unicode else "+-+|++")
         rows: list[Row] = []
         for first in range(0, len(nodes), across):
-            drawn = [self._box(edges, node) for node in nodes[first : first + across]]
-            rows += [tuple(span for box in drawn for span in box[line]) for line in range(len(drawn[0]))]
+            some = nodes[first : first + across]
+            lines = min(named, max(len(node.vports) for node in some))
+            drawn = [self._box(edges, node, box - FRAME, lines) for node in some]
+            rows += [tuple(span for one in drawn for span in one[line]) for line in range(len(drawn[0]))]
         return rows
 
-    def _box(self, edges: Sequence[str], node: Node) -> list[list[Span]]:
+    def _box(self, edges: Sequence[str], node: Node, room: int, named: int) -> list[list[Span]]:
         left, flat, right, side, low, last = edges
-        title = cut(harmless(node.name), INSIDE, self._ellipsis)
+        title = cut(harmless(node.name), room, self._ellipsis)
         top: list[Span] = [
-            (f"{left} ", "dim"), (title, "title"), (f" {flat * (INSIDE - len(title))}{right}", "dim"),
+            (f"{left} ", "dim"), (title, "title"), (f" {flat * (room - len(title))}{right}", "dim"),
         ]  # fmt: skip
-        inside = ((node.state, role_of(node.state)), (node.address, "dim"), (node.what, ""))
+        names = [*node.vports[:named], *[""] * (named - len(node.vports))]
+        if named and len(node.vports) > named:
+            names[-1] = f"and {len(node.vports) - named + 1} more"
+        inside = [
+            (node.state, role_of(node.state)), (node.address, "dim"), (node.what, ""),
+            *((_tail(name, room, self._ellipsis), "dim") for name in names),
+        ]  # fmt: skip
         body = [
             [
                 (f"{side} ", "dim"),
-                (cut(harmless(text), INSIDE, self._ellipsis).ljust(INSIDE), role),
+                (cut(harmless(text), room, self._ellipsis).ljust(room), role),
                 (f" {side}", "dim"),
             ]
             for text, role in inside
         ]
-        return [top, *body, [(f"{low}{flat * (BOX - 2)}{last}", "dim")]]
+        return [top, *body, [(f"{low}{flat * (room + 2)}{last}", "dim")]]
 
     def _lines(self, nodes: Sequence[Node], across: int, height: int) -> list[Row]:
         """Each in a few cells; when even that is too much, what is not well stands first and the rest is counted."""
@@ -138,30 +159,41 @@ class Map(Canvas):
         for (_, end), load in loads.items():
             gets[end] = gets.get(end, 0.0) + load
         sources = sorted({source for source, _ in loads})
-        names = min(NAME, max(len(harmless(name)) for name in sources))
+        names = max(len(CORNER), min(NAME, max(len(harmless(name)) for name in sources)))
         room = max(1, (width - names - 2) // COLUMN)
         ends = sorted(sorted(gets, key=lambda end: -gets[end])[:room])
+        column = max(COLUMN, min(WIDEST, (width - names - 2) // len(ends)))
         shades, busiest = SHADES if self.dashboard.unicode else ASCII_SHADES, max(loads.values())
-        heads = "".join(f"{harmless(name)[1 - COLUMN :]:>{COLUMN - 1}} " for name in ends)
-        rows: list[Row] = [((" " * (names + 2), ""), (heads, "head"))]
+        heads = "".join(f"{_tail(name, column - 1, self._ellipsis):>{column - 1}} " for name in ends)
+        rows: list[Row] = [((f" {CORNER.ljust(names)} ", "dim"), (heads, "head"))]
         for source in sources:
             spans: list[Span] = [(f" {cut(harmless(source), names, self._ellipsis).ljust(names)} ", "head")]
-            spans += [(self._shade(loads.get((source, end)), busiest, shades), "graph") for end in ends]
+            spans += [(self._load(loads.get((source, end)), busiest, shades, column), "graph") for end in ends]
             rows.append(tuple(spans))
         return rows
 
-    def _shade(self, load: float | None, busiest: float, shades: str) -> str:
+    def _load(self, load: float | None, busiest: float, shades: str, column: int) -> str:
         if load is None:
-            return " " * COLUMN
+            return " " * column
+        if column >= FIGURES:
+            return f"{cell_text(Rate(load)):>{column - 1}} "
         if not load:
-            return f" {'·' if self.dashboard.unicode else '-'}  "
-        return f"{shades[max(1, round(load / busiest * (len(shades) - 1)))] * (COLUMN - 1)} "
+            return f"{'·' if self.dashboard.unicode else '-'} ".rjust(column)
+        shade = shades[max(1, round(load / busiest * (len(shades) - 1)))] * (COLUMN - 1)
+        return f"{shade} ".rjust(column)
 
 
 def _hypervisor(one: Facts) -> Node:
-    vports = sum(row.get("vport") is not None for row in one.get("interfaces", ()))
-    words = f"{vports} {'vport' if vports == 1 else 'vports'}"
-    return Node(str(one["name"]), str(one["state"]), str(one["tunnel_address"] or "no tunnel"), words, str(vports))
+    names = tuple(sorted(str(row["vport"]) for row in one.get("interfaces", ()) if row.get("vport") is not None))
+    words = f"{len(names)} {'vport' if len(names) == 1 else 'vports'}"
+    address = str(one["tunnel_address"] or "no tunnel")
+    return Node(str(one["name"]), str(one["state"]), address, words, str(len(names)), names)
+
+
+def _tail(name: str, room: int, ellipsis: str) -> str:
+    """The end of a name, which tells it from others."""
+    text = harmless(name)
+    return text if len(text) <= room else ellipsis + text[len(text) - room + 1 :]
 
 
 def _end(one: Facts) -> Node:

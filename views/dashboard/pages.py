@@ -1,15 +1,21 @@
-"""Lines of text that are scrolled: any result of a command, with its colours, as the prompt shows it."""
+"""Lines of text that are scrolled: any result of a command, with its colours, as the prompt shows it.
+
+What is too long for the panel goes on in further lines; tables, whose columns are cut there, are seen whole and
+sideways with the right key. The border says which lines are seen, and the title of a result is not said twice.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from views.dashboard.canvas import Canvas, Row, row_of
-from views.models import Model
+from views.dashboard.canvas import Canvas, Row, broken, row_of, shifted, text_of
+from views.graph import Graph
+from views.models import Document, Model, Several, Table
 from views.render import Screen, render
 
 if TYPE_CHECKING:
@@ -19,6 +25,12 @@ __all__ = ["Pages"]
 
 LIMIT = 20_000
 """Lines that are kept; of more the first ones go."""
+SIDE = 8
+"""Cells that one key goes sideways."""
+FRAME = 3
+"""Lines of a table's title, with its rules."""
+SPARED = 3
+"""Lines that a graph leaves free at the prompt, and its title, which is the panel's."""
 
 
 class Pages(Canvas, can_focus=True):
@@ -30,6 +42,8 @@ class Pages(Canvas, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "scroll(-1)", show=False),
         Binding("down,j", "scroll(1)", show=False),
+        Binding("left,h", "side(-1)", show=False),
+        Binding("right,l", "side(1)", show=False),
         Binding("pageup", "page(-1)", show=False),
         Binding("pagedown,space", "page(1)", show=False),
         Binding("home,g", "edge(-1)", show=False),
@@ -42,37 +56,89 @@ class Pages(Canvas, can_focus=True):
         self.lines: list[str] = []
         self._model: Model | None = None
         self._top = 0
-        self._fitted = 0, 0
+        self._left: int | None = None
+        """Cells that are hidden at the left; None: lines are as wide as the panel."""
+        self._folded: list[Row] = []
+        self._fitted: tuple[object, ...] = ()
 
     def put(self, lines: Sequence[str]) -> None:
         """Show these lines; the place in them stays."""
-        self._model = None
+        self._model, self._fitted = None, ()
         self.lines = [part for line in lines[-LIMIT:] for part in line.split("\n")]
         self.repaint()
 
     def put_model(self, model: Model) -> None:
         """Show a result."""
-        self._model, self._fitted = model, (0, 0)
+        self._model, self._fitted = model, ()
         self.repaint()
 
     def add(self, text: str) -> None:
         """More text at the end, which is seen then."""
-        self._model = None
+        self._model, self._fitted = None, ()
         self.lines = [*self.lines, *text.removesuffix("\n").split("\n")][-LIMIT:]
-        self._top = len(self.lines)
+        self._top = LIMIT
         self.repaint()
 
     def clear(self) -> None:
         """Nothing."""
-        self._model, self.lines, self._top = None, [], 0
+        self._model, self._fitted, self.lines, self._top, self._left = None, (), [], 0, None
         self.repaint()
 
+    def rows(self, width: int, height: int) -> Iterable[Row]:
+        """All lines, before those that are too long go on below."""
+        if self._model is not None:
+            wide = width if self._left is None else 0
+            self.lines = [part for line in self._rendered(wide, height) for part in line.split("\n")]
+        return map(row_of, self.lines)
+
+    def _rendered(self, width: int, height: int) -> list[str]:
+        """The result without the title that the panel has."""
+        model, screen = self._model, Screen(width, height, self.dashboard.unicode, True)
+        assert model is not None
+        if not self.border_title:
+            return render(model, screen)
+        if not isinstance(model, Several) or not model.parts:
+            return self._untitled(model, screen)
+        first, *others = model.parts.values()
+        lines = self._untitled(first, screen)
+        for part in others:
+            lines += ["", *render(part, screen)]
+        return lines
+
+    def _untitled(self, model: Model, screen: Screen) -> list[str]:
+        if isinstance(model, Graph):
+            return render(model, replace(screen, columns=self.size.width, rows=screen.rows + SPARED))[1:]
+        if isinstance(model, Document):
+            return render(replace(model, title=""), screen)
+        lines = render(model, screen)
+        if isinstance(model, Table):
+            return [*([model.note] if model.note else []), *lines[FRAME:]]
+        return lines
+
     def paint(self, width: int, height: int) -> Sequence[Row]:
-        if self._model is not None and self._fitted != (width, height):
-            self._fitted = width, height
-            self.lines = render(self._model, Screen(width, height, self.dashboard.unicode, True))
-        self._top = max(0, min(self._top, len(self.lines) - height))
-        return [row_of(line) for line in self.lines[self._top : self._top + height]]
+        if self._fitted != (width, height, self._left):
+            self._fitted = width, height, self._left
+            rows = self.rows(width, height)
+            self._folded = [part for row in rows for part in broken(row, width)] if self._left is None else list(rows)
+        self._top = max(0, min(self._top, len(self._folded) - height))
+        seen = self._folded[self._top : self._top + height]
+        self._say_place(len(seen))
+        return seen if self._left is None else [shifted(row, self._left) for row in seen]
+
+    def _say_place(self, seen: int) -> None:
+        """Which lines, in the border, when there are others."""
+        place = f"{self._top + 1}-{self._top + seen} of {len(self._folded)}" if seen < len(self._folded) else ""
+        if self._left is not None or self._cut:
+            place = f"{place}   {'← →' if self.dashboard.unicode else '<- ->'}".strip()
+        if self.has_class("panel") and (self.border_subtitle or "") != place:
+            self.border_subtitle = place
+
+    @property
+    def _cut(self) -> bool:
+        """Whether there is a table of which a cell is cut."""
+        tables = self._model.parts.values() if isinstance(self._model, Several) else (self._model,)
+        mark = "…" if self.dashboard.unicode else "~"
+        return any(isinstance(one, Table) for one in tables) and any(mark in text_of(row) for row in self._folded)
 
     def _to(self, top: int) -> None:
         self._top = top
@@ -82,13 +148,23 @@ class Pages(Canvas, can_focus=True):
         """Lines up or down."""
         self._to(max(0, self._top + by))
 
+    def action_side(self, by: int) -> None:
+        """To the right: first all columns whole, then what is beyond the edge. And back, until it fits again."""
+        if by > 0 and (self._left is not None or self._cut):
+            self._left = 0 if self._left is None else self._left + SIDE
+            widest = max((len(text_of(row)) for row in self._folded), default=0)
+            self._left = max(0, min(self._left, max(self._left and widest - SIDE, 0)))
+        elif by < 0 and self._left is not None:
+            self._left = max(0, self._left - SIDE) if self._left else None
+        self.repaint()
+
     def action_page(self, by: int) -> None:
         """A screenful up or down."""
         self._to(max(0, self._top + by * max(1, self.size.height - 1)))
 
     def action_edge(self, side: int) -> None:
         """The first or the last line."""
-        self._to(0 if side < 0 else len(self.lines))
+        self._to(0 if side < 0 else len(self._folded))
 
     def action_choose(self) -> None:
         """Go on to what the screen leads to."""

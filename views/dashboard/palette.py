@@ -58,13 +58,19 @@ _STYLES = {
         "key": Style(color="#005faf", bold=True),
     },
 }
-_MARKS = {Mark.GOOD: "good", Mark.SOON: "soon", Mark.BAD: "bad", Mark.TITLE: "title"}
+_MARKS = {
+    Mark.GOOD: "good", Mark.SOON: "soon", Mark.BAD: "bad", Mark.TITLE: "title", Mark.FIRST: "graph",
+    Mark.SECOND: "graph2", Mark.THIRD: "soon", Mark.FOURTH: "key",
+}  # fmt: skip
 """Marks of views/color.py -> roles."""
 
 
 def style_of(theme: str, role: str) -> Style:
-    """How text in this role looks; a role that nobody knows is plain text."""
-    return _STYLES[theme].get(role, _STYLES[theme][""])
+    """How text in this role looks; a role that nobody knows is plain text. 'cursor good' is good under the cursor."""
+    known = _STYLES[theme]
+    base, _, over = role.partition(" ")
+    style = known.get(base, known[""])
+    return style + known.get(over, known[""]) if over else style
 
 
 def role_of(text: str) -> str:

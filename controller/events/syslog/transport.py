@@ -81,8 +81,12 @@ class Connection:
             raise ConnectionAbortedError(f"the server took nothing for {SENDING:g} s") from None
 
     def close(self) -> None:
-        self._ended.cancel()
-        self._writer.close()
+        if not self._ended.cancel() and not self._ended.cancelled():
+            self._ended.exception()  # known now, if anybody told it before or not
+        if self._writer.transport.get_write_buffer_size():
+            self._writer.transport.abort()  # a server that takes nothing would hold this connection for ever
+        else:
+            self._writer.close()
 
 
 async def open_transport(protocol: str, address: str, port: int | None, certificate: str | None) -> Transport:

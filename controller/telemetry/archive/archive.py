@@ -54,6 +54,7 @@ class Archive:
         self._hour = OpenBucket(HOUR)
         self._day = 0
         self._damaged = False
+        self._identity: tuple[int, int] | None = None
 
     def open(self) -> str | None:
         """Open the file, making it as needed, and go on where it ended. A damaged file is set aside and a new one
@@ -96,6 +97,10 @@ class Archive:
                 raise ValueError(f"a look of {took} s that ends at {at}")
         told = [(round(took * 1000), of) for took, of in looks]
         sentence = self._begin_anew() if self._damaged else None  # a read may have found it
+        if self._db is not None and files.identity(self.file) != self._identity:
+            with self._explained():
+                self._load()  # what is written to a file that was removed is lost
+            sentence = f"somebody removed {self.file}; statistics begin anew"
         try:
             self._append(round(at * 1000), told, state)
         except StoreUnavailable:
@@ -199,6 +204,7 @@ class Archive:
     def _load(self) -> None:
         self.close()
         db = self._db = files.connect(self.file)
+        self._identity = files.identity(self.file)
         self._tidying = Tidying()
         self._minute, self._hour, self._place, self._day = OpenBucket(MINUTE), OpenBucket(HOUR), Place(), 0
         row = db.execute("SELECT place FROM place").fetchone()

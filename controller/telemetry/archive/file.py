@@ -23,7 +23,7 @@ from pathlib import Path
 from data.errors import StoreUnavailable
 from data.store.failures import explained
 
-__all__ = ["connect", "is_damage", "set_aside", "transaction"]
+__all__ = ["connect", "identity", "is_damage", "set_aside", "transaction"]
 
 FORMAT = 1
 FILE_MODE = 0o600
@@ -90,6 +90,15 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def identity(file: Path) -> tuple[int, int] | None:
+    """What tells the file that has this name now from another that had it before; None: there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def is_damage(error: BaseException | None) -> bool:

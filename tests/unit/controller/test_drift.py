@@ -11,6 +11,7 @@ from controller import drift
 from controller.drift import Drift
 from controller.events import Kind
 from controller.openflow.packed import flow
+from controller.reconcile import Difference
 from data.errors import CommandFailed, StoreUnavailable
 from data.store import AuditRow
 from tests.unit.controller.model import Model
@@ -151,3 +152,45 @@ async def test_a_hypervisor_that_is_away_cannot_be_repaired(monkeypatch: pytest.
     bench = Bench(monkeypatch)
     with pytest.raises(CommandFailed, match="it is away"):
         await bench.upkeep.drift.repair("hv2")
+
+
+async def test_a_switch_that_never_answers_does_not_end_the_comparison_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drift, "TICK", 0.01)
+    monkeypatch.setattr(drift, "PATIENCE", 0.05)
+    monkeypatch.setattr(Drift, "interval", 0.02)
+    bench = Bench(monkeypatch)
+    for name in ("hv1", "hv2"):
+        await bench.connect(name)
+
+    async def never(*_: object) -> list[object]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(bench.switches["hv1"], "flows", never)
+    held = bench.switches["hv2"].held
+    bench.upkeep.start()
+    for _ in range(2):
+        del held[next(iter(held))]
+        async with asyncio.timeout(10):
+            while not await bench.agreed():
+                await asyncio.sleep(0.02)
+    await bench.upkeep.stop()
+
+
+async def test_who_changes_flows_in_a_loop_is_looked_at_less_and_less_and_at_once_when_it_was_calm_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(monkeypatch)
+    await bench.connect("hv1")
+    found, pauses = Difference(missing=1, messages=[b""]), []
+    one = bench.upkeep.drift
+    for _ in range(drift.QUICK + 12):
+        pauses.append(one._pause("hv1"))
+        one._noted("hv1", found)
+    assert pauses[: drift.QUICK + 1] == [drift.PAUSE] * (drift.QUICK + 1), "by hand nobody is as fast"
+    assert pauses == sorted(pauses) and drift.PAUSE < pauses[-1] <= drift.LONGEST_PAUSE
+    monkeypatch.setattr(drift, "WINDOW", 0.0)
+    await asyncio.sleep(0.01)
+    assert one._pause("hv1") == drift.PAUSE

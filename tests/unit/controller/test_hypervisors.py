@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from controller import hypervisors
+from controller import bridges, hypervisors
+from controller.bridges import datapath_id
 from controller.events import Kind
-from controller.hypervisors import Hypervisors, datapath_id
+from controller.hypervisors import Hypervisors
 from controller.openflow.errors import SwitchGone
 from controller.ovsdb.model import Change
 from controller.punted import Punted
@@ -84,8 +85,8 @@ class Bench(Model):
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(vports=2)
         self.hypervisors = Hypervisors(self.network, self.upkeep, Punted(self.network))
-        monkeypatch.setattr(hypervisors, "setup_for", lambda *_, **__: None)
-        monkeypatch.setattr(hypervisors, "ensure", self._ensure)
+        monkeypatch.setattr(bridges, "setup_for", lambda *_, **__: None)
+        monkeypatch.setattr(bridges, "ensure", self._ensure)
 
     async def _ensure(self, *_: object) -> list[Change]:
         return []

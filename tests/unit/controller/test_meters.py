@@ -224,3 +224,18 @@ async def test_a_commit_that_one_hypervisor_refuses_takes_meters_back_on_the_oth
         assert bench.holds() == {key(message): message for message in old}
         assert bench.switch.open_bundles == 0
     assert stranded == []
+
+
+async def test_a_meter_that_somebody_removed_and_that_is_only_reported_is_made_for_flows_that_need_it(
+    bench: Bench,
+) -> None:
+    """Or each change of such a flow would be refused (OFPMMFC_UNKNOWN_METER)."""
+    bench.channel.lacking = {key(limit(number)): limit(number) for number in (5, 6)}
+    await bench.channel.push([limited(1, 7), limit(7)])
+    assert set(bench.switch.limits) == {key(limit(7))}, "what nobody needs stays as it was found"
+    await bench.channel.push([limited(2, 5)])
+    assert set(bench.switch.limits) == {key(limit(5)), key(limit(7))}
+    assert set(bench.channel.lacking) == {key(limit(6))}
+    await bench.channel.push([limit(6, 9000)])
+    await bench.channel.push([limited(3, 6)])
+    assert bench.switch.limits[key(limit(6))] == limit(6, 9000), "as it is committed now, not as it once was missing"

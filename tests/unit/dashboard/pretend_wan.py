@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+from commands.lexer import lex, split_pipes
+from commands.parse import parse
+from commands.registry import Mode
 from controller.openflow.readback import FlowEntry
 from controller.pipeline import Feature, Owner, Table, cookie, split_cookie
 from controller.telemetry.keys import Level, Measure
-from controller.topology import Standing
 from controller.underlay.endpoints import Endpoint, Reachability
 from data.access import EVERYTHING, Access
 from data.configuration import Running
 from data.path import Path
 from data.store import HistoryEntry
-from data.store.records import Receipt
 from nshell.sessions.confined import facade
 from tests.unit.dashboard.pretend import CONFIGURATION, MEGABIT, NOW, Network, PretendSource
 from views.render import Screen
@@ -59,7 +60,7 @@ class WideNetwork(Network):
             epoch=lambda at: at, speaker=SimpleNamespace(failures={}), bfd=SimpleNamespace(standing={}),
         )  # fmt: skip
         self.telemetry.past = lambda key, measure, at: (1 + at // 300 % 4) * MEGABIT
-        self.reads = 0
+        self.reads, self.delivered = 0, 900
 
     async def flows(self, dvrs: str, table: int = 255) -> list[Any]:
         """What hv1 holds; the second read finds more than the first."""
@@ -69,7 +70,7 @@ class WideNetwork(Network):
         found = [
             flow(Table.CLASSIFY, Owner.VPORT, Feature.RECEIVED, 7, self.reads * 5_000),
             flow(Table.INGRESS_ACL, Owner.ENTRY, Feature.RULE, 8, self.reads * 2_000),
-            flow(Table.DELIVER, Owner.VPORT, Feature.DELIVERED, 9, self.reads * 900),
+            flow(Table.DELIVER, Owner.VPORT, Feature.DELIVERED, 9, self.reads * self.delivered),
             flow(Table.SWITCH, Owner.FABRIC, Feature.FORWARD, 0, 77),
         ]
         return [one for one in found if table in (255, one.table)]
@@ -81,19 +82,20 @@ class WideNetwork(Network):
     async def last_changes(self, paths: set[Path]) -> dict[Path, tuple[int, str]]:
         return {path: (2, "eve") if path == RULE else (3, "ops") for path in paths}
 
-    async def history(self, limit: int, newest: int | None = None) -> list[HistoryEntry]:
-        found = await super().history(limit, newest)
-        failed = (Receipt("hv1", "reverted", 2, 0, 6.0, NOW - 95, ""),
-                  Receipt("hv2", "failed", 0, 0, 2.0, NOW - 95, "the switch refused a flow: table is full"))  # fmt: skip
-        attempt = HistoryEntry(3, "ops", NOW - 95, "let the app tier in", "failed", "hv2 refused it", failed)
-        at = next((at for at, one in enumerate(found) if one.number == 3), None)
-        return found if at is None else [*found[: at + 1], attempt, *found[at + 1 :]]
+    async def history(self, limit: int, number: int | None = None) -> list[HistoryEntry]:
+        """As the store: what failed has the number of what succeeded after it, and no receipts."""
+        third, *others = await super().history(limit)
+        attempt = HistoryEntry(3, "ops", NOW - 95, "let the app tier in", "failed", "hv2: the table of flows is full")
+        return [one for one in (third, attempt, *others) if number in (None, one.number)][:limit]
 
     async def difference(self, first: int, second: int) -> Any:
-        """What revision 3 changed."""
-        assert (first, second) == (2, 3), (first, second)
-        body = self.running.get(RULE)
-        return {RULE: (None, body)}
+        """What a revision changed."""
+        assert second == first + 1, (first, second)
+        return {RULE: (None, self.running.get(RULE))}
+
+    async def lives(self, path: Path) -> list[Any]:
+        """No tenant had its name before another."""
+        return []
 
 
 def flow(table: Table, owner: Owner, feature: Feature, number: int, packets: int) -> FlowEntry:
@@ -126,5 +128,11 @@ class WideSource(PretendSource):
 
     def __init__(self, screen: Screen, access: Access = EVERYTHING, configuration: str = MORE) -> None:
         super().__init__(screen, access, configuration)
+        self.context.running.apply({}, 3)
         self.whole = WideNetwork(self.context.running)
         self.context.fabric = facade(self.whole, access) if access.confined else self.whole  # type: ignore
+
+    async def _handled(self, line: str) -> Any:
+        command, _ = parse(Mode.OPERATIONAL, split_pipes(lex(line).words)[0], cast("Any", self.context), False)
+        self.context.access.refuse_verb("show", command.confined, line)
+        return await super()._handled(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,8 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from data.errors import NothingThere, NotPermitted
-from nshell.terminal.fullscreen import CHUNK, ENTER, LEAVE, FullScreen, colors_of, size_of
+from nshell.terminal.fullscreen import CHUNK, ENTER, ESCAPE, LEAVE, FullScreen, colors_of, size_of
 from tests.unit.dashboard.pretend import PretendSource
+from views.dashboard.app import Dashboard
 from views.dashboard.source import Closed
 from views.render import Screen
 
@@ -172,6 +174,14 @@ async def test_colours_and_signs_are_those_that_the_terminal_shows() -> None:
     assert colors_of("tmux-256color", {"COLORTERM": "truecolor"}) == "truecolor"
 
 
+async def test_a_line_that_arrives_in_one_piece_with_its_colon_is_typed_whole() -> None:
+    run = await Running().started()
+    run.full.keys(b":show one\r:show two\r")
+    await run.until(lambda: run.source.typed == ["show one", "show two"])
+    run.full.keys(b"\x03\x03")
+    await run.ended()
+
+
 async def test_keys_without_end_are_dropped() -> None:
     run = await Running().started()
     run.full.keys(b"\x1b[200~" + b"x" * 200_000)
@@ -180,6 +190,35 @@ async def test_keys_without_end_are_dropped() -> None:
     run.full.keys(b"\x03")
     await run.ended()
     assert run.restored
+
+
+async def test_others_have_their_turn_while_keys_are_done_one_by_one() -> None:
+    """A key that changes every colour takes 20 ms: of 400 at once, nobody else would have had a turn for 8 s."""
+    run = await Running().started()
+    themes: list[str] = []
+    run.full.app.theme_changed_signal.subscribe(run.full.app, lambda theme: themes.append(theme.name))
+    run.full.keys(b"t" * 400)
+    turns = 0
+    while len(themes) < 10:
+        before = len(themes)
+        await asyncio.sleep(0)
+        turns += 1
+        assert len(themes) <= before + 1, "more than one key in a turn"
+    assert turns >= 10 and run.full.waiting > 300
+    run.full.keys(b"\x03")
+    assert await run.ended() == b"" and run.restored, "ctrl-c is not behind them"
+
+
+async def test_nothing_is_left_of_a_dashboard_in_which_keys_were_pressed() -> None:
+    """Textual's cache of keys would have kept the last 1,024 of them, 450 KB each."""
+    for _ in range(3):
+        run = await Running().started()
+        run.full.keys(b"jq")
+        await run.ended()
+    del run
+    await asyncio.sleep(2 * ESCAPE)
+    gc.collect()
+    assert not [one for one in gc.get_objects() if isinstance(one, Dashboard)]
 
 
 async def test_output_of_the_process_goes_where_it_went_before() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from controller.events import Kind, Severity
 from data.errors import CommandFailed, NotPermitted
 from tests.unit.dashboard.pretend import PretendSource
 from tests.unit.dashboard.screens import LARGE, SMALL, Seen, seen
@@ -143,7 +144,7 @@ async def test_s_sorts_by_one_column_after_the_other_and_shift_s_turns_it() -> N
 async def test_clicks_open_tabs_sort_by_titles_choose_rows_and_press_keys() -> None:
     async with seen("overview", LARGE) as it:
         await it.settled()
-        await it.pilot.click(offset=(it.text.splitlines()[1].index("3 vPorts"), 1))
+        await it.pilot.click(offset=(it.text.splitlines()[1].index("3 vports"), 1))
         await it.settled()
         assert it.app.current == 2
         at = it.text.splitlines()[2].index("Address")
@@ -171,7 +172,7 @@ async def test_question_mark_explains_every_key_and_screen() -> None:
     async with seen() as it:
         await it.settled()
         await it.press("question_mark")
-        assert "Screens" in it.text and "back to the prompt" in it.text
+        assert "8 Events" in it.text and "back to the prompt" in it.text and " of " not in it.text.splitlines()[-1]
         await it.press("question_mark")
         assert "back to the prompt" not in it.text
         await it.press("question_mark", "escape")
@@ -198,7 +199,7 @@ async def test_a_command_runs_and_shows_its_output_and_escape_closes_it() -> Non
         assert "▸ db-2" in it.text, "the keys are the table's again"
 
 
-async def test_ctrl_c_stops_a_command_and_the_next_one_leaves() -> None:
+async def test_ctrl_c_stops_a_command_then_closes_its_line_then_leaves() -> None:
     async with seen("vports") as it:
         stopped = asyncio.Event()
 
@@ -214,6 +215,8 @@ async def test_ctrl_c_stops_a_command_and_the_next_one_leaves() -> None:
         await it.press("ctrl+c")
         await it.see("^C")
         assert stopped.is_set() and it.app.is_running
+        await it.press("ctrl+c")
+        assert "ops@nsh1>" not in it.text and it.app.is_running, "the line is closed"
         await it.press("ctrl+c")
         await it.until(lambda: not it.app.is_running)
 
@@ -288,6 +291,82 @@ async def test_an_error_is_shown_in_its_place_until_there_is_an_answer() -> None
         it.app.refresh_now()
         await it.see("hv1")
         assert "the disk is full" not in it.text
+
+
+async def test_enter_on_an_event_shows_all_of_it_and_so_does_the_overview() -> None:
+    source = PretendSource(Screen(*SMALL, True, True))
+    said = (
+        "threshold busy: vport acme/prod/web-1 sends 99.2 Mb/s, more than the 90 Mb/s that it is watched for since noon"
+    )
+    source.context.fabric.events.add(Kind.THRESHOLD, said, severity=Severity.ERROR, facts={"measure": "sends-bits"})
+    async with seen("events", source=source) as it:
+        await it.see("threshold busy", "error")
+        assert "since noon" not in it.text, "it is too long for its line"
+        await it.press("enter")
+        text = await it.see("watched for", "since noon", "measure  sends-bits")
+        assert said in " ".join(line.strip("│").strip() for line in text.splitlines()).replace("Event     ", "")
+        await it.press("escape", "1")
+        await it.settled()
+        await it.press("tab")
+        await it.see("▸ 14:13:20  threshold")
+        await it.press("enter")
+        await it.see("since noon", "measure  sends-bits")
+
+
+async def test_a_row_that_is_shown_whole_is_kept_up_to_date() -> None:
+    source = PretendSource(Screen(*SMALL, True, True))
+    columns = (Column("name", "Name"), Column("state", "State"), Column("why", "Why", unseen=True))
+    line = "show flows vport acme/prod/db-1"
+    source.instead[line] = Table("Flows", columns, [("first", "pending", "waits for hv3")], "flows")
+    async with seen("vports", source=source) as it:
+        await it.settled()
+        await it.press("enter")
+        await it.see("› acme/prod/db-1")
+        await it.press("enter")
+        await it.see("first")
+        await it.press("enter")
+        await it.see("State  pending", "why    waits for hv3")
+        source.instead[line] = Table("Flows", columns, [("first", "verified", "")], "flows")
+        it.app.refresh_now()
+        await it.see("State  verified")
+
+
+async def test_text_that_is_too_long_goes_on_below_and_tables_go_sideways() -> None:
+    source = PretendSource(Screen(*SMALL, True, True))
+    columns = (Column("name", "Object", shrink=True), Column("detail", "Detail", shrink=True))
+    rows = [(f"a-zone-with-a-name-that-is-long-{number}", "10.1.1.0/24 and more of that") for number in range(40)]
+    source.instead["show vport acme/prod/db-1 policy"] = Table("Policy of it", columns, rows, "objects")
+    async with seen("vports", source=source) as it:
+        await it.settled()
+        await it.press("enter")
+        text = await it.see("00-00000000000c", "a-zone", "← →", "1-8 of 43")
+        assert "Policy of it" not in text and "long-0" not in text, "the panel says it"
+        await it.press("tab", "tab", "right")
+        await it.see("that-is-long-0")
+        await it.press("right", "right", "right", "right")
+        await it.see("and more of that")
+        await it.press(*["left"] * 6, "end")
+        await it.see("of 43", "a-zone", "No. of objects: 40")
+
+
+async def test_a_colon_at_the_beginning_of_the_line_is_no_part_of_it() -> None:
+    async with seen("vports") as it:
+        await it.settled()
+        await it.press("colon", "colon", *"show a:b", "enter")
+        await it.until(lambda: it.source.typed == ["show a:b"])
+
+
+async def test_the_footer_names_only_keys_that_do_something() -> None:
+    async with seen("vports") as it:
+        await it.settled()
+        assert "/ filter" in it.text and "enter into" in it.text and "esc" not in it.text.splitlines()[-1]
+        await it.press("enter")
+        await it.see("› acme/prod/db-1")
+        last = it.text.splitlines()[-1]
+        assert "esc back" in last and "enter into" in last and "filter" not in last
+        await it.press("escape", "slash", *"nothing-has-this", "enter")
+        await it.see("0 of 5 virtual ports")
+        assert "enter into" not in it.text.splitlines()[-1]
 
 
 async def test_names_from_the_network_cannot_steer_the_terminal() -> None:

@@ -58,7 +58,9 @@ def without_uuids(view: Configuration | Mapping[Path, Object]) -> dict[Path, tup
     """The leaves of every object: what set lines, hierarchies and JSON carry, which is anything but secrets."""
     items = view.walk() if isinstance(view, Configuration) else view.items()
     # A container without a name, of which only a secret is set, is written nowhere.
-    return {path: _told(item) for path, item in items if len(path) % 2 == 0 or _told(item) != _told(type(item)(uuid=""))}
+    return {
+        path: _told(item) for path, item in items if len(path) % 2 == 0 or _told(item) != _told(type(item)(uuid=""))
+    }
 
 
 def _told(item: Object) -> tuple[object, ...]:

@@ -39,3 +39,10 @@ def test_another_address_or_none_is_no_clash() -> None:
     assert problems("set web port 2022", over=SSH) == []
     assert problems(WEB, over="set ssh port 2022") == []
     assert problems("set web listen-address 0.0.0.0 port 8443", over=SSH) == []
+
+
+def test_a_short_metrics_token_is_refused_and_never_repeated() -> None:
+    (said,) = problems("set web metrics-token fifteen.letters")
+    assert said.startswith("error: web metrics-token\n  the token has fewer than 16 characters")
+    assert "fifteen.letters" not in said
+    assert problems("set web metrics-token sixteen.letters.") == []

@@ -146,3 +146,23 @@ def test_a_check_refuses_what_is_not_measured_and_a_certificate_without_tls() ->
     ]
     server = SyslogServer(uuid="s", address="127.0.0.1", protocol="tcp", certificate="/etc/ca.pem")
     assert causes(server, ("syslog-server", "s")) == ["over tcp no certificate is checked"]
+
+
+def test_a_clock_that_is_put_back_silences_neither_denials_nor_thresholds() -> None:
+    bench = Bench(busy=threshold(for_=20))
+    bench.denied(100_000.0, web=0)
+    bench.denied(100_010.0, web=5)
+    assert bench.denied(10_000.0, web=9) == ["acme/prod/web-1: 4 packets denied by policy"]
+    bench.rates(100_000.0, web_1=2_000_000)
+    bench.rates(50_000.0, web_1=2_000_000)
+    assert bench.rates(50_020.0, web_1=2_000_000)
+
+
+def test_a_name_with_many_stars_takes_no_longer_than_the_name_is() -> None:
+    bench = Bench(busy=threshold(name="*a" * 40 + "*b"))
+    assert bench.rates(1000.0, **{"a" * 60: 2_000_000}) == []
+    assert len(bench.rates(1010.0, **{"a" * 60 + "b": 2_000_000})) == 1
+    for pattern, name, found in (("web-*", "web-1", 1), ("acme/*/web-1", "web-1", 1), ("*-1", "web-2", 0),
+                                 ("web-1", "web-1", 1), ("ab*ba", "aba", 0), ("*", "x", 1)):  # fmt: skip
+        other = Bench(busy=threshold(name=pattern))
+        assert len(other.rates(1000.0, **{name: 2_000_000})) == found, pattern

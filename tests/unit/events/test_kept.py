@@ -153,3 +153,60 @@ asyncio.run(main())
     lag = killed - float(found[-1].text)
     print(json.dumps({"kept": len(found), "lost seconds": round(lag, 2)}))
     assert lag < 1.0 * 8, "DELAY is 0.3 s; the machine may be busy"
+
+
+async def test_half_a_character_that_a_peer_sent_does_not_lose_the_events_beside_it(tmp_path: Path) -> None:
+    """JSON may hold lone surrogates (RFC 8259, section 8.2), which UTF-8 cannot say and SQLite refuses."""
+    events = Events()
+    keeper = Keeper(tmp_path, events)
+    await keeper.start()
+    events.add(Kind.FAULT, "told with it")
+    events.add(Kind.HYPERVISOR, "hv\ud800 refused", about=("dvrs", "hv\ud800"), dvrs="\udfff", facts={"peer": "\ud800"})
+    await keeper.stop()
+    first, second = await kept(tmp_path)
+    assert first.text == "told with it"
+    assert (second.text, second.about, second.dvrs, second.facts) == (
+        "hv? refused",
+        ("dvrs", "hv?"),
+        "?",
+        {"peer": "?"},
+    )
+
+
+async def test_an_event_that_cannot_be_written_does_not_take_the_others_with_it(tmp_path: Path) -> None:
+    events = Events()
+    keeper = Keeper(tmp_path, events)
+    await keeper.start()
+    events.add(Kind.COMMIT, "before")
+    events.add(Kind.COMMIT, "odd", facts={"what": object()})  # type: ignore[dict-item]
+    events.add(Kind.COMMIT, "behind")
+    await keeper.stop()
+    texts = [one.text for one in await kept(tmp_path)]
+    assert texts[:2] == ["before", "behind"]
+    assert any(one.text.startswith("1 events cannot be kept") for one in events)
+
+
+async def test_a_file_that_somebody_removes_while_it_is_open_is_made_again(tmp_path: Path) -> None:
+    events = Events()
+    keeper = Keeper(tmp_path, events)
+    await keeper.start()
+    events.add(Kind.COMMIT, "gone")
+    await events.kept(Selection(), 10)
+    for part in tmp_path.iterdir():
+        part.unlink()
+    events.add(Kind.COMMIT, "later")
+    await events.kept(Selection(), 10)
+    await keeper.stop()
+    assert "later" in [one.text for one in await kept(tmp_path)]
+
+
+def test_a_clock_that_is_years_ahead_for_a_moment_takes_little_of_the_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_module, "PRUNED", 10)
+    file = Kept(tmp_path)
+    file.open()
+    file.append([event(number) for number in range(1, 101)], now=1000.0)
+    file.append([event(number) for number in range(101, 111)], now=1000.0 + 20 * 365 * 86_400)
+    assert len(file.read(Selection(), 1000)) == 90
+    file.close()

@@ -63,6 +63,15 @@ def test_of_the_commits_of_others_a_tenant_is_told_no_comment_and_no_cause() -> 
     assert "comment" not in next(iter(ConfinedEvents(here, TINA))).facts
 
 
+def test_of_an_own_commit_that_the_provider_could_not_carry_on_only_that_it_failed() -> None:
+    here = fabric({"acme": "1"})
+    for where, cause in (("bgp-neighbor rr1", "rr1 is away"), ("pe pe1", "pe1: 192.0.2.1 is away"), ("dvrs hv1", "no")):
+        facts = {"revision": 7, "user": "tina", "state": "failed", "where": where, "cause": cause}
+        here.events.add(Kind.COMMIT, f"revision 7 by tina failed: {cause}", about=WEB[:2], facts=facts)
+    assert seen(here, TINA) == [*["revision 7 failed by tina"] * 2, "revision 7 by tina failed: no"]
+    assert "cause" not in next(iter(ConfinedEvents(here, TINA))).facts
+
+
 def test_who_does_not_see_a_part_of_the_configuration_is_told_nothing_of_it() -> None:
     here = fabric({"acme": "1"})
     partly = Access("otto", "noc", frozenset({"show"}), None, (Rule(("pe",), "none"),))

@@ -12,7 +12,9 @@ from controller.receipts import Kept, Receipt
 from data.access import Access
 from data.configuration import Edits
 from data.errors import CommandFailed
-from nshell.sessions.confined import ConfinedFabric, FormerTenants
+from data.path import Path
+from data.store import HistoryEntry
+from nshell.sessions.confined import BEYOND, ConfinedFabric, FormerTenants
 from tests.unit.shell.pretend import PretendFabric, running
 
 TINA = Access("tina", "acme-admin", frozenset(("configure", "commit")), frozenset(("acme",)))
@@ -58,6 +60,27 @@ async def test_the_own_commit_is_confirmed() -> None:
     outcome = await mine.commit({}, again=dict)
     assert [receipt.part for receipt in outcome.receipts] == list(fabric.topology.hypervisors)
     assert mine.waits_for("tina") and await mine.confirm("tina", 7) == 7 and fabric.confirmed == [7]
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [("bgp-neighbor rr1 is away", BEYOND), ("rr1 cannot be told now", BEYOND), ("hv9 was lost", BEYOND), ("", "")],
+)
+async def test_why_an_own_commit_failed_is_told_of_own_hypervisors_alone(reason: str, told: str) -> None:
+    fabric, mine = confined(None)
+
+    async def history(limit: int, number: int | None = None) -> list[HistoryEntry]:
+        return [HistoryEntry(7, "tina", 0.0, "own", "failed", reason, ())]
+
+    async def difference(first: int, second: int) -> dict[Path, Any]:
+        return {}
+
+    async def lives(path: Path) -> list[tuple[str, int, int | None]]:
+        return []
+
+    fabric.history, fabric.difference, fabric.lives = history, difference, lives  # type: ignore[attr-defined,assignment,method-assign]
+    (entry,) = await mine.history(1)
+    assert (entry.reason, entry.comment) == (told, "own")
 
 
 def test_what_another_tenant_had_under_the_name_is_left_out_of_each_side() -> None:

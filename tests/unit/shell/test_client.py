@@ -55,6 +55,12 @@ def test_arguments_that_make_no_sense_are_bad_syntax(arguments: list[str]) -> No
     assert caught.value.args[0] == 2
 
 
+def test_a_program_behind_an_option_is_told_to_be_the_first_word() -> None:
+    with pytest.raises(Refused) as refused:
+        parse(["--state", "/tmp/x", "serve"])
+    assert "'serve' has to be the first word" in str(refused.value.args)
+
+
 def test_without_a_daemon_the_exit_code_is_5_and_the_remedy_is_said(tmp_path: Path) -> None:
     done = client("--no-start", "--state", str(tmp_path), "-c", "show version")
     assert done.returncode == 5

@@ -13,10 +13,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from commands import pictures
 from commands.lexer import lex, split_pipes
-from commands.pictures import picture
 from commands.pipes import Output, run_pipe
+from commands.statistics import pictures
+from commands.statistics.pictures import picture
 from data.errors import CommandFailed
 from tests.unit.shell.pretend import PretendContext
 from views.chart import HEIGHT, WIDTH

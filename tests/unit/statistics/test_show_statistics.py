@@ -88,7 +88,7 @@ async def test_a_place_and_a_number_narrow_them_down(shop: Shop) -> None:
         "umbrella/lab/web-1"
     ]
     table = await shop.ask("show statistics vports enterprise acme domain prod top 1")
-    assert len(table.rows) == 1 and "1 more are idler" in table.detail
+    assert len(table.rows) == 1 and "1 more are less busy" in table.detail
     with pytest.raises(NothingThere, match="there is no enterprise nobody"):
         await shop.ask("show statistics vports enterprise nobody")
 

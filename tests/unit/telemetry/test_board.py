@@ -12,6 +12,7 @@ from controller.telemetry.keys import Level, Measure, SeriesKey
 from controller.telemetry.others import interface_counters
 from controller.telemetry.rhythm import SLOW, Rhythm
 from controller.telemetry.shelf import grouped
+from data.steps import at_once
 
 ONE, TWO, SUBNET = (SeriesKey(level, name) for level, name in
                     ((Level.VPORT, "1"), (Level.VPORT, "2"), (Level.SUBNET, "s")))  # fmt: skip
@@ -50,12 +51,12 @@ def test_rates_are_added_up_with_the_time_that_each_switch_counted() -> None:
     for time in (10.0, 20.0):
         board.add(sent(one=10, subnet=10), 10.0)
         board.add(sent(subnet=5), 5.0)
-        board.finish(time, {ONE, SUBNET})
+        at_once(board.finish(time, {ONE, SUBNET}))
     found = board.latest(SUBNET)
     assert found is not None and found.rates[SENT] == 2.0 and found.totals[SENT] == 30
     first = Board()
     first.add(sent(one=10), None)
-    first.finish(10.0, {ONE})
+    at_once(first.finish(10.0, {ONE}))
     seen_once = first.latest(ONE)
     assert seen_once is not None and seen_once.rates == {} and seen_once.totals[SENT] == 10
     assert first.latest(TWO) is None
@@ -64,10 +65,10 @@ def test_rates_are_added_up_with_the_time_that_each_switch_counted() -> None:
 def test_gauges_are_what_they_are_and_stay_so_in_rounds_that_do_not_tell_them() -> None:
     board = Board()
     board.add({HV: {Measure.FLOWS: 100}}, 10.0)
-    board.finish(10.0, {HV})
-    board.finish(20.0, {HV})
+    at_once(board.finish(10.0, {HV}))
+    at_once(board.finish(20.0, {HV}))
     board.add({HV: {Measure.FLOWS: 90}}, 10.0)
-    board.finish(30.0, {HV})
+    at_once(board.finish(30.0, {HV}))
     found = board.latest(HV)
     assert found is not None and found.totals[Measure.FLOWS] == 90 and Measure.FLOWS not in found.rates
     assert board.recent(HV, Measure.FLOWS, 3) == (100.0, 100.0, 90.0)
@@ -79,7 +80,7 @@ def test_only_so_many_rounds_of_busy_series_are_remembered(monkeypatch: pytest.M
     board = Board()
     for time in range(20):
         board.add({SeriesKey(Level.VPORT, str(number)): {SENT: 1} for number in range(4)}, 1.0)
-        board.finish(float(time), set())
+        at_once(board.finish(float(time), set()))
     assert len(board.recent(SeriesKey(Level.VPORT, "1"), SENT, 100)) == 2
 
 

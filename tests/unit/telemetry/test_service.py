@@ -223,6 +223,25 @@ async def test_looks_that_are_asked_for_together_are_one(tmp_path: Path) -> None
         assert len(rounds) == 1
 
 
+async def test_what_a_look_that_was_asked_for_has_read_is_not_read_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next round shows the rate of the milliseconds between: 0, of which thresholds are told."""
+    async with counting(tmp_path) as it:
+        read: list[str] = []
+        look = it.telemetry._switches.look
+
+        async def noted(dvrs: str, busy: Callable[[], bool]) -> Any:
+            read.append(dvrs)
+            return await look(dvrs, busy)
+
+        await it.look()
+        monkeypatch.setattr(it.telemetry._switches, "look", noted)
+        await it.look()
+        await asyncio.sleep(0.05)
+        assert read == ["hv1", "hv2"]
+
+
 async def test_telemetry_that_is_disabled_asks_nothing_and_keeps_nobody_waiting(tmp_path: Path) -> None:
     async with counting(tmp_path) as it:
         it.network.configured.apply({("telemetry",): Settings(uuid=uuid(900), disabled=True)}, 3)

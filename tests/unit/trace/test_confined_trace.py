@@ -43,15 +43,17 @@ class Whole:
         return at_once(trace(self._state, question, Compiled(self._state), underlay=underlay))
 
 
-def confined(former: FormerTenants) -> ConfinedTracing:
+def confined(former: FormerTenants, *names: str) -> ConfinedTracing:
+    names = names or ("acme",)
+
     async def tenants() -> FormerTenants:
         return former
 
-    class Acme:
+    class Theirs:
         def reads(self, path: Path) -> bool:
-            return path[:2] == ("enterprise", "acme")
+            return path[:2] in [("enterprise", name) for name in names]
 
-    return ConfinedTracing(cast(Any, Whole()), cast(Access, Acme()), lambda dvrs: dvrs == "hv1", tenants)
+    return ConfinedTracing(cast(Any, Whole()), cast(Access, Theirs()), lambda dvrs: dvrs == "hv1", tenants)
 
 
 def ask(to: str, protocol: str, former: FormerTenants | None = None, **how: Any) -> Trace:
@@ -86,3 +88,16 @@ def test_the_past_of_a_former_tenant_with_the_same_name_is_not_told() -> None:
     assert ask("172.16.0.53", "tcp", former, revision=7).verdict is Verdict.DELIVERED
     with pytest.raises(CommandFailed, match="there is no such vport"):
         ask("172.16.0.53", "tcp", former, revision=3)
+
+
+def test_of_two_own_tenants_the_past_of_the_former_one_of_the_other_name_is_not_told() -> None:
+    """Who administers both had nothing to do with the infra of revision 3, to which acme's packets went then."""
+    former = FormerTenants({"infra": [(1, 5)]})
+    question = Question(vport("web-1"), address("172.16.0.53"), protocol="tcp", destination_port=53)
+    both = confined(former, "acme", "infra")
+    now, then = (asyncio.run(both.trace(question, revision=number)) for number in (7, 3))
+    assert now.ways[0].receiver is not None and "hidden" in " ".join(hop.words for hop in now.hops)
+    assert then.ways[0].receiver is None and then.at is None and then.reason == SOMEBODY_ELSE
+    assert "hidden" not in repr(then) and "dns" not in repr(then)
+    with pytest.raises(CommandFailed, match="vport dns"):
+        asyncio.run(both.trace(Question(vport("web-1"), vport("infra/svc/dns")), revision=3))

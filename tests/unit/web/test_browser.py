@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from data.errors import CommandFailed
-from nshell.web.browser import SLICE, UNSENT, Browser
+from nshell.web.browser import PAUSE, SLICE, UNSENT, WAITING, Browser
 
 
 class Socket:
@@ -30,12 +29,12 @@ class Socket:
 
 
 class Shown:
-    """A dashboard that takes keys; `waiting` messages are in its queue."""
+    """A dashboard that takes keys; so many wait for it."""
 
     def __init__(self, waiting: int = 0) -> None:
         self.pressed: list[bytes] = []
         self.sizes = 0
-        self.app = SimpleNamespace(message_queue_size=waiting)
+        self.waiting = waiting
 
     def keys(self, data: bytes) -> None:
         self.pressed.append(data)
@@ -93,6 +92,21 @@ async def test_keys_are_handed_on_a_few_at_a_time_and_sizes_within_reason(tmp_pa
     for nonsense in ((1e9, 5), ("5", 5), (None, None)):
         with pytest.raises(TypeError):
             await page.set_terminal_size(*nonsense)
+
+
+async def test_a_page_that_sends_more_keys_than_are_done_is_read_no_further(tmp_path: Path) -> None:
+    page, _ = browser(tmp_path, Socket())
+    page.shown = shown = Shown(WAITING + 1)
+    typing = asyncio.create_task(page.send_bytes(b"t" * SLICE))
+    await asyncio.sleep(5 * PAUSE)
+    assert not typing.done() and not shown.pressed
+    shown.waiting = WAITING
+    assert await typing and shown.pressed == [b"t" * SLICE]
+    shown.waiting = WAITING + 1
+    typing = asyncio.create_task(page.send_bytes(b"t"))
+    await asyncio.sleep(0)
+    page.shown = None
+    assert not await typing, "the dashboard is over"
 
 
 async def test_nobody_can_be_asked_for_a_secret_in_a_page(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -39,7 +38,7 @@ class Commits(Tabular):
 
     def enter(self, grid: Grid, row: Cells) -> Board | None:
         number = grid.value(row, "revision")
-        return Commit(number) if isinstance(number, int) else None
+        return Commit(number) if isinstance(number, int) else super().enter(grid, row)
 
 
 class Commit(Board):
@@ -91,7 +90,8 @@ class Commit(Board):
             # attempts that failed before it come first; what counts is the last
             facts = [part for part in model.parts.values() if isinstance(part, Document)]
             tables = [part for part in model.parts.values() if isinstance(part, Table)]
-            self.query_one("#facts", Pages).put_model(replace(facts[-1], title=""))
+            told = {key: value for key, value in facts[-1].facts.items() if key != "revision"}  # the panel's title
+            self.query_one("#facts", Pages).put_model(Document(told))
             await self.query_one(Grid).fill(tables[-1])
 
     def refuse(self, name: str, problem: NshellError) -> None:

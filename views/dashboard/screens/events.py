@@ -1,12 +1,21 @@
-"""Events: what happened, newest last; new ones come as they happen."""
+"""Events: what happened, newest last; new ones come as they happen; Enter shows all that is known of one."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, ClassVar
 
 from views.dashboard.board import Tabular
 
-__all__ = ["Events"]
+if TYPE_CHECKING:
+    from views.dashboard.arranging import Cells
+
+__all__ = ["Events", "event_of"]
+
+
+def event_of(row: Cells) -> Hashable:
+    """What tells an event from others: all of it, as numbers begin anew with each run of the controller."""
+    return row
 
 
 class Events(Tabular):
@@ -18,5 +27,5 @@ class Events(Tabular):
     TAIL: ClassVar[bool] = True
 
     @staticmethod
-    def identity(row: tuple[object, ...]) -> object:
-        return row
+    def identity(row: Cells) -> object:
+        return event_of(row)

@@ -58,6 +58,7 @@ class Flows(Tabular):
         """Add up by the next of BY."""
         self._by = BY[(BY.index(self._by) + 1) % len(BY)]
         self._line = self._line_by(self._by)
+        self.query_one(Grid).action_edge(-1)
         self._reading()
         self.dashboard.ask_anew()
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 VPORTS = ("name", "place", "address", "dvrs", "state", "since")
 """Columns of its vports that are seen."""
 
+WIDE = 110
+"""Cells from which on the facts stand beside the vports."""
+
 __all__ = ["Hypervisor", "Hypervisors"]
 
 
@@ -44,6 +47,9 @@ class Hypervisor(Board):
     DEFAULT_CSS = """
     Hypervisor Grid { width: 3fr; }
     Hypervisor Pages { width: 2fr; }
+    Hypervisor.narrow Horizontal { layout: vertical; }
+    Hypervisor.narrow Grid { width: 1fr; height: 2fr; }
+    Hypervisor.narrow Pages { width: 1fr; height: 3fr; }
     """
 
     def __init__(self, name: str) -> None:
@@ -64,6 +70,9 @@ class Hypervisor(Board):
         with Horizontal():
             yield grid.add_class("panel")
             yield facts.add_class("panel")
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width < WIDE, "narrow")
 
     def _here(self, row: Cells) -> bool:
         return self.query_one(Grid).value(row, "dvrs") == self._dvrs

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -21,10 +20,10 @@ from views.dashboard.board import Ask, Board, said
 from views.dashboard.canvas import Canvas, Row, Span, width_of
 from views.dashboard.grid import Grid
 from views.dashboard.palette import role_of
+from views.dashboard.screens.events import event_of
 from views.dashboard.screens.hypervisors import Hypervisor
 from views.dashboard.screens.vports import Vport
 from views.models import Document, Model, Rate, Table, Trend
-from views.moment import clock
 from views.render import harmless
 from views.table import cell_text, cut
 
@@ -44,10 +43,12 @@ WIDE = 60
 """Columns from which the traffic panel has room for both ways of the busiest."""
 NARROW, HIGH = 60, 30
 """Columns below which panels stand one below the other, rows above which graphs grow."""
-DATE = 10
-"""Characters of a date."""
 EVENTS = 60
-"""Events that are looked through here; the screen of events has more."""
+"""Events, notices or worse, that are looked through here; the screen of events has all."""
+SPACED = 50
+"""Columns of the panel of numbers from which on they stand further apart."""
+BUSY = 3
+"""Vports that are named beside low graphs."""
 
 
 class Facts(Canvas):
@@ -71,12 +72,21 @@ class Facts(Canvas):
             if state == "unwell":
                 continue
             role = role_of(state) or ("good" if state not in BAD else "bad")
-            spans += [(f"{count:>4}", "title" if count else "dim"), (f" {state} ", role if count else "dim")]
+            spans += [
+                (f"{count:>{3 if width < SPACED else 4}}", "title" if count else "dim"),
+                (f" {state} ", role if count else "dim"),
+            ]
         unwell = value.get("unwell")
         if isinstance(unwell, list):
             unicode = self.dashboard.unicode
-            text = f" {'←' if unicode else '<-'} {harmless(', '.join(map(str, unwell)))}"
-            spans.append((cut(text, max(0, width - width_of(tuple(spans))), "…" if unicode else "~"), "soon"))
+            names, room = (
+                [harmless(str(name)) for name in unwell],
+                width - width_of(tuple(spans)) - (3 if unicode else 4),
+            )
+            text = ", ".join(names)
+            if len(text) > room:  # by their last part, which tells them apart
+                text = ", ".join(name.rpartition("/")[2] for name in names)
+            spans.append((f" {'←' if unicode else '<-'} {cut(text, max(0, room), '…' if unicode else '~')}", "soon"))
         return tuple(spans)
 
 
@@ -109,11 +119,15 @@ class Traffic(Canvas):
     def _busiest(self, top: object, width: int, height: int, unicode: bool) -> list[Row]:
         if not isinstance(top, list) or not top or height < 3:
             return []
+        both, ellipsis = width > WIDE, "…" if unicode else "~"
+        busiest = sorted(top, key=lambda one: -max(one["sends"], one["gets"]))
         rows: list[Row] = []
-        for number, one in enumerate(top[: max(1, height - 4)] if height > 5 else top[:1]):
-            sends, gets = (cell_text(one[word]) for word in ("sends", "gets"))
-            rates = f"  sends {sends}" + (f"  gets {gets}" if width > WIDE else "")
-            name = cut(harmless(str(one["vport"])), max(0, width - 8 - len(rates)), "…" if unicode else "~")
+        for number, one in enumerate(busiest[: max(BUSY, height - 6) if height > 4 else 1]):
+            words = ("sends", "gets") if both else ("sends" if one["sends"] >= one["gets"] else "gets",)
+            rates = "".join(f"  {word} {cell_text(one[word])}" for word in words)
+            name, room = harmless(str(one["vport"])), max(0, width - 7 - len(rates))
+            if len(name) > room:  # its last part tells it from others of the tenant
+                name = ellipsis + name[1 - room :] if room > 1 else ""
             rows.append(((" top   " if not number else "       ", "head"), (name, ""), (rates, "dim")))
         return rows
 
@@ -144,12 +158,12 @@ class Overview(Board):
             Ask("numbers", "show statistics dvrs"),
             Ask("dvrs", "show dvrs"),
             Ask("vports", "show statistics vports top 20"),
-            Ask("events", f"show events limit {EVENTS}", 2.0),
+            Ask("events", f"show events limit {EVENTS} severity notice", 2.0),
         )
 
     def compose(self) -> ComposeResult:
         facts, traffic, busy = Facts(), Traffic(), Grid(id="busy")
-        events = Grid(lambda row: row, tail=True, id="events")
+        events = Grid(event_of, tail=True, id="events")
         facts.border_title, traffic.border_title = "Fabric", "Traffic"
         busy.border_title, events.border_title = "dVRS", "Events"
         with Horizontal():
@@ -180,17 +194,8 @@ class Overview(Board):
         elif name == "vports" and self._confined:
             await self.query_one("#busy", Grid).fill(await sliced(only(model, VPORTS, SPARE[1:])))
         elif name == "events":
-            await self.query_one("#events", Grid).fill(await sliced(only(self._short(model), ("time", "kind", "text"))))
-
-    def _short(self, events: Table) -> Table:
-        """The events of today without the date, those of other days without the time."""
-        at = next(at for at, column in enumerate(events.columns) if column.key == "time")
-        today = clock(self.dashboard.now())[:DATE]
-        rows = []
-        for row in events.rows:
-            text = cell_text(row[at])
-            rows.append((*row[:at], text[DATE:].strip() if text[:DATE] == today else text[:DATE], *row[at + 1 :]))
-        return replace(events, rows=rows)
+            seen = only(model, ("time", "kind", "text"), ("kind",), rest=True)
+            await self.query_one("#events", Grid).fill(await sliced(seen))
 
     def refuse(self, name: str, problem: NshellError) -> None:
         if name == "dvrs" and isinstance(problem, NotPermitted):
@@ -205,6 +210,6 @@ class Overview(Board):
 
     def enter(self, grid: Grid, row: Cells) -> Board | None:
         if grid.id != "busy":
-            return None
+            return super().enter(grid, row)
         name = str(grid.value(row, "name"))
         return Vport(name) if self._confined else Hypervisor(name)

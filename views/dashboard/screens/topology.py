@@ -21,6 +21,7 @@ from views.dashboard.map import Facts, Map
 from views.dashboard.screens.hypervisors import Hypervisor
 from views.models import Column, Model, Octets, Outline, Rate, Table
 from views.render import harmless
+from views.table import cut
 
 if TYPE_CHECKING:
     from data.errors import NshellError
@@ -71,13 +72,21 @@ class Topology(Board):
 
     def on_resize(self) -> None:
         self.set_class(self.size.width >= WIDE, "wide")
+        self._entitle()
+
+    def _entitle(self) -> None:
+        """The map's title, cut here: a terminal without Unicode has another sign for that."""
+        drawn, width = self.query_one(Map), self.size.width * (3 if self.has_class("wide") else 5) // 5
+        site = harmless(str(drawn.facts.get("site", "")))
+        title = f"Map   site {site}" if site else "Map"
+        drawn.border_title = cut(title, max(3, width - 6), "…" if self.dashboard.unicode else "~")
 
     async def take(self, name: str, model: Model) -> None:
         if not isinstance(model, Outline) or not isinstance(model.document, Mapping):
             return
         drawn = self.query_one(Map)
         drawn.facts, drawn.problem = cast("Facts", model.document), ""
-        drawn.border_title = f"Map   site {harmless(str(drawn.facts.get('site', '')))}"
+        self._entitle()
         drawn.repaint()
         await self.query_one(Grid).fill(self._tunnels(drawn.facts))
 
@@ -90,7 +99,7 @@ class Topology(Board):
         for one in loads:
             source, end, rate = str(one["from"]), str(one["to"]), float(one["rate"] or 0)
             rows.append((
-                source, end, one["rate"] if isinstance(one["rate"], Rate) else None,
+                source, end, Rate(rate) if one["bytes"] is not None else None,
                 bar(rate / busiest if busiest else 0.0, BAR, self.dashboard.unicode),
                 one["bytes"] if isinstance(one["bytes"], Octets) else None,
                 f"{source}>{addresses.get(end, end)}",

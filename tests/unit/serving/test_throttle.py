@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nshell.ssh.throttle import BY_ADDRESS, BY_USER, HALF_LIFE, KEPT, Throttle, source
+from nshell.serving.throttle import BY_ADDRESS, BY_USER, HALF_LIFE, KEPT, Throttle, source
 
 
 class Clock:

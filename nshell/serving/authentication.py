@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from data.schema.accounts import Ssh, User
 from data.schema.secret import LONGEST, matches
-from nshell.ssh.throttle import Throttle, source
+from nshell.serving.throttle import Throttle, source
 
 if TYPE_CHECKING:
     import asyncssh

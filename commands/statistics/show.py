@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from commands.context import Context
-from commands.counted import Course, in_the_past, lately, latest, period, span, whole
-from commands.figures import FIGURES, Numbers, cell
 from commands.lookup import note, scope
-from commands.measured import IN, PROVIDERS, TENANTS, Measured, listed, measured, ranked, telemetry
-from commands.measured import WORDS as OBJECTS
 from commands.registry import Arguments, command
 from commands.show_vports import states_of
+from commands.statistics.counted import Course, in_the_past, lately, latest, period, span, whole
+from commands.statistics.figures import FIGURES, Numbers, cell
+from commands.statistics.measured import IN, PROVIDERS, TENANTS, Measured, listed, measured, ranked, telemetry
+from commands.statistics.measured import WORDS as OBJECTS
 from controller.pace import spread
 from controller.telemetry.keys import GAUGES, MEASURES_OF, Level, Measure
 from data.path import Path, vport_name
@@ -105,7 +105,7 @@ async def listing(context: Context, arguments: Arguments) -> Table:
         *(DVRS if place is not None else ()),
     )
     hidden = len(found) - len(shown)
-    detail = f"{hidden} more are idler" if hidden > 0 else ""
+    detail = f"{hidden} more are less busy" if hidden > 0 else ""
     if when is None:
         detail += f"{'   ' if detail else ''}read every {counted.interval:g} s"
     where = note(under) if level in (Level.VPORT, Level.SUBNET, Level.ZONE, Level.DOMAIN, Level.RULE) else ""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from commands.figures import Numbers
+from commands.statistics.figures import Numbers
 from commands.times import past
 from controller.telemetry.keys import GAUGES, MEASURES_OF, Level, Measure, SeriesKey
 from data.errors import CommandFailed

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from commands.context import Context
-from commands.counted import course, period, span
-from commands.measured import PROVIDERS, TENANTS, WORDS, Measured, measured, telemetry
 from commands.registry import Arguments, command
+from commands.statistics.counted import course, period, span
+from commands.statistics.measured import PROVIDERS, TENANTS, WORDS, Measured, measured, telemetry
 from controller.telemetry.keys import MEASURES_OF, Measure
 from data.errors import CommandFailed
 from views.graph import Graph, Line

@@ -16,8 +16,8 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from commands.figures import Numbers, order
 from commands.lookup import named
+from commands.statistics.figures import Numbers, order
 from controller.telemetry.keys import Level, SeriesKey
 from controller.telemetry.naming import BY_UUID
 from data.configuration import Configuration

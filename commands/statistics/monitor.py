@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from commands.context import Context
-from commands.measured import IN, telemetry
 from commands.monitor import OFTEN, pictures
 from commands.monitor import WORDS as TIMES
 from commands.registry import Arguments, command
-from commands.show_statistics import WORDS, listing
+from commands.statistics.measured import IN, telemetry
+from commands.statistics.show import WORDS, listing
 from views.models import Model, Stream
 
 TOP = "[top <number>]"

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from data.configuration import Running
-from nshell.ssh import authentication
-from nshell.ssh.authentication import TOGETHER, Authentication
+from nshell.serving import authentication
+from nshell.serving.authentication import TOGETHER, Authentication
 
 
 async def test_guesses_that_come_together_are_tried_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
