@@ -295,9 +295,7 @@ async def test_an_error_is_shown_in_its_place_until_there_is_an_answer() -> None
 
 async def test_enter_on_an_event_shows_all_of_it_and_so_does_the_overview() -> None:
     source = PretendSource(Screen(*SMALL, True, True))
-    said = (
-        "threshold busy: vport acme/prod/web-1 sends 99.2 Mb/s, more than the 90 Mb/s that it is watched for since noon"
-    )
+    said = "threshold busy: vport acme/prod/web-1 sends 99.2 Mb/s, more than the 90 Mb/s that it is watched for"
     source.context.fabric.events.add(Kind.THRESHOLD, said, severity=Severity.ERROR, facts={"measure": "sends-bits"})
     async with seen("events", source=source) as it:
         await it.see("threshold busy", "error")
