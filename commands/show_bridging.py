@@ -24,7 +24,7 @@ ONE = "show l2-domain <l2-domain> [enterprise <enterprise>]"
 MAC_TABLE = (
     Column("mac", "MAC"),
     Column("address", "Address", shrink=True),
-    Column("vport", "vPort"),
+    Column("vport", "Vport"),
     Column("segment", "Segment", shrink=True),
     Column("dvrs", "dVRS"),
     Column("heard", "Heard"),
@@ -50,7 +50,7 @@ async def show_l2_domain(context: Context, arguments: Arguments) -> Model:
     columns = (
         Column("name", "Name"),
         Column("enterprise", "Enterprise"),
-        Column("vports", "vPorts", "right"),
+        Column("vports", "Vports", "right"),
         Column("bridges", "Bridges", "right"),
         Column("learned", "Learned", "right"),
         Column("unknown_unicast", "Unknown unicast"),

@@ -23,7 +23,7 @@ COLUMNS = (
     Column("system_id", "System-id", shrink=True),
     Column("tunnel_address", "Tunnel address"),
     Column("state", "State"),
-    Column("vports", "vPorts", "right"),
+    Column("vports", "Vports", "right"),
     Column("since", "Since"),
     Column("reason", "Reason", shrink=True, whole=True),
 )

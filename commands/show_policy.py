@@ -66,7 +66,7 @@ async def show_enterprises(context: Context, arguments: Arguments) -> Table:
     columns = (
         Column("name", "Name"),
         Column("domains", "Domains", "right"),
-        Column("vports", "vPorts", "right"),
+        Column("vports", "Vports", "right"),
         DESCRIPTION,
     )
     return Table("Enterprises", columns, rows, "enterprises")
@@ -98,7 +98,7 @@ async def show_domains(context: Context, arguments: Arguments) -> Table:
         Column("enterprise", "Enterprise"),
         Column("zones", "Zones", "right"),
         Column("subnets", "Subnets", "right"),
-        Column("vports", "vPorts", "right"),
+        Column("vports", "Vports", "right"),
         Column("dvrs", "dVRS", shrink=True),
         DESCRIPTION,
     )
@@ -150,7 +150,7 @@ async def show_subnets(context: Context, arguments: Arguments) -> Table:
         Column("prefix", "Prefix"),
         Column("gateway", "Gateway"),
         Column("vni", "VNI", "right"),
-        Column("vports", "vPorts", "right"),
+        Column("vports", "Vports", "right"),
         DESCRIPTION,
     )
     return Table("Subnets", columns, rows, "subnets", note=note(under))
@@ -179,7 +179,7 @@ async def show_policy_groups(context: Context, arguments: Arguments) -> Table:
     columns = (
         Column("name", "Name"),
         DOMAIN,
-        Column("count", "vPorts", "right"),
+        Column("count", "Vports", "right"),
         Column("members", "Members", shrink=True),
         Column("entries", "Entries", "right"),
         DESCRIPTION,

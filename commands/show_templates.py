@@ -78,7 +78,7 @@ def _domains(context: Context, template: Path) -> Table:
     columns = (
         NAME,
         Column("enterprise", "Enterprise"),
-        Column("vports", "vPorts", "right"),
+        Column("vports", "Vports", "right"),
         Column("overrides", "Overrides", "right"),
         Column("dvrs", "dVRS", shrink=True),
     )

@@ -1,7 +1,7 @@
 """A graph drawn with characters: axes with units, braille dots for lines, gaps where nothing is known.
 
     Throughput of vport acme/prod/web-1                                 last hour
-    Mbit/s   ── sends  now 61.2  max 96.0   ─●─ gets  now 1.9  max 2.4
+    Mbit/s   ── sends  last 61.2  max 96.0   ─●─ gets  last 1.9  max 2.4
       100 ┤            ⣀⡠⠤⠒⠒⠢⣀
           │          ⢠⠊       ⠉⠒⠤⠤⠤⠤
        50 ┤         ⢠⠃
@@ -100,9 +100,7 @@ def _values(line: Line, axis: Scale, detail: int) -> list[str]:
     known = [value for value in line.values if value is not None]
     if not known or not detail:
         return []
-    last = line.values[-1]
-    now = "-" if last is None else axis.text(last)
-    return [f"now {now}", f"max {axis.text(max(known))}"][:detail]
+    return [f"last {axis.text(known[-1])}", f"max {axis.text(max(known))}"][:detail]
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def sessions(network: Network) -> list[str]:
 def test_screens_keys_size_and_the_prompt_after_it(way: Way, network: Network) -> None:
     screen = way.user("ops", "super-user")
     screen.press("dashboard", "Enter")
-    screen.shows("Fabric", "vports    1 up    1 unresolved", "hv1", "Events")
+    screen.shows("Fabric", "vports   1 up   1 unresolved", "hv1", "Events")
     screen.press("2")
     screen.shows("hv1", "ready", "No. of hypervisors: 1")
     screen.press("Enter")

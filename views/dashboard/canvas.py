@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from views.dashboard.app import Dashboard
 
-__all__ = ["Canvas", "Row", "Span", "broken", "row_of", "shifted", "text_of", "width_of"]
+__all__ = ["Canvas", "Row", "Span", "broken", "row_of", "shifted", "tail", "text_of", "width_of"]
 
 Span: TypeAlias = "tuple[str, str]"
 """A text and its role (palette.py)."""
@@ -60,6 +60,13 @@ def row_of(line: str) -> Row:
 def text_of(row: Row) -> str:
     """A row without its colours."""
     return "".join(text for text, _ in row)
+
+
+def tail(text: str, width: int, ellipsis: str) -> str:
+    """The end of a text in at most `width` characters: what tells full names from one another."""
+    if len(text) <= width:
+        return text
+    return ellipsis + text[len(text) - width + 1 :] if width > 1 else ellipsis[:width]
 
 
 def shifted(row: Row, by: int, until: int | None = None) -> Row:

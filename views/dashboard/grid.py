@@ -7,14 +7,14 @@ few milliseconds at a time. The cursor stays on its row (`identity`) when rows c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from views.dashboard.arranging import TREND, Cells, arranged, sliced
-from views.dashboard.canvas import Canvas, Row, Span, width_of
+from views.dashboard.canvas import Canvas, Row, Span, tail, width_of
 from views.dashboard.palette import role_of
 from views.models import Cell, Clock, Moment, Table, Trend
 from views.moment import clock
@@ -91,6 +91,8 @@ class Grid(Canvas, can_focus=True):
         """Key of the column that is sorted by, and whether the largest comes first."""
         self.problem = ""
         """Why there is nothing to show."""
+        self.tails: Collection[str] = ()
+        """Keys of columns whose texts lose their beginning where there is no room: full names."""
         self._identity = identity or (lambda row: row[0])
         self._keep = keep
         self._tail = tail
@@ -230,7 +232,12 @@ class Grid(Canvas, can_focus=True):
         ellipsis = "…" if unicode else "~"
         for at in kept:
             column = self.table.columns[at]
-            text = cells[at][-widths[at] :] if column.key == TREND else cut(cells[at], widths[at], ellipsis)
+            if column.key == TREND:
+                text = cells[at][-widths[at] :]
+            elif column.key in self.tails:
+                text = tail(cells[at], widths[at], ellipsis)
+            else:
+                text = cut(cells[at], widths[at], ellipsis)
             text = text.rjust(widths[at]) if column.align == "right" else text.ljust(widths[at])
             role = base
             if column.key in STATES:

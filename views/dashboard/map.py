@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from views.dashboard.canvas import Canvas, Row, Span
+from views.dashboard.canvas import Canvas, Row, Span, tail
 from views.dashboard.palette import role_of
 from views.models import Rate
 from views.render import harmless
@@ -110,7 +110,7 @@ class Map(Canvas):
             names[-1] = f"and {len(node.vports) - named + 1} more"
         inside = [
             (node.state, role_of(node.state)), (node.address, "dim"), (node.what, ""),
-            *((_tail(name, room, self._ellipsis), "dim") for name in names),
+            *((tail(harmless(name), room, self._ellipsis), "dim") for name in names),
         ]  # fmt: skip
         body = [
             [
@@ -164,7 +164,7 @@ class Map(Canvas):
         ends = sorted(sorted(gets, key=lambda end: -gets[end])[:room])
         column = max(COLUMN, min(WIDEST, (width - names - 2) // len(ends)))
         shades, busiest = SHADES if self.dashboard.unicode else ASCII_SHADES, max(loads.values())
-        heads = "".join(f"{_tail(name, column - 1, self._ellipsis):>{column - 1}} " for name in ends)
+        heads = "".join(f"{tail(harmless(name), column - 1, self._ellipsis):>{column - 1}} " for name in ends)
         rows: list[Row] = [((f" {CORNER.ljust(names)} ", "dim"), (heads, "head"))]
         for source in sources:
             spans: list[Span] = [(f" {cut(harmless(source), names, self._ellipsis).ljust(names)} ", "head")]
@@ -188,12 +188,6 @@ def _hypervisor(one: Facts) -> Node:
     words = f"{len(names)} {'vport' if len(names) == 1 else 'vports'}"
     address = str(one["tunnel_address"] or "no tunnel")
     return Node(str(one["name"]), str(one["state"]), address, words, str(len(names)), names)
-
-
-def _tail(name: str, room: int, ellipsis: str) -> str:
-    """The end of a name, which tells it from others."""
-    text = harmless(name)
-    return text if len(text) <= room else ellipsis + text[len(text) - room + 1 :]
 
 
 def _end(one: Facts) -> Node:

@@ -55,6 +55,7 @@ def frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = itertools.count(1)
     monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=next(numbers)))
     monkeypatch.setattr(show_flows_top, "APART", 0.0)
+    monkeypatch.setattr(show_flows_top, "time", SimpleNamespace(monotonic=lambda: 0.0))
 
 
 class Network(PretendFabric):

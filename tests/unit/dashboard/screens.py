@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from textual import _wait
 from textual.pilot import Pilot
 
 from tests.unit.dashboard.pretend import NOW, PretendSource
@@ -15,6 +16,9 @@ from views.render import Screen
 
 SMALL, LARGE = (80, 24), (160, 48)
 PATIENCE = 15.0
+_wait.SLEEP_GRANULARITY, _wait.SLEEP_IDLE = 0.005, 0.0025
+"""Seconds after which a pilot looks whether its app is idle, and the work in them that is none: a quarter of its own,
+as it waits after each key."""
 
 
 def text_of(app: Dashboard) -> str:
@@ -60,8 +64,8 @@ class Seen:
         before = len(self.source.asked)
         self.app.refresh_now()
         await self.until(lambda: set(lines) <= set(self.source.asked[before:]))
-        for _ in range(3):
-            await self.pilot.pause(0.02)
+        for _ in range(3):  # rounds in which answers are taken, arranged and drawn
+            await self.pilot.pause()
         return self.text
 
 

@@ -295,13 +295,13 @@ async def test_an_error_is_shown_in_its_place_until_there_is_an_answer() -> None
 
 async def test_enter_on_an_event_shows_all_of_it_and_so_does_the_overview() -> None:
     source = PretendSource(Screen(*SMALL, True, True))
-    said = "threshold busy: vport acme/prod/web-1 sends 99.2 Mb/s, more than the 90 Mb/s that it is watched for"
+    said = "threshold busy: vport acme/prod/web-1 sends 99.2 Mb/s, more than the 90 Mb/s allowed to it, since noon"
     source.context.fabric.events.add(Kind.THRESHOLD, said, severity=Severity.ERROR, facts={"measure": "sends-bits"})
     async with seen("events", source=source) as it:
         await it.see("threshold busy", "error")
         assert "since noon" not in it.text, "it is too long for its line"
         await it.press("enter")
-        text = await it.see("watched for", "since noon", "measure  sends-bits")
+        text = await it.see("allowed to it", "since noon", "measure  sends-bits")
         assert said in " ".join(line.strip("│").strip() for line in text.splitlines()).replace("Event     ", "")
         await it.press("escape", "1")
         await it.settled()
@@ -323,7 +323,7 @@ async def test_a_row_that_is_shown_whole_is_kept_up_to_date() -> None:
         await it.press("enter")
         await it.see("first")
         await it.press("enter")
-        await it.see("State  pending", "why    waits for hv3")
+        await it.see("State  pending", "Why    waits for hv3")
         source.instead[line] = Table("Flows", columns, [("first", "verified", "")], "flows")
         it.app.refresh_now()
         await it.see("State  verified")
@@ -337,14 +337,14 @@ async def test_text_that_is_too_long_goes_on_below_and_tables_go_sideways() -> N
     async with seen("vports", source=source) as it:
         await it.settled()
         await it.press("enter")
-        text = await it.see("00-00000000000c", "a-zone", "← →", "1-8 of 43")
+        text = await it.see("-00000000000c", "a-zone", "← →", "1-9 of 44")
         assert "Policy of it" not in text and "long-0" not in text, "the panel says it"
         await it.press("tab", "tab", "right")
         await it.see("that-is-long-0")
         await it.press("right", "right", "right", "right")
         await it.see("and more of that")
         await it.press(*["left"] * 6, "end")
-        await it.see("of 43", "a-zone", "No. of objects: 40")
+        await it.see("of 44", "a-zone", "No. of objects: 40")
 
 
 async def test_a_colon_at_the_beginning_of_the_line_is_no_part_of_it() -> None:

@@ -20,6 +20,7 @@ from tests.unit.dashboard.pretend_wan import MORE, WideSource, neighbour
 from tests.unit.dashboard.screens import LARGE, SMALL, Seen, seen
 from tests.unit.dashboard.test_frames import SIZES, compare
 from tests.unit.dashboard.test_frames import update as update
+from views.dashboard.catalogue import SCREENS
 from views.dashboard.grid import Grid
 from views.dashboard.palette import LIGHT
 from views.render import Screen
@@ -176,22 +177,21 @@ def _facts(entry: Any) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in names} | {"receipts": receipts}
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE])
-async def test_a_map_of_hundreds_of_hypervisors_shows_first_those_that_are_not_well(size: tuple[int, int]) -> None:
+async def test_a_map_of_hundreds_of_hypervisors_shows_first_those_that_are_not_well() -> None:
     many = 300
     lines = "\n".join(f"set dvrs rack{at // 20:02}-{at:03} tunnel-address 172.20.{at // 200}.{at % 200 + 1}"
                       for at in range(many))  # fmt: skip
-    source = wide(size, configuration=f"{MORE}\n{lines}")
+    source = wide(LARGE, configuration=f"{MORE}\n{lines}")
     topology, telemetry = source.whole.topology, source.whole.telemetry
     for at in range(many):
         if at not in (123, 277):
             topology.stand(f"rack{at // 20:02}-{at:03}", Standing.READY, "")
         name = f"rack{at // 20:02}-{at:03}>hv1"
         telemetry.count(Level.TUNNEL, name, {Measure.SENDS_BYTES: at}, {Measure.SENDS_BYTES: at * MEGABIT})
-    async with seen("topology", size, source) as it:
-        text = await it.settled()
-        assert "rack06-123" in text and "rack13-277" in text
-        assert "more, all well" in text
+    async with seen("topology", LARGE, source) as it:
+        for size in (LARGE, SMALL):
+            await it.pilot.resize_terminal(*size)
+            await it.see("rack06-123", "rack13-277", "more, all well")
         await it.see("299 Mb/s", "No. of tunnels: 304")
         await it.press("slash", *"rack14-290", "enter")
         await it.see("1 of 304 tunnels")
@@ -205,28 +205,30 @@ async def test_when_even_what_is_not_well_does_not_fit_it_is_counted() -> None:
 
 
 @pytest.mark.parametrize("unicode", [True, False])
-@pytest.mark.parametrize("size", [SMALL, LARGE, (40, 12), (20, 5), (1, 1)])
-async def test_long_names_from_outside_are_cut_and_harmless(size: tuple[int, int], unicode: bool) -> None:
+async def test_long_names_from_outside_are_cut_and_harmless(unicode: bool) -> None:
     name = "a-very-long-name-of-a-neighbor-\x1b[31m-in-the-second-data-centre"
-    source = wide(size, unicode)
+    source = wide(LARGE, unicode)
     source.whole.neighbours = [neighbour(name, "192.0.2.9", "idle", "x" * 500)]
     telemetry = source.whole.telemetry
     telemetry.count(Level.TUNNEL, f"hv1>{name}", {Measure.SENDS_BYTES: 1}, {Measure.SENDS_BYTES: MEGABIT})
-    for screen in ("topology", "bgp"):
-        async with seen(screen, size, source, unicode) as it:
-            text = await it.settled()
-            assert "\x1b" not in text
-            assert max(map(len, text.splitlines()), default=0) <= size[0]
-            if not unicode:
-                assert text.isascii()
+    async with seen("topology", LARGE, source, unicode) as it:
+        for size in (LARGE, SMALL, (40, 12), (20, 5), (1, 1)):
+            await it.pilot.resize_terminal(*size)
+            for key in "56":
+                await it.press(key)
+                text = await it.settled()
+                assert "\x1b" not in text
+                assert max(map(len, text.splitlines()), default=0) <= size[0]
+                assert unicode or text.isascii()
 
 
 async def test_all_of_it_is_ascii_and_light_where_that_is_wanted() -> None:
-    for name in NAMES:
-        async with seen(name, source=wide(unicode=False), unicode=False) as it:
-            await it.settled()
-            await it.press("t")
-            assert it.app.theme == LIGHT
+    async with seen(NAMES[0], source=wide(unicode=False), unicode=False) as it:
+        await it.press("t")
+        assert it.app.theme == LIGHT
+        for name in NAMES:
+            await it.press(str(list(SCREENS).index(name) + 1))
+            assert (await it.settled()).isascii(), name
             await it.press("enter")
             assert (await it.settled()).isascii(), name
 

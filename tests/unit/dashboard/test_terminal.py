@@ -14,6 +14,7 @@ from nshell.terminal import loop as terminal
 from nshell.terminal.fullscreen import LEAVE, FullScreen
 from tests.unit.dashboard.pretend import PretendSource
 from tests.unit.ssh.test_terminal import Desk
+from views.dashboard.screens.vports import Vports
 
 
 @pytest.fixture
@@ -84,6 +85,41 @@ async def test_a_daemon_that_stops_says_so_on_the_terminal_as_it_was(desk: Desk)
     desk.running.cancel()
     await desk.until(desk.running.done)
     assert desk.wire.said.endswith(b"note: the daemon stops\r\n")
+
+
+async def test_a_mistake_in_a_screen_leaves_the_terminal_as_it_was_and_is_the_commands(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = await opened(desk)
+    caught: list[Exception] = []
+    answer = desk.operator.answer
+
+    async def as_a_session(line: str) -> None:
+        """What a Session does about a mistake in a command: the prompt goes on."""
+        try:
+            await answer(line)
+        except ZeroDivisionError as mistake:
+            caught.append(mistake)
+
+    async def take(self: object, name: str, model: object) -> None:
+        raise ZeroDivisionError("a mistake on purpose")
+
+    desk.type("q")
+    await desk.see("bob@nshell>", 2)
+    desk.operator.answer = as_a_session
+    desk.wire.said = b""
+    desk.type("dashboard\r")
+    await desk.until(lambda: desk.terminal._full not in (None, full) and b"web-2" in desk.wire.said)
+    monkeypatch.setattr(Vports, "take", take)
+    assert desk.terminal._full is not None
+    desk.terminal._full.app.refresh_now()
+    await desk.until(lambda: caught)
+    await desk.see("bob@nshell>")
+    said = desk.wire.said.decode()
+    assert said.count(LEAVE) == 1 and "Traceback" not in said
+    desk.type("show version\r")
+    await desk.until(lambda: desk.operator.lines[-1:] == ["show version"])
+    await desk.leave()
 
 
 async def test_a_session_that_is_ended_leaves_the_terminal_as_it_was(desk: Desk) -> None:

@@ -17,7 +17,7 @@ from data.errors import NotPermitted
 from views.dashboard.arranging import joined, only, sliced
 from views.dashboard.bars import area
 from views.dashboard.board import Ask, Board, said
-from views.dashboard.canvas import Canvas, Row, Span, width_of
+from views.dashboard.canvas import Canvas, Row, Span, tail, width_of
 from views.dashboard.grid import Grid
 from views.dashboard.palette import role_of
 from views.dashboard.screens.events import event_of
@@ -69,8 +69,8 @@ class Facts(Canvas):
         if not isinstance(value, Mapping):
             return (*spans, (f"{value:>4}", "title"))
         for state, count in value.items():
-            if state == "unwell":
-                continue
+            if state == "unwell" or (width < SPACED and not count and len(spans) > 1):
+                continue  # of what there is none, a narrow panel says only the first
             role = role_of(state) or ("good" if state not in BAD else "bad")
             spans += [
                 (f"{count:>{3 if width < SPACED else 4}}", "title" if count else "dim"),
@@ -126,9 +126,9 @@ class Traffic(Canvas):
             words = ("sends", "gets") if both else ("sends" if one["sends"] >= one["gets"] else "gets",)
             rates = "".join(f"  {word} {cell_text(one[word])}" for word in words)
             name, room = harmless(str(one["vport"])), max(0, width - 7 - len(rates))
-            if len(name) > room:  # its last part tells it from others of the tenant
-                name = ellipsis + name[1 - room :] if room > 1 else ""
-            rows.append(((" top   " if not number else "       ", "head"), (name, ""), (rates, "dim")))
+            rows.append(
+                ((" top   " if not number else "       ", "head"), (tail(name, room, ellipsis), ""), (rates, "dim"))
+            )
         return rows
 
 
@@ -200,7 +200,8 @@ class Overview(Board):
     def refuse(self, name: str, problem: NshellError) -> None:
         if name == "dvrs" and isinstance(problem, NotPermitted):
             self._confined = True
-            self.query_one("#busy", Grid).border_title = "Busiest virtual ports"
+            busy = self.query_one("#busy", Grid)
+            busy.border_title, busy.tails = "Busiest virtual ports", ("name",)
         elif name == "fabric":
             facts = self.query_one(Facts)
             facts.refused = said(problem)
