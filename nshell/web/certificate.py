@@ -53,7 +53,7 @@ class Loaded:
     """A certificate in use: the file, when that was written, and TLS with it."""
 
     file: str
-    written: int
+    written: tuple[int, int, int]
     context: ssl.SSLContext
     shown: Shown
 
@@ -139,7 +139,8 @@ def _read(file: str, before: Loaded | None) -> Loaded:
     """Certificate and key of a file; what was read before when it is the same one. Raises CommandFailed."""
     try:
         status = os.stat(file)
-        written = status.st_mtime_ns
+        # A file that is replaced twice within the 4 ms of a kernel's clock has the same time, and another inode.
+        written = status.st_mtime_ns, status.st_ino, status.st_size
         if before is not None and (before.file, before.written) == (file, written):
             return before
         if status.st_size > LARGEST:

@@ -78,8 +78,9 @@ def secrets(view: Configuration) -> Iterator[str]:
 
 
 def told(view: Configuration) -> dict[Path, Object]:
-    """The objects as texts tell them: without UUIDs and secrets."""
-    return {path: plain(path, item) for path, item in view.walk()}
+    """The objects as texts tell them: without UUIDs and secrets, and without containers that hold nothing else."""
+    plainly = ((path, plain(path, item)) for path, item in view.walk())
+    return {path: item for path, item in plainly if len(path) % 2 == 0 or item != type(item)(uuid="")}
 
 
 def plain(path: Path, item: Object) -> Object:

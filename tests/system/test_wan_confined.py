@@ -41,7 +41,7 @@ COMMANDS = (
     "show pe {N}-router facts",
     "show pe {N}-router interfaces", "show pe {N}-router bgp", "show pe {N}-router config diff",
     "request pe {N}-router repair", "show underlay topology", "show underlay paths", "show underlay endpoints",
-    "show underlay listeners", "show underlay listener {N}-core configuration", "show events", "show system events",
+    "show underlay listeners", "show underlay listener {N}-core configuration",
 )  # fmt: skip
 CONFIGURATION = (
     "bgp autonomous-system 65001", "bgp-neighbor {N}-pe password x-x-x-x-x", "bgp-neighbor {N}-mine address 192.0.2.9",
@@ -88,6 +88,13 @@ def test_no_command_about_it_is_hers_whether_or_not_what_it_names_is_there(
         answers.append(said.replace(name, "NAME"))
     assert answers[0] == answers[1] and not leaks(answers[0])
     assert shell.commands("show version").returncode == 0 and "Traceback" not in shell.log()
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
+def test_events_tell_her_nothing_of_it(shell: Shell, options: tuple[str, ...]) -> None:
+    for line in ("show events", "show system events", "show events kind bgp"):
+        code, said = tina(shell, line, options=options)
+        assert code == 0 and not leaks(said), said
 
 
 @pytest.mark.parametrize("verb", ["set", "delete", "deactivate", "show configuration"])
