@@ -13,7 +13,7 @@ Path = tuple[str, ...]
 NUMBER = "\x01"
 """Begins a number in a natural key."""
 _DIGITS = re.compile(r"(\d+)")
-_PLAIN = re.compile(r"[^\s\"'\\\[\]{};#|]+")
+_PLAIN = re.compile(r"(?!/\*)[^\s\"'\\\[\]{};#|]+")  # what begins with /* would be a remark in a hierarchy
 
 
 def natural_key(name: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ import pytest
 
 QUIET = "--quiet"
 MARKS = "not soak and not bench and "
-WORKERS = (os.cpu_count() or 1) + 2  # system tests wait more than they work: three on two cores left a quarter idle
+WORKERS = (os.cpu_count() or 1) + 1  # system tests wait more than they work: two on two cores left a third idle
 RECHECKED = 10  # failures that are looked at again: more of them are no accident of a loaded machine
 
 

@@ -101,7 +101,7 @@ _words = {
     "domain-name": st.builds("{}/{}".format, _names, _names),
     "mac": st.builds("02:00:00:00:{:02x}:{:02x}".format, _number, _number),
     "ports": _ports | st.integers(1, 65535).map(str),
-    "key": st.sampled_from(["s3cret", "x"]),
+    "key": st.sampled_from(["s3cret-of-both", "an0ther~key"]),
     "interface": st.sampled_from(["eth1", "ge-0/0/1.100", "Ethernet3"]),
     "as-number": st.sampled_from(["1", "65000", "4200000000"]),
     "route-distinguisher": _pairs,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data.candidate import Candidate
 from data.configuration import Running
 from data.difference import between, difference_hierarchy, difference_lines, of_edits
+from data.path import quoted
 from data.schema.tokens import split
 from data.text import hierarchy_lines, json_text, set_lines
-from tests.unit.data.examples import any_configuration, any_lines, apply, objects, running, without_uuids
+from tests.unit.data.examples import any_configuration, any_lines, apply, edited, objects, running, without_uuids
 
 lenient = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -155,3 +157,10 @@ def test_a_difference_is_shown_inside_the_objects_that_it_is_in() -> None:
         "set enterprise acme domain prod zone db",
         "set enterprise acme domain prod vport web-1 description front",
     ]
+
+
+@pytest.mark.parametrize("text", ["/*/", "/*", "/* x */", '"/*', "a/*b", "*/"])
+def test_a_text_that_looks_like_a_remark_is_read_back_as_it_is(text: str) -> None:
+    state = edited(running(), f"set enterprise acme description {quoted(text)}").view
+    printed = "\n".join(hierarchy_lines(state))
+    assert without_uuids(loaded("override", printed).view) == without_uuids(state)
