@@ -21,8 +21,8 @@ from tests.fuzz.runs import LONGER, SIZES, bounded, soon
 from tests.fuzz.targets import SEEDS, TARGETS
 
 ROOT = Path(__file__).parents[2]
-RUNS = {"openflow": 4000, "ovsdb": 2000, "agent": 1500, "agent-lines": 2500, "frames": 2500, "grammar": 1500}
-"""Runs of atheris in the ordinary test, about two seconds each; of others OTHERS."""
+RUNS = {"openflow": 2000, "ovsdb": 1000, "agent": 750, "agent-lines": 1250, "frames": 1250, "grammar": 750}
+"""Runs of atheris in the ordinary test, about a second each; of others OTHERS."""
 OTHERS = 4000
 SEED = 20031
 
