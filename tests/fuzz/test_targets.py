@@ -23,7 +23,7 @@ from tests.fuzz.targets import SEEDS, TARGETS
 ROOT = Path(__file__).parents[2]
 RUNS = {"openflow": 2000, "ovsdb": 1000, "agent": 750, "agent-lines": 1250, "frames": 1250, "grammar": 750}
 """Runs of atheris in the ordinary test, about a second each; of others OTHERS."""
-OTHERS = 4000
+OTHERS = 2000
 SEED = 20031
 
 
