@@ -1,4 +1,4 @@
-"""Batches of 40,000 lines through the daemon: other sessions are answered meanwhile, and nobody sees half of one."""
+"""Batches of 100,000 lines through the daemon: other sessions are answered meanwhile, and nobody sees half of one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.transcripts.shell import Shell
 
 pytestmark = pytest.mark.quiet
 
-LINES = 40_000
+LINES = 100_000
 SHARE = 0.25  # of a batch's own time that an answer may take: one that waits for the whole batch takes all of it
 
 
