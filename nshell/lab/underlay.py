@@ -148,12 +148,23 @@ def ensure_fabric(names: Names) -> None:
     make_fabric(names)
 
 
+def _remove_leftover(names: Names, port: str) -> None:
+    """A wire whose other end was in a namespace that ends; the kernel, which does that in the background, takes it away
+    at any moment.
+    """
+    try:
+        run(["ip", "link", "del", "dev", port])
+    except CommandFailed:
+        if port in root_links(names.prefix):
+            raise
+
+
 def wire_hypervisor(names: Names, number: int) -> None:
     """Both of a hypervisor's wires: eth0 into the underlay, mgmt0 into the management network."""
     space = names.hypervisor(number)
     port = names.management_port(number)
     if port in root_links(names.prefix):
-        run(["ip", "link", "del", "dev", port])  # its other end went with a namespace, which ends in the background
+        _remove_leftover(names, port)
     batch(
         [
             f"link add name {port} type veth peer name mgmt0 netns {space}",

@@ -130,6 +130,10 @@ class Network:
             self.kill()
         else:
             self.shell.end()
+        self.start_controller()
+
+    def start_controller(self) -> None:
+        """A daemon where none runs, as the first client starts it, and it is ready."""
         self.run("show version")
         self.ready()
 

@@ -222,8 +222,7 @@ def test_a_lease_is_renewed_also_after_a_move_and_a_restart_of_the_controller(ne
         network.kill()
         time.sleep(0.5)
         assert network.lab.addresses("pc")[0] == "10.1.1.11/24" and network.lab.ping("pc", "db").ok
-        network.run("show version")
-        network.ready()
+        network.start_controller()
     finally:
         process.kill()
         process.wait()

@@ -193,8 +193,7 @@ def test_all_of_it_survives_a_move_and_a_restart_of_the_controller(network: Netw
     forget_neighbours(network, "web-1")
     routed_and_switched(network)
     assert network.lab.ping("auto", APP1).ok
-    network.run("show version")
-    network.ready()
+    network.start_controller()
     before = dropped(network, "web-1")["spoofed_nd"]
     network.lab.send_frames("web-1", [router_advertisement(WEB1_MAC)])
     assert wait_until(lambda: dropped(network, "web-1")["spoofed_nd"] == before + 1, 5)

@@ -123,8 +123,7 @@ def in_agreement(network: Moving) -> bool:
     """Whether a controller that knows nothing but the configuration and reads all flows back finds none too many, none
     missing: killed and started again, it says so of each hypervisor."""
     network.kill()
-    network.run("show version")
-    network.ready()
+    network.start_controller()
     said = network.run("show system events")
     return all(f"{name} in agreement" in said for name in network.lab.hypervisors)
 

@@ -116,8 +116,7 @@ def test_a_restart_of_the_daemon_loses_no_packet(network: Network) -> None:
     with network.pinging("web-1", "web-2") as across, network.pinging("web-1", "app-2") as routed:
         network.kill()
         time.sleep(1.0)
-        network.run("show version")
-        network.ready()
+        network.start_controller()
     print(f"daemon restart: {across['lost']} of {across['sent']} lost, routed {routed['lost']} of {routed['sent']}")
     assert across["lost"] == routed["lost"] == 0
 

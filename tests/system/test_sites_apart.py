@@ -84,7 +84,7 @@ def test_a_controller_that_is_killed_and_comes_back_costs_no_packet(sites: Sites
     with between(sites) as pings:
         site.kill()
         time.sleep(1.0)
-        site.restart_controller()
+        site.start_controller()
         sites.joined()
     none_lost(f"kill -9 of the controller of {name}", pings)
     assert wait_until(lambda: [one.all_flows() for one in sites.both] == before, PATIENCE, 0.2)
