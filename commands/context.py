@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from commands.registry import Mode
+from commands.language.registry import Mode
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric, Outcome

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from commands.registry import Arguments
-from commands.types import chain, paths
+from commands.language.registry import Arguments
+from commands.language.types import chain, paths
 from data.errors import NothingThere
 from data.path import Path, path_text, vport_paths
 

@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from commands.lexer import Word
-from commands.parse import parse
-from commands.patterns import pattern
-from commands.registry import Arguments, Mode, command
-from commands.show_configuration import revision_back
+from commands.language.lexer import Word
+from commands.language.parse import parse
+from commands.language.patterns import pattern
+from commands.language.registry import Arguments, Mode, command
+from commands.show.configuration import revision_back
 from commands.statistics.pictures import form_of, picture
 from data.errors import CommandFailed, SyntaxProblem
 from views.graph import Graph

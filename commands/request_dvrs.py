@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from commands.context import Context
+from commands.language.registry import Arguments, command
 from commands.lookup import require
-from commands.registry import Arguments, command
 from data.errors import CommandFailed
 from data.schema.objects import Controller, Dvrs
 from views.models import Clock, Column, Lines, Table

@@ -16,8 +16,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from commands.language.registry import Arguments, Mode, command
 from commands.pipes import Output
-from commands.registry import Arguments, Mode, command
 from data.errors import CommandFailed
 from views.models import Lines, Model, Stream
 from views.render import Screen

@@ -5,8 +5,8 @@
           ──> rules            first match decides about a path: none, read or write
           ──> defaults         inside: write; what decides who may do what (PROTECTED): write only with `all`
 
-Pure. Enforced in three places that everything passes: `commands/parse.py` (verbs), `data/confined.py` (what is seen)
-and the candidate's guard (what is changed).
+Pure. Enforced in three places that everything passes: `commands/language/parse.py` (verbs), `data/confined.py` (what
+is seen) and the candidate's guard (what is changed).
 """
 
 from __future__ import annotations

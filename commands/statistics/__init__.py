@@ -7,10 +7,10 @@ graph, a picture for a report and the dashboards say the same.
                                                                             │
        show.py, monitor.py   tables, columns as figures.py declares them <──┤
        graph.py              lines over time ── pictures.py ──> SVG, PNG <──┤
-       rule_hits.py          of one policy entry, for show_rules.py      <──┘
+       rule_hits.py          of one policy entry, for show/rules.py      <──┘
 
 The numbers are controller/telemetry's. What a switch itself says at this moment is read by ../counters.py, for
-`show flows`, `show policies` and `show vport`; ../monitor.py tells the rates of vports and single flows.
+`show flows`, `show policies` and `show vport`; rates.py tells the rates of vports and single flows.
 
 Read next: measured.py, figures.py, show.py.
 """

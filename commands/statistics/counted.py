@@ -18,7 +18,7 @@ from controller.telemetry.keys import GAUGES, MEASURES_OF, Level, Measure, Serie
 from data.errors import CommandFailed
 
 if TYPE_CHECKING:
-    from commands.registry import Arguments
+    from commands.language.registry import Arguments
     from controller.telemetry.service import Telemetry
 
 POINTS = 12

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from commands.context import Context
-from commands.registry import Arguments, command
+from commands.language.registry import Arguments, command
 from commands.statistics.counted import course, period, span
 from commands.statistics.measured import PROVIDERS, TENANTS, WORDS, Measured, measured, telemetry
 from controller.telemetry.keys import MEASURES_OF, Measure

@@ -30,7 +30,7 @@ from data.templates import in_template
 
 if TYPE_CHECKING:
     from commands.context import Context
-    from commands.registry import Arguments
+    from commands.language.registry import Arguments
     from controller.fabric import Fabric
     from controller.telemetry.service import Telemetry
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from commands.context import Context
-from commands.monitor import OFTEN, pictures
-from commands.monitor import WORDS as TIMES
-from commands.registry import Arguments, command
+from commands.language.registry import Arguments, command
 from commands.statistics.measured import IN, telemetry
+from commands.statistics.rates import OFTEN, pictures
+from commands.statistics.rates import WORDS as TIMES
 from commands.statistics.show import WORDS, listing
 from views.models import Model, Stream
 

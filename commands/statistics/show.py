@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from commands.context import Context
+from commands.language.registry import Arguments, command
 from commands.lookup import note, scope
-from commands.registry import Arguments, command
-from commands.show_vports import states_of
+from commands.show.vports import states_of
 from commands.statistics.counted import Course, in_the_past, lately, latest, period, span, whole
 from commands.statistics.figures import FIGURES, Numbers, cell
 from commands.statistics.measured import IN, PROVIDERS, TENANTS, Measured, listed, measured, ranked, telemetry

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from commands.lexer import lex
+from commands.language.lexer import lex
+from commands.language.registry import Mode
 from commands.pipes import Output
-from commands.registry import Mode
 from data.configuration import Edits
 from data.errors import BatchProblem, CommandFailed, NshellError, SyntaxProblem
 from data.schema.redaction import redacted

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from commands.context import Schedule, SessionFacts, WebFacts
-from commands.registry import Mode
+from commands.language.registry import Mode
 from controller.pace import spread
 from data.access import Access
 from data.confined import seen

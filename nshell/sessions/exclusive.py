@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from commands.registry import Mode
+from commands.language.registry import Mode
 from data.errors import CommandFailed
 from views.moment import clock
 

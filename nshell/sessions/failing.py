@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from commands.lexer import Line
+from commands.language.lexer import Line
 from data.errors import BatchProblem, CheckFailed, NshellError, SyntaxProblem
 from data.schema.redaction import redacted
 from views.models import Failure

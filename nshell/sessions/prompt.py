@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from commands.registry import Mode
+from commands.language.registry import Mode
 from data.schema.objects import System
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ import logging
 import time
 from dataclasses import replace
 
-from commands.aliases import expand
-from commands.lexer import Line, Word, lex, split_pipes
-from commands.parse import parse
+from commands.language.lexer import Line, Word, lex, split_pipes
+from commands.language.parse import parse
+from commands.language.registry import Mode, automaton
 from commands.pipes import Output, output_of, run_pipe
-from commands.registry import Mode, automaton
+from commands.session.aliases import expand
 from data.errors import CommandFailed, NotPermitted, NshellError, SyntaxProblem
 from data.schema.redaction import redacted
 from data.store.records import AuditRow

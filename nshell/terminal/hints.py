@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from commands.complete import complete, help_lines
-from commands.lexer import lex
+from commands.language.complete import complete, help_lines
+from commands.language.lexer import lex
 
 if TYPE_CHECKING:
     from nshell.sessions.session import Session

@@ -5,7 +5,8 @@
                              ├── a dashboard is seen: all keys are its own (fullscreen.py)
                              └── a command runs: ctrl-c cancels it, the rest waits for the next prompt
 
-prompt_toolkit draws the line; completion and `?` come from commands/complete.py, one walk of the token tree per key.
+prompt_toolkit draws the line; completion and `?` come from commands/language/complete.py, one walk of the token tree
+per key.
 
 What others do is written above a prompt that waits, and before the next one otherwise. A session ends when no key was
 pressed for `system idle-timeout` while it waited for one; a command that runs (`monitor` too) is use.
@@ -32,7 +33,7 @@ from prompt_toolkit.output import DummyOutput, Output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.shortcuts import PromptSession
 
-from commands.lexer import lex
+from commands.language.lexer import lex
 from data.errors import CommandFailed
 from data.schema.objects import System
 from nshell.serving.transport import CHUNK, KEYS_LIMIT, Pipe

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
-from commands.lexer import lex
-from commands.registry import Mode
+from commands.language.lexer import lex
+from commands.language.registry import Mode
 from commands.streams import parts
 from data.errors import CommandFailed, NotPermitted, NshellError
 from data.schema.objects import System

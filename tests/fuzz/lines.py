@@ -12,8 +12,8 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from commands.grammar import Choice, Literal, Node, Options, Sequence, Value
-from commands.registry import Mode, commands
+from commands.language.grammar import Choice, Literal, Node, Options, Sequence, Value
+from commands.language.registry import Mode, commands
 from data.path import quoted
 from data.schema.nodes import NODES
 from tests.unit.data.examples import any_lines

@@ -113,7 +113,7 @@ class Place:
             return self.loop.run_until_complete(self._run(lines, access, interactive))
 
     async def _run(self, lines: Sequence[str], access: Access, interactive: bool) -> str:
-        from commands.complete import help_lines
+        from commands.language.complete import help_lines
 
         screen = Screened(interactive)
         caller = Caller(access.user or "ops", "test", 65534)

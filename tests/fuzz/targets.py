@@ -15,10 +15,10 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from commands.complete import complete, help_lines
-from commands.lexer import lex, split_pipes
-from commands.parse import parse
-from commands.registry import Mode
+from commands.language.complete import complete, help_lines
+from commands.language.lexer import lex, split_pipes
+from commands.language.parse import parse
+from commands.language.registry import Mode
 from controller.agentlink import Broken
 from controller.agentlink import Link as AgentLink
 from controller.agents import AgentServer

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import strategies as st
 
-from commands.aliases import expand
-from commands.complete import ENTER, complete, help_lines
-from commands.lexer import Word, lex, split_pipes
-from commands.parse import Walk, allowed_words, parse, walk
-from commands.registry import Mode
+from commands.language.complete import ENTER, complete, help_lines
+from commands.language.lexer import Word, lex, split_pipes
+from commands.language.parse import Walk, allowed_words, parse, walk
+from commands.language.registry import Mode
+from commands.session.aliases import expand
 from data.errors import NshellError
 from data.path import Path
 from data.schema.tokens import split, tokens

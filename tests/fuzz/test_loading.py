@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from hypothesis import strategies as st
 
-from commands.registry import Mode
+from commands.language.registry import Mode
 from data.candidate import LOAD_MODES, Candidate
 from data.configuration import Running
 from data.errors import BatchProblem, NshellError

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.registry import Mode
+from commands.language.registry import Mode
 from data.access import NONE, READ, WRITE, Access, Rule
 from data.path import Path
 from data.schema.accounts import PERMISSIONS

@@ -23,7 +23,7 @@ import pytest_asyncio
 from agent import keys
 from agent.host import Ovs, run
 from agent.main import main
-from commands.registry import Arguments
+from commands.language.registry import Arguments
 from commands.request_dvrs import show_certificates
 from controller.bridges import datapath_id
 from controller.openflow import wire

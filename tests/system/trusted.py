@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import msgspec
 
 from agent.trust import SERVER_NAME, Files
-from commands.registry import Arguments
+from commands.language.registry import Arguments
 from commands.request_dvrs import join_token
 from controller.topology import Standing
 from nshell.lab import Lab

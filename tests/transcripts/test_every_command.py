@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from commands.lexer import lex, split_pipes
-from commands.parse import parse
-from commands.registry import Command, Mode, automaton, commands
+from commands.language.lexer import lex, split_pipes
+from commands.language.parse import parse
+from commands.language.registry import Command, Mode, automaton, commands
 from data.errors import NshellError
 from tests.transcripts.test_transcripts import FILES, steps
 from tests.unit.shell.pretend import PretendContext

@@ -9,9 +9,9 @@ from pathlib import Path as File
 
 import pytest
 
-from commands.lexer import lex
-from commands.parse import parse
-from commands.registry import Mode
+from commands.language.lexer import lex
+from commands.language.parse import parse
+from commands.language.registry import Mode
 from controller.analysis import Analysis
 from controller.network import Network
 from controller.telemetry.archive import Archive, Series

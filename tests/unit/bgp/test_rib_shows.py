@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from commands import show_bgp
+from commands.show import bgp as show_bgp
 from controller.bgp.bfd import Bfd, BfdStanding
 from controller.bgp.rib.views import Views
 from controller.bgp.speaker.backend import Down, Refused

@@ -12,10 +12,10 @@ from typing import Any, cast
 
 import pytest
 
-from commands import show_flows_top
-from commands.lexer import lex, split_pipes
-from commands.parse import parse
-from commands.registry import Mode
+from commands.language.lexer import lex, split_pipes
+from commands.language.parse import parse
+from commands.language.registry import Mode
+from commands.show import flows_top as show_flows_top
 from controller.events import Events, Kind
 from controller.telemetry.keys import Level, Measure
 from controller.topology import Standing, Topology

@@ -6,9 +6,9 @@ from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import Any, cast
 
-from commands.lexer import lex, split_pipes
-from commands.parse import parse
-from commands.registry import Mode
+from commands.language.lexer import lex, split_pipes
+from commands.language.parse import parse
+from commands.language.registry import Mode
 from controller.openflow.readback import FlowEntry
 from controller.pipeline import Feature, Owner, Table, cookie, split_cookie
 from controller.telemetry.keys import Level, Measure

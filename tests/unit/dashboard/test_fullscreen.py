@@ -237,7 +237,8 @@ async def test_a_screen_that_there_is_not_is_an_error() -> None:
 
 def test_nobody_who_asks_for_no_dashboard_pays_for_textual() -> None:
     code = (
-        "import sys, nshell.serving.serve, nshell.terminal.loop; from commands.registry import Mode, automaton; "
+        "import sys, nshell.serving.serve, nshell.terminal.loop; "
+        "from commands.language.registry import Mode, automaton; "
         "automaton(Mode.OPERATIONAL); print([name for name in sys.modules if name.partition('.')[0] == 'textual'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from commands import show_flows_top
+from commands.show import flows_top as show_flows_top
 from controller.telemetry.keys import Level, Measure
 from controller.topology import Standing
 from data.access import Access

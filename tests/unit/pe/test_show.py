@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from commands import show_pe
-from commands.registry import Arguments, Mode, commands
+from commands.language.registry import Arguments, Mode, commands
+from commands.show import pe as show_pe
 from tests.unit.controller.wan_bench import CHANGE, WanBench
 
 
@@ -67,6 +67,6 @@ async def test_neighbors_are_shown_by_address_family() -> None:
 
 
 def test_nobody_who_is_confined_may_use_any_of_it() -> None:
-    mine = [one for one in commands(Mode.OPERATIONAL) if one.handler.__module__ == "commands.show_pe"]
+    mine = [one for one in commands(Mode.OPERATIONAL) if one.handler.__module__ == "commands.show.pe"]
     assert len(mine) == 6 and not any(one.confined for one in mine)
     assert [one.permission for one in mine if one.grammar.startswith("request")] == ["request"]

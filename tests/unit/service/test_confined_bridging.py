@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from commands.lexer import lex
-from commands.parse import parse
-from commands.registry import Mode, commands
+from commands.language.lexer import lex
+from commands.language.parse import parse
+from commands.language.registry import Mode, commands
 from controller.edge.learning import Entry
 from data.path import Path
 from tests.unit.service.test_confined_shows import TINA, Confined

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from commands.lexer import lex
-from commands.parse import parse
-from commands.registry import Mode
+from commands.language.lexer import lex
+from commands.language.parse import parse
+from commands.language.registry import Mode
 from controller.compile.health import Probe
 from controller.compile.services.sharing import Share
 from controller.edge.health import Target

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from commands.lexer import lex
-from commands.parse import parse
-from commands.registry import Mode
+from commands.language.lexer import lex
+from commands.language.parse import parse
+from commands.language.registry import Mode
 from controller.edge.dhcp import LeaseRecord
 from data.access import EVERYTHING, Access
 from nshell.sessions.confined import facade

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from commands.lexer import lex
-from commands.parse import parse
-from commands.registry import Mode
+from commands.language.lexer import lex
+from commands.language.parse import parse
+from commands.language.registry import Mode
 from controller.topology import Interface, Topology
 from data.access import Access
 from nshell.sessions.confined import facade

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from commands.lexer import lex
-from commands.parse import parse
-from commands.registry import Mode
+from commands.language.lexer import lex
+from commands.language.parse import parse
+from commands.language.registry import Mode
 from data.access import Access
 from data.acting import Acting
 from data.configuration import Configuration, Running

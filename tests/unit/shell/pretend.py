@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from commands.registry import Mode
+from commands.language.registry import Mode
 from controller.events import Events
 from controller.numbers import Numbers
 from controller.topology import Topology

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from commands.aliases import expand
-from commands.complete import complete, help_lines
-from commands.lexer import lex
-from commands.registry import Mode
+from commands.language.complete import complete, help_lines
+from commands.language.lexer import lex
+from commands.language.registry import Mode
+from commands.session.aliases import expand
 from data.errors import CommandFailed
 from tests.unit.shell.pretend import LINES, PretendContext, running
 

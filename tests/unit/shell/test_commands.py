@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from commands.lexer import lex, split_pipes
-from commands.parse import parse
+from commands.language.lexer import lex, split_pipes
+from commands.language.parse import parse
+from commands.language.registry import Mode
 from commands.pipes import Output, run_pipe
-from commands.registry import Mode
 from data.errors import CommandFailed, NothingThere, SyntaxProblem
 from tests.unit.shell.pretend import PretendContext
 from views.models import Lines, Model, Several, Table, Tree

@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from commands.automaton import Automaton
-from commands.complete import ENTER, complete, help_lines
-from commands.grammar import BadGrammar, compile_grammar
-from commands.lexer import lex, split_pipes
-from commands.parse import parse
-from commands.registry import Mode, automaton, commands
-from commands.types import types
+from commands.language.automaton import Automaton
+from commands.language.complete import ENTER, complete, help_lines
+from commands.language.grammar import BadGrammar, compile_grammar
+from commands.language.lexer import lex, split_pipes
+from commands.language.parse import parse
+from commands.language.registry import Mode, automaton, commands
+from commands.language.types import types
 from data.errors import SyntaxProblem
 from tests.unit.shell.pretend import PretendContext
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from commands.complete import complete
-from commands.habits import CONFIGURING, OPERATIONAL, advice
-from commands.lexer import lex
-from commands.parse import parse
-from commands.registry import Mode
+from commands.language.complete import complete
+from commands.language.habits import CONFIGURING, OPERATIONAL, advice
+from commands.language.lexer import lex
+from commands.language.parse import parse
+from commands.language.registry import Mode
 from data.errors import NshellError
 from nshell.terminal.pasted import Pasted
 from tests.unit.shell.pretend import PretendContext

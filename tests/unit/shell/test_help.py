@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from commands.complete import help_lines
-from commands.registry import Mode
+from commands.language.complete import help_lines
+from commands.language.registry import Mode
 from tests.unit.shell.pretend import PretendContext
 from views.wrapping import wrapped
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from commands.patterns import pattern
+from commands.language.patterns import pattern
 from data.errors import SyntaxProblem
 
 

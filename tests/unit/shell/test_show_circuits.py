@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from commands.registry import Arguments
-from commands.show_circuits import show_circuits
-from commands.show_routes import show_routes
+from commands.language.registry import Arguments
+from commands.show.circuits import show_circuits
+from commands.show.routes import show_routes
 from controller.compile.remote import MPLS, VXLAN, Tunnel
 from controller.compile.wan.circuits import Circuit
 from controller.compile.wan.shown import RemoteRoute

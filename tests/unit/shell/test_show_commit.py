@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from commands.lexer import lex
-from commands.parse import parse
-from commands.registry import Mode
+from commands.language.lexer import lex
+from commands.language.parse import parse
+from commands.language.registry import Mode
 from data.access import Access
 from data.errors import NothingThere
 from data.store import HistoryEntry

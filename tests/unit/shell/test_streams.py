@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from commands.lexer import lex, split_pipes
-from commands.monitor import Rates
+from commands.language.lexer import lex, split_pipes
+from commands.language.registry import Arguments
 from commands.pipes import Output, output_of, run_pipe
-from commands.registry import Arguments
-from commands.show_events import monitor_events
+from commands.show.events import monitor_events
+from commands.statistics.rates import Rates
 from commands.streams import parts
 from controller.events import Kind
 from data.errors import CommandFailed
@@ -91,7 +91,7 @@ async def test_events_are_told_as_they_happen_and_watching_ends_with_the_command
 
 def test_rates_are_per_second_and_a_counter_that_fell_began_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 12.0, 13.0])
-    monkeypatch.setattr("commands.monitor.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("commands.statistics.rates.time.monotonic", lambda: next(clock))
     rates = Rates()
     rates.take({"a": 100})
     assert rates.of("a") is None

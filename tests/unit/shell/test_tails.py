@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from commands.complete import complete
-from commands.lexer import lex
-from commands.parse import parse
-from commands.registry import Arguments, Mode
+from commands.language.complete import complete
+from commands.language.lexer import lex
+from commands.language.parse import parse
+from commands.language.registry import Arguments, Mode
 from data.errors import SyntaxProblem
 from tests.unit.shell.pretend import PretendContext
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from commands.lexer import lex, split_pipes
+from commands.language.lexer import lex, split_pipes
 from commands.pipes import Output, run_pipe
 from commands.statistics import pictures
 from commands.statistics.pictures import picture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from commands import show_flows_top
+from commands.show import flows_top as show_flows_top
 from controller.openflow.readback import FlowEntry
 from controller.pipeline import Feature, Owner, Table, cookie, split_cookie
 from controller.topology import Standing

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from commands.lexer import lex
-from commands.parse import parse
-from commands.registry import Mode
+from commands.language.lexer import lex
+from commands.language.parse import parse
+from commands.language.registry import Mode
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from data.access import Access
 from data.errors import CommandFailed, NothingThere, NotPermitted, SyntaxProblem

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from commands.registry import Arguments
+from commands.language.registry import Arguments
 from commands.request_dvrs import identity, join_token, state
 from data.errors import CommandFailed, NothingThere
 from data.schema.objects import Controller, Dvrs

@@ -11,9 +11,9 @@ from typing import Any, cast
 import pytest
 import pytest_asyncio
 
-from commands import show_underlay as shows
 from commands.context import Context
-from commands.registry import Arguments
+from commands.language.registry import Arguments
+from commands.show import underlay as shows
 from controller.bgp.routes import Attributes, Route, Unicast
 from controller.events import Events, Kind
 from controller.underlay import listener as module
