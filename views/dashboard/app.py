@@ -249,6 +249,8 @@ class Dashboard(App[NshellError]):
 
     def _over(self, cause: Exception) -> None:
         """There are no facts any more."""
+        if not self.is_running:
+            return  # while it ends the parts of a screen go one by one, and an answer finds only some of them
         if isinstance(cause, Closed):
             self.exit(cause.problem)
         elif isinstance(cause, ConnectionError):

@@ -6,6 +6,7 @@ nothing there, hundreds of hypervisors, long names, a narrow screen, ASCII, a te
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.unit.dashboard.test_frames import update as update
 from views.dashboard.catalogue import SCREENS
 from views.dashboard.grid import Grid
 from views.dashboard.palette import LIGHT
+from views.models import Model
 from views.render import Screen
 
 NAMES = ("flows", "topology", "bgp", "commits")
@@ -165,6 +167,30 @@ async def test_a_commit_shows_who_why_receipts_and_changes_and_its_receipts_arri
         source.whole.history = later  # type: ignore[method-assign]
         await it.see("No. of receipts: 2")
         await it.until(lambda: "pending" not in it.text)
+
+
+async def test_an_answer_that_arrives_while_the_dashboard_ends_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = wide(LARGE)
+    answered = asyncio.Event()
+    async with seen("commits", LARGE, source) as it:
+        await it.see("1 verified, hv3 pending")
+        await it.press("enter")
+        await it.see("author   ops")
+        ask, board, close = source.ask, it.app.board, it.app._close_all
+
+        async def late(line: str) -> Model:
+            await answered.wait()
+            return await ask(line)
+
+        async def parts_first() -> None:
+            await board.query("#facts, Grid").remove()
+            answered.set()
+            await asyncio.sleep(0.05)
+            await close()
+
+        monkeypatch.setattr(source, "ask", late)
+        monkeypatch.setattr(it.app, "_close_all", parts_first)
+        it.app.refresh_now()
 
 
 def _facts(entry: Any) -> dict[str, Any]:
