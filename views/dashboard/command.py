@@ -17,6 +17,7 @@ from textual.geometry import Size
 from textual.widgets import Input
 
 from views.dashboard.canvas import Canvas, Row, broken, row_of
+from views.dashboard.moving import WHEEL
 from views.dashboard.pages import Pages
 from views.dashboard.source import Closed
 from views.render import harmless
@@ -270,4 +271,8 @@ class CommandLine(Vertical):
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self.query_one(Output).action_scroll(3)
+        self.query_one(Output).move(WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.query_one(Output).move(-WHEEL)

@@ -14,7 +14,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from views.dashboard.arranging import TREND, Cells, arranged, sliced
-from views.dashboard.canvas import Canvas, Row, Span, tail, width_of
+from views.dashboard.canvas import Row, Span, tail, width_of
+from views.dashboard.moving import Moving
 from views.dashboard.palette import role_of
 from views.models import Cell, Clock, Moment, Table, Trend
 from views.moment import clock
@@ -40,7 +41,7 @@ GRAVE = {"critical": "bad", "error": "bad", "warning": "soon"}
 """Severities of events that have a colour."""
 
 
-class Grid(Canvas, can_focus=True):
+class Grid(Moving):
     """The rows of a Table. Posts `Chosen` for Enter or a second click."""
 
     class Chosen(Message):
@@ -59,13 +60,6 @@ class Grid(Canvas, can_focus=True):
             self.grid = grid
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown,space", "page(1)", show=False),
-        Binding("home,g", "edge(-1)", show=False),
-        Binding("end,G", "edge(1)", show=False),
-        Binding("enter", "choose", show=False),
         Binding("s", "sort", show=False),
         Binding("S", "turn", show=False),
     ]
@@ -281,16 +275,14 @@ class Grid(Canvas, can_focus=True):
             self.repaint()
             self.post_message(self.Moved(self))
 
-    def action_move(self, by: int) -> None:
-        """One row up or down."""
+    @property
+    def rows_seen(self) -> int:
+        return self.size.height - 2
+
+    def move(self, by: int) -> None:
         self._to(self._cursor + by)
 
-    def action_page(self, by: int) -> None:
-        """A screenful up or down."""
-        self._to(self._cursor + by * max(1, self.size.height - 3))
-
-    def action_edge(self, side: int) -> None:
-        """The first or the last row."""
+    def to_edge(self, side: int) -> None:
         self._to(0 if side < 0 else len(self.shown) - 1)
 
     def action_choose(self) -> None:
@@ -338,14 +330,6 @@ class Grid(Canvas, can_focus=True):
 
     def on_blur(self) -> None:
         self.repaint()
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self._to(self._cursor + 3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self._to(self._cursor - 3)
 
     def on_click(self, event: events.Click) -> None:
         """A header sorts, a row is chosen, once more goes into it."""

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from views.dashboard.canvas import Canvas, Row, broken, row_of, shifted, text_of
+from views.dashboard.canvas import Row, broken, row_of, shifted, text_of
+from views.dashboard.moving import Moving
 from views.graph import Graph
 from views.models import Document, Model, Several, Table
 from views.render import Screen, render
-
-if TYPE_CHECKING:
-    from textual import events
 
 __all__ = ["Pages"]
 
@@ -33,22 +31,15 @@ SPARED = 3
 """Lines that a graph leaves free at the prompt, and its title, which is the panel's."""
 
 
-class Pages(Canvas, can_focus=True):
+class Pages(Moving):
     """Text, and which part of it is seen. A model is rendered anew for each width."""
 
     class Chosen(Message):
         """Enter was pressed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "scroll(-1)", show=False),
-        Binding("down,j", "scroll(1)", show=False),
         Binding("left,h", "side(-1)", show=False),
         Binding("right,l", "side(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown,space", "page(1)", show=False),
-        Binding("home,g", "edge(-1)", show=False),
-        Binding("end,G", "edge(1)", show=False),
-        Binding("enter", "choose", show=False),
     ]
 
     def __init__(self, id: str | None = None) -> None:
@@ -144,9 +135,15 @@ class Pages(Canvas, can_focus=True):
         self._top = top
         self.repaint()
 
-    def action_scroll(self, by: int) -> None:
-        """Lines up or down."""
+    @property
+    def rows_seen(self) -> int:
+        return self.size.height
+
+    def move(self, by: int) -> None:
         self._to(max(0, self._top + by))
+
+    def to_edge(self, side: int) -> None:
+        self._to(0 if side < 0 else len(self._folded))
 
     def action_side(self, by: int) -> None:
         """To the right: first all columns whole, then what is beyond the edge. And back, until it fits again."""
@@ -158,22 +155,6 @@ class Pages(Canvas, can_focus=True):
             self._left = max(0, self._left - SIDE) if self._left else None
         self.repaint()
 
-    def action_page(self, by: int) -> None:
-        """A screenful up or down."""
-        self._to(max(0, self._top + by * max(1, self.size.height - 1)))
-
-    def action_edge(self, side: int) -> None:
-        """The first or the last line."""
-        self._to(0 if side < 0 else len(self._folded))
-
     def action_choose(self) -> None:
         """Go on to what the screen leads to."""
         self.post_message(self.Chosen())
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self.action_scroll(3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self.action_scroll(-3)
