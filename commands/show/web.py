@@ -29,7 +29,9 @@ async def show_web(context: Context, arguments: Arguments) -> Model:
         "state": "listening" if web.listening else "closed",
         "reason": web.problem or None,
         "connections": web.connections,
+        "dashboards": sum(len(login.ends) for login in web.logins()),
         "max-sessions": settings.max_sessions,
+        "sessions-per-user": settings.sessions_per_user,
         "metrics": "served, by token" if settings.metrics_token is not None else "not served",
     }
     if shown is not None:

@@ -130,6 +130,7 @@ class Web(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         ),
     ] = None
     max_sessions: Annotated[int, Leaf("most dashboards in browsers at a time", integer(1, 64, "sessions"))] = 16
+    sessions_per_user: Annotated[int, Leaf("most of them of one user", integer(1, 64, "sessions"))] = 4
     metrics_token: Annotated[
         str | None,
         Leaf("what a Prometheus must present as bearer token to read /metrics", SHARED_KEY,

@@ -98,6 +98,22 @@ def test_two_users_at_once_see_what_each_may_see(web: Web, visitor: Visitor, bro
         tom.close()
 
 
+def test_who_has_as_many_dashboards_as_a_user_may_reads_so_in_the_page(
+    web: Web, visitor: Visitor, browser: Browser
+) -> None:
+    web.commit("set web sessions-per-user 1")
+    again = Visitor(browser, web.port)
+    try:
+        visitor.log_in("ann", PASSWORD)
+        visitor.shows("quit")
+        again.log_in("ann", PASSWORD)
+        again.shows("web sessions-per-user", "1 dashboard is open already, all of them yours", "end one with q")
+        again.page.wait_for_selector("body.-closed")
+    finally:
+        again.close()
+        web.commit("delete web sessions-per-user")
+
+
 def test_leaving_ends_the_dashboard_and_the_cookie(web: Web, visitor: Visitor) -> None:
     visitor.log_in("ann", PASSWORD)
     visitor.shows("quit")

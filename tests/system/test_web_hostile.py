@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from nshell.lab.probing import wait_until
-from tests.system.web_site import PASSWORD, WRONG, Web, form, logged_in
+from tests.system.web_site import OTHER, PASSWORD, WRONG, Web, form, logged_in
 
 DEEP = "[" * 100_000
 """More than the interpreter's stack has room for."""
@@ -61,7 +61,7 @@ def test_what_is_no_message_ends_the_dashboard_and_more_than_are_allowed_are_not
                 await first.receive()
                 async with client.ws_connect(f"{web.base}/ws", ssl=False) as second:
                     said = await second.receive()
-                    assert b"1 dashboards are open already" in said.data
+                    assert b"error: web max-sessions\r\n  1 dashboard is open already\r\n  try again" in said.data
                     assert (await second.receive()).type is aiohttp.WSMsgType.CLOSE
                 await first.send_str('["resize", {"width": "wide", "height": 1e9}]')
                 await ended(first)
@@ -73,6 +73,37 @@ def test_what_is_no_message_ends_the_dashboard_and_more_than_are_allowed_are_not
 
     asyncio.run(asyncio.wait_for(talk(), 120))
     web.commit("delete web max-sessions")
+    assert wait_until(lambda: not web.sessions(), 20)
+
+
+def test_one_user_who_opens_all_dashboards_he_can_keeps_no_other_out(web: Web) -> None:
+    web.commit("set web max-sessions 3", "set web sessions-per-user 2")
+    ann, tom = (logged_in(web, *who) for who in (("ann", PASSWORD), ("tom", OTHER)))
+
+    async def talk() -> None:
+        clients = [
+            aiohttp.ClientSession(headers={"Cookie": f"__Host-nshell={cookie}", "Origin": web.base})
+            for cookie in (ann, tom)
+        ]
+        async with clients[0] as first, clients[1] as second:
+            held = [await first.ws_connect(f"{web.base}/ws", ssl=False) for _ in range(2)]
+            for one in held:
+                await one.receive()
+            refused = [await first.ws_connect(f"{web.base}/ws", ssl=False) for _ in range(6)]
+            async with second.ws_connect(f"{web.base}/ws", ssl=False) as other:
+                assert b"open already" not in (await other.receive()).data
+                shown = await asyncio.to_thread(web.run, "show web")
+                facts = dict(line.split(None, 1) for line in shown.splitlines() if len(line.split()) == 2)
+                assert (facts["dashboards"], facts["max-sessions"], facts["sessions-per-user"]) == ("3", "3", "2")
+            for one in refused:
+                said = (await one.receive()).data
+                assert b"error: web sessions-per-user\r\n  2 dashboards are open already, all of them yours" in said
+                await ended(one)
+            for one in held:
+                await one.close()
+
+    asyncio.run(asyncio.wait_for(talk(), 120))
+    web.commit("delete web max-sessions", "delete web sessions-per-user")
     assert wait_until(lambda: not web.sessions(), 20)
 
 
