@@ -32,7 +32,6 @@ from controller.numbers import Numbers
 from controller.openflow.errors import OpenFlowError
 from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
-from controller.pace import spread
 from controller.pe.routers import PeRouters
 from controller.telemetry.service import Telemetry
 from controller.topology import Topology
@@ -45,6 +44,7 @@ from data.difference import Changes
 from data.errors import CommandFailed
 from data.path import Path
 from data.schema.objects import Object, Vport
+from data.steps import spread
 from data.store import HistoryEntry, Store
 
 __all__ = ["Answers"]

@@ -28,12 +28,12 @@ from controller.openflow.errors import RequestRefused, SwitchGone
 from controller.openflow.messages import METERS, Phase, phase
 from controller.openflow.text import actions_text, match_text, meter_text
 from controller.openflow.wire import METER_MOD
-from controller.pace import Pace
 from controller.pipeline import TABLE_NAMES
 from controller.reconcile import Difference, Differing, What, repair
 from data.errors import CommandFailed, NshellError
 from data.path import Path
 from data.schema.objects import Controller
+from data.steps import Pace
 from data.store import AuditRow
 
 __all__ = ["REPAIR", "REPORT", "Drift", "Flow", "Standing"]

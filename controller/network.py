@@ -21,14 +21,13 @@ from controller.compile import Location, Observed, Placement, compile_all, start
 from controller.compile.layered import Layered
 from controller.events import Events
 from controller.numbers import Numbers
-from controller.pace import spread
 from controller.pipeline import split_cookie
 from controller.planning import Change, Draft, dvrs_of, located, vports_of
 from controller.topology import TUNNEL_PORT, Interface, Topology
 from data.acting import Acting, Successor
 from data.configuration import Configuration, Running
 from data.path import Path
-from data.steps import at_once
+from data.steps import at_once, spread
 
 __all__ = ["Network"]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 from controller.events import Fact
 from controller.openflow.messages import METERS
-from controller.pace import spread
 from controller.pipeline import TABLE_NAMES
 from controller.planning import Draft, by_table
 from controller.reach import reach
@@ -17,6 +16,7 @@ from controller.touched import Touched, touched
 from data.configuration import Configuration, Edits
 from data.path import Path, path_text, vport_name
 from data.schema.objects import Object
+from data.steps import spread
 
 __all__ = ["DvrsPlan", "Plan", "SidePlan", "describe", "summary", "told"]
 

@@ -22,7 +22,6 @@ from controller.channel import Channel
 from controller.compile import Dirty, Location, Observed, Placement, State, changed, compile_change
 from controller.openflow.messages import is_delete, table_of
 from controller.ovsdb.model import UPLINK
-from controller.pace import spread
 from controller.topology import TUNNEL_PORT, Topology
 from controller.transaction import Rank, Work
 from data.acting import Acting, acting_edits, all_act
@@ -31,7 +30,7 @@ from data.errors import CheckFailed
 from data.path import Path, vport_name
 from data.rules import check as problems
 from data.schema.objects import Dvrs, Vport
-from data.steps import Steps
+from data.steps import Steps, spread
 from data.templates import outside_templates
 
 __all__ = ["Change", "Draft", "backward", "by_table", "change_of", "check", "draft", "dvrs_of", "located", "moves",

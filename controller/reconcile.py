@@ -23,9 +23,8 @@ from controller.channel import Channel
 from controller.openflow.messages import METERS, as_delete, as_replacement, key
 from controller.openflow.packed import as_delete_strict, cookie, instructions
 from controller.openflow.readback import FlowEntry
-from controller.pace import spread
 from controller.patience import patience
-from data.steps import Steps
+from data.steps import Steps, spread
 
 __all__ = ["LISTED", "Difference", "Differing", "Reconciled", "What", "compare", "reconcile", "repair"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from commands.context import Context
 from commands.language.registry import Arguments, command
 from commands.lookup import scope
-from controller.pace import Pace, spread
 from data.addresses import prefix
 from data.errors import CommandFailed, NothingThere
 from data.path import Path, path_text
+from data.steps import Pace, spread
 from views.models import Cell, Column, Document, Lines, Model, Moment, Several, Table
 
 if TYPE_CHECKING:

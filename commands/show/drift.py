@@ -6,9 +6,9 @@ from commands.context import Context
 from commands.language.registry import Arguments, command
 from commands.lookup import require
 from controller.drift import Standing
-from controller.pace import Pace
 from controller.reconcile import What
 from data.path import path_text
+from data.steps import Pace
 from views.models import Column, Lines, Moment, Several, Table
 
 SUMS = (

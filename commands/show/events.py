@@ -15,9 +15,9 @@ from commands.language.statement import words_of
 from commands.times import past
 from controller.events import Event, Kind, Selection, Severity
 from controller.events.selection import named
-from controller.pace import Pace
 from data.errors import CommandFailed
 from data.path import path_text
+from data.steps import Pace
 from views.models import Cell, Clock, Column, Facts, Lines, Model, Stream, Table
 from views.moment import clock, iso
 

@@ -14,11 +14,10 @@ from commands.show.dvrs import attachments
 from commands.show.vports import STATES, states_of
 from commands.statistics.counted import POINTS
 from commands.statistics.measured import listed, ranked
-from controller.pace import spread
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from data.path import vport_name
 from data.schema.objects import System
-from data.steps import Steps
+from data.steps import Steps, spread
 from views.models import Document, Moment, Rate, Trend
 
 if TYPE_CHECKING:

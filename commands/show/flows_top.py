@@ -19,10 +19,10 @@ from commands.lookup import require
 from controller.flow_words import flow_text, owner_name
 from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
-from controller.pace import Pace
 from controller.pipeline import TABLE_NAMES, Feature, split_cookie
 from data.errors import CommandFailed
 from data.path import Path, path_text, vport_name
+from data.steps import Pace
 from views.models import Cell, Column, PerSecond, Rate, Table
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from commands.counters import VPORT_TABLES, Counts, reachable, read
 from commands.language.registry import Arguments, command
 from commands.lookup import named, note, scope
 from commands.show.qos import qos_of
-from controller.pace import Pace
 from controller.pipeline import Feature
 from controller.telemetry.purposes import SPOOFED
 from controller.topology import Attachment, Standing
 from data.path import Path, vport_name
 from data.schema.objects import Vport
+from data.steps import Pace
 from views.models import Column, Document, Model, Moment, Several, Table
 
 if TYPE_CHECKING:

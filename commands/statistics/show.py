@@ -15,10 +15,10 @@ from commands.statistics.counted import Course, in_the_past, lately, latest, per
 from commands.statistics.figures import FIGURES, Numbers, cell
 from commands.statistics.measured import IN, PROVIDERS, TENANTS, Measured, listed, measured, ranked, telemetry
 from commands.statistics.measured import WORDS as OBJECTS
-from controller.pace import spread
 from controller.telemetry.keys import GAUGES, MEASURES_OF, Level, Measure
 from data.path import Path, vport_name
 from data.schema.objects import Vport
+from data.steps import spread
 from views.models import Cell, Column, Document, Moment, Octets, PerSecond, Rate, Table, Trend
 
 if TYPE_CHECKING:

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 
 from controller.analysis.changes import By, next_step, stopped
 from controller.network import Network
-from controller.pace import spread
 from controller.planning import Draft, change_of, check, draft
 from controller.reach import reach
 from controller.trace import Compiled, Question, Trace, Way, trace
 from data.access import Access
 from data.candidate import Candidate
 from data.errors import NotPermitted, NshellError
+from data.steps import spread
 
 __all__ = ["Answer", "Offer", "why_not"]
 

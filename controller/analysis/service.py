@@ -13,10 +13,10 @@ from controller.analysis.ends import ends_now
 from controller.analysis.findings import Finding, findings
 from controller.compile.policy import DIRECTIONS, DomainPolicy
 from controller.network import Network
-from controller.pace import spread
 from controller.trace.question import Question
 from data.access import Access
 from data.path import Path
+from data.steps import spread
 
 __all__ = ["Analysis"]
 

@@ -36,12 +36,12 @@ from controller.compile import Observed
 from controller.compile.remote import RemoteKey
 from controller.events import Kind, Severity
 from controller.network import Network
-from controller.pace import spread
 from controller.planning import Draft
 from controller.underlay.service import Underlay
 from controller.upkeep import Upkeep
 from data.addresses import Ip
 from data.errors import CommandFailed
+from data.steps import spread
 
 __all__ = ["Bgp"]
 

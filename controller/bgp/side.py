@@ -20,12 +20,12 @@ from controller.bgp.routes import Route
 from controller.bgp.service import Bgp
 from controller.bgp.speaker.backend import Peer, SpeakerGone
 from controller.bgp.words import told_lines
-from controller.pace import spread
 from controller.plan import SidePlan
 from controller.planning import Draft
 from controller.receipts import Kept, Receipt
 from controller.sides import PreparedSide
 from data.errors import ApplyFailed, NshellError
+from data.steps import spread
 
 __all__ = ["ANSWER", "BgpSide"]
 

@@ -18,8 +18,8 @@ from controller.events.keeper import Keeper
 from controller.events.recent import Events
 from controller.events.syslog.exporter import Exporter
 from controller.events.thresholds import Thresholds
-from controller.pace import spread
 from data.configuration import Configuration
+from data.steps import spread
 
 if TYPE_CHECKING:
     from controller.telemetry.service import Telemetry

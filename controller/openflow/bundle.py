@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from controller.openflow import wire
 from controller.openflow.errors import BundleRefused, RequestRefused, SwitchGone
-from controller.pace import Pace
+from data.steps import Pace
 
 if TYPE_CHECKING:
     from controller.openflow.connection import Switch

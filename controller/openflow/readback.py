@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from controller.openflow import wire
-from controller.pace import Pace
+from data.steps import Pace
 
 # Multipart types
 DESCRIPTION, FLOW, AGGREGATE, FLOW_MONITOR = 0, 1, 2, 16

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from controller.openflow import wire
 from controller.openflow.wire import FIELDS
-from controller.pace import Pace
+from data.steps import Pace
 
 __all__ = ["FLOW", "METER", "PORT", "TABLE", "Counter", "flow_removed", "flows", "flows_request", "meter_drops",
            "meters_request", "port_bytes", "port_request", "table_flows"]  # fmt: skip

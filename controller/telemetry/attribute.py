@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from controller.network import Network
-from controller.pace import Pace
 from controller.planning import Draft
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from controller.telemetry.purposes import MEASURES, Purpose, Subject
@@ -21,6 +20,7 @@ from data.addresses import Ip, address
 from data.configuration import Configuration
 from data.path import Path
 from data.schema.objects import Vport
+from data.steps import Pace
 
 __all__ = ["Attribution", "Counts", "parents"]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from controller.pace import Pace
 from controller.telemetry.account import Kept
 from controller.telemetry.keys import Level, Measure, SeriesKey
+from data.steps import Pace
 
 __all__ = ["KeptSwitch", "Memory", "boot", "encoded", "packed", "recalled"]
 

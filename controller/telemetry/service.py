@@ -19,7 +19,6 @@ from pathlib import Path as File
 from controller.events import Events, Kind, Severity
 from controller.network import Network
 from controller.openflow.errors import OpenFlowError
-from controller.pace import Pace, spread
 from controller.planning import Draft
 from controller.telemetry.archive import Series, Size
 from controller.telemetry.attribute import Attribution
@@ -33,6 +32,7 @@ from controller.telemetry.shelf import Shelf
 from controller.telemetry.switches import Switches
 from data.path import Path
 from data.schema.seen import Telemetry as Settings
+from data.steps import Pace, spread
 
 __all__ = ["Latest", "Telemetry"]
 

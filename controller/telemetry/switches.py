@@ -17,12 +17,12 @@ import msgspec
 from controller.network import Network
 from controller.openflow.statistics import flow_removed
 from controller.ovsdb.model import MPLS_OFPORT
-from controller.pace import Pace, spread
 from controller.telemetry.account import Account, Growth
 from controller.telemetry.attribute import Attribution, Counts
 from controller.telemetry.keeping import KeptSwitch, boot, encoded
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from controller.telemetry.poll import Reading, Source, read, subjects_of
+from data.steps import Pace, spread
 
 __all__ = ["Seen", "Switches"]
 

@@ -16,13 +16,13 @@ from controller.compile import start
 from controller.compile.state import State
 from controller.network import Network
 from controller.openflow.readback import FlowEntry
-from controller.pace import Pace, spread
 from controller.trace.contents import Compiled, Held, Unread
 from controller.trace.follow import trace
 from controller.trace.question import Question, Trace
 from controller.trace.tables import Tables
 from data.acting import Acting
 from data.configuration import Running
+from data.steps import Pace, spread
 
 __all__ = ["Tracing"]
 

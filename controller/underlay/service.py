@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from controller.bgp.routes import Route
 from controller.damping import Limits
 from controller.events import Events, Kind, Severity
-from controller.pace import spread
 from controller.underlay.endpoints import Endpoint, Endpoints, Reachability
 from controller.underlay.heard import Heard
 from controller.underlay.listener import NAMES, SETTLE, Listener, Place
@@ -24,6 +23,7 @@ from data.configuration import Configuration, Edits
 from data.schema.objects import Dvrs
 from data.schema.wan import Neighbor, Pe, UnderlayListener
 from data.schema.wan import Underlay as Settings
+from data.steps import spread
 
 __all__ = ["Underlay"]
 

@@ -13,11 +13,11 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from controller.pace import spread
 from data.candidate import Candidate
 from data.configuration import Edits
 from data.errors import NshellError
 from data.merge import Edit
+from data.steps import spread
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric

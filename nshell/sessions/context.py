@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from commands.context import Schedule, SessionFacts, WebFacts
 from commands.language.registry import Mode
-from controller.pace import spread
 from data.access import Access
 from data.confined import seen
 from data.errors import CommandFailed
 from data.path import Path
-from data.steps import Steps
+from data.steps import Steps, spread
 from data.store.records import AuditRow
 from nshell import __version__
 from nshell.serving.transport import Transport

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from controller.pace import spread
 from controller.telemetry.openmetrics import OpenMetrics, encoding
 from data.schema.seen import Web
+from data.steps import spread
 from nshell import __version__
 from nshell.web.http import entrance_of, same
 

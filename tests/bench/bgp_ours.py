@@ -21,8 +21,8 @@ from controller.bgp.rib.settings import NeighbourPolicy, Settings
 from controller.bgp.routes import Family
 from controller.bgp.speaker.backend import Changed, Event, Peer, Up
 from controller.bgp.speaker.exabgp import ExabgpSpeaker
-from controller.pace import spread
 from data.addresses import Ip, address
+from data.steps import spread
 from tests.bench.measure import Processes, cpu_seconds, resident
 from tests.system.bgp_speaking import OURS, vpn_routes
 

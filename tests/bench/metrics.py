@@ -17,11 +17,11 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from controller.pace import spread
 from controller.telemetry.keys import MEASURES_OF, Level, SeriesKey
 from controller.telemetry.openmetrics import OpenMetrics, encoding
 from controller.topology import Attachment
 from data.schema.objects import Vport
+from data.steps import spread
 from tests.bench.measure import Row, median
 from tests.unit.data.examples import running
 from tests.unit.telemetry.counted_network import Network

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from time import perf_counter
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from data.steps import Steps
 from views.models import Cell, Moment, Octets, Table, Trend
 
-__all__ = ["TREND", "Cells", "arranged", "joined", "matches", "only", "rank", "sliced"]
-
-T = TypeVar("T")
+__all__ = ["TREND", "Cells", "arranged", "joined", "matches", "only", "rank"]
 
 Cells: TypeAlias = "tuple[Cell, ...]"
-SLICE = 0.002
-"""Seconds of arranging in one go; others use the loop, too."""
 STEP = 64
 """Rows of one step."""
 CHANGING = (float, Moment, Octets, Trend)
@@ -76,20 +70,6 @@ def joined(base: Table, other: Table | None, name: Callable[[Cells], object], ke
         rows.append((*row, *found.get(name(row), nothing)))  # type: ignore[call-overload]
     columns = (*base.columns, *(other.columns[at] for at in wanted))
     return replace(base, columns=columns, rows=rows)
-
-
-async def sliced(steps: Steps[T]) -> T:
-    """Run steps to their end, giving way to the loop every SLICE seconds."""
-    until = perf_counter() + SLICE
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        if perf_counter() > until:
-            await asyncio.sleep(0)
-            until = perf_counter() + SLICE
 
 
 def matches(row: Cells, needles: Sequence[str]) -> bool:

@@ -17,7 +17,8 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from data.errors import NshellError
-from views.dashboard.arranging import Cells, joined, only, sliced
+from data.steps import spread
+from views.dashboard.arranging import Cells, joined, only
 from views.dashboard.catalogue import SCREENS
 from views.dashboard.grid import Grid
 from views.dashboard.pages import Pages
@@ -171,8 +172,8 @@ class Beside(Tabular):
             await self._join(model)
 
     async def _join(self, base: Table) -> None:
-        table = await sliced(joined(base, self._numbers, self.identity, (*self.COLUMNS, *self.SPARE)))
-        await self.query_one(Grid).fill(await sliced(only(table, self.COLUMNS, self.SPARE)))
+        table = await spread(joined(base, self._numbers, self.identity, (*self.COLUMNS, *self.SPARE)))
+        await self.query_one(Grid).fill(await spread(only(table, self.COLUMNS, self.SPARE)))
 
 
 class Text(Board):

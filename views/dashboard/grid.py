@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from views.dashboard.arranging import TREND, Cells, arranged, sliced
+from data.steps import spread
+from views.dashboard.arranging import TREND, Cells, arranged
 from views.dashboard.canvas import Row, Span, tail, width_of
 from views.dashboard.moving import Moving
 from views.dashboard.palette import role_of
@@ -116,7 +117,7 @@ class Grid(Moving):
                 return
             at_end = self._tail and self._cursor >= len(self.shown) - 1
             here = self._identity(self.shown[self._cursor]) if self._cursor < len(self.shown) else None
-            self.shown = await sliced(arranged(self.table, self.words, self._keep, self.sorting))
+            self.shown = await spread(arranged(self.table, self.words, self._keep, self.sorting))
             self._stay(here, at_end)
         self.repaint()
         self.post_message(self.Moved(self))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from views.dashboard.arranging import only, sliced
+from data.steps import spread
+from views.dashboard.arranging import only
 from views.dashboard.board import Ask, Board, Text, said
 from views.dashboard.grid import Grid
 from views.dashboard.pages import Pages
@@ -57,7 +58,7 @@ class Neighbors(Board):
         grid = self.query_one(f"#{name}", Grid)
         if isinstance(model, Table):
             columns, spare = COLUMNS[name]
-            await grid.fill(await sliced(only(model, columns, spare)))
+            await grid.fill(await spread(only(model, columns, spare)))
         else:
             grid.refuse("\n".join(render(model, Screen())))
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 
-from views.dashboard.arranging import only, sliced
+from data.steps import spread
+from views.dashboard.arranging import only
 from views.dashboard.board import Ask, Beside, Board, said
 from views.dashboard.grid import Grid
 from views.dashboard.pages import Pages
@@ -81,7 +82,7 @@ class Hypervisor(Board):
         if name == "detail":
             self.query_one(Pages).put_model(model)
         elif isinstance(model, Table):
-            await self.query_one(Grid).fill(await sliced(only(model, VPORTS, ("address",))))
+            await self.query_one(Grid).fill(await spread(only(model, VPORTS, ("address",))))
 
     def refuse(self, name: str, problem: NshellError) -> None:
         if name == "detail":

@@ -14,7 +14,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from data.errors import NotPermitted
-from views.dashboard.arranging import joined, only, sliced
+from data.steps import spread
+from views.dashboard.arranging import joined, only
 from views.dashboard.bars import area
 from views.dashboard.board import Ask, Board, said
 from views.dashboard.canvas import Canvas, Row, Span, tail, width_of
@@ -189,13 +190,13 @@ class Overview(Board):
         elif name == "numbers":
             self._numbers = model
         elif name == "dvrs":
-            table = await sliced(joined(model, self._numbers, lambda row: row[0], HYPERVISORS))
-            await self.query_one("#busy", Grid).fill(await sliced(only(table, HYPERVISORS, SPARE)))
+            table = await spread(joined(model, self._numbers, lambda row: row[0], HYPERVISORS))
+            await self.query_one("#busy", Grid).fill(await spread(only(table, HYPERVISORS, SPARE)))
         elif name == "vports" and self._confined:
-            await self.query_one("#busy", Grid).fill(await sliced(only(model, VPORTS, SPARE[1:])))
+            await self.query_one("#busy", Grid).fill(await spread(only(model, VPORTS, SPARE[1:])))
         elif name == "events":
             seen = only(model, ("time", "kind", "text"), ("kind",), rest=True)
-            await self.query_one("#events", Grid).fill(await sliced(seen))
+            await self.query_one("#events", Grid).fill(await spread(seen))
 
     def refuse(self, name: str, problem: NshellError) -> None:
         if name == "dvrs" and isinstance(problem, NotPermitted):
