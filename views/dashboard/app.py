@@ -8,19 +8,18 @@
 
 A dashboard knows its Source (source.py) and nothing of sessions, sockets or terminals: the driver that it is given
 carries keys and bytes (nshell/terminal/fullscreen.py over SSH and locally, nshell/web in a browser).
-Next: board.py (what a screen is), screens/ (one file each), grid.py, canvas.py.
+Next: stage.py (screens upon each other), board.py (what one is), screens/ (one file each), grid.py, canvas.py, keys.py.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.console import Console
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Container
+from textual.binding import BindingType
 from textual.filter import NoColor
 from textual.widgets import Input
 
@@ -31,10 +30,13 @@ from views.dashboard.feed import Feed
 from views.dashboard.frame import Footer, Header, Tabs
 from views.dashboard.grid import Grid
 from views.dashboard.help import Help
+from views.dashboard.keys import KEYS, TYPED, bindings
+from views.dashboard.moving import Moving
 from views.dashboard.pages import Pages
 from views.dashboard.palette import DARK, LIGHT, THEMES
 from views.dashboard.screens import BOARDS
 from views.dashboard.source import Closed, Source
+from views.dashboard.stage import Stage
 from views.models import Table
 
 if TYPE_CHECKING:
@@ -45,10 +47,6 @@ if TYPE_CHECKING:
 __all__ = ["Colors", "Dashboard", "dashboard"]
 
 Colors = Literal["standard", "256", "truecolor"]
-DEEPEST = 12
-"""Screens upon each other."""
-TYPED = ("screen", "filter", "command", "help", "refresh_now", "pause", "theme", "leave")
-"""Actions whose keys are text where one types."""
 
 
 class Dashboard(App[NshellError]):
@@ -57,8 +55,6 @@ class Dashboard(App[NshellError]):
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     Screen { layout: vertical; overflow: hidden; }
-    #stage { height: 1fr; width: 1fr; }
-    #stage > Board { height: 1fr; width: 1fr; }
     FilterLine { height: 1; width: 1fr; background: $panel; }
     CommandLine { height: auto; max-height: 70%; width: 1fr; background: $surface; }
     CommandLine > Output { height: auto; max-height: 60vh; width: 1fr; border-top: solid $primary; }
@@ -72,19 +68,7 @@ class Dashboard(App[NshellError]):
     .ascii CommandLine > Output { border-top: ascii $primary; }
     Input { background: $panel; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(number + 1), f"screen({number})", show=False, priority=True) for number in range(9)),
-        Binding("escape", "back", show=False, priority=True),
-        Binding("slash", "filter", show=False, priority=True),
-        Binding("colon", "command", show=False, priority=True),
-        Binding("question_mark", "help", show=False, priority=True),
-        Binding("r", "refresh_now", show=False, priority=True),
-        Binding("p", "pause", show=False, priority=True),
-        Binding("t", "theme", show=False, priority=True),
-        Binding("q", "leave", show=False, priority=True),
-        Binding("ctrl+c", "interrupt", show=False, priority=True),
-        Binding("ctrl+q", "interrupt", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
 
     def __init__(
         self,
@@ -101,10 +85,8 @@ class Dashboard(App[NshellError]):
         self.source = source
         self.now = now
         self.boards = BOARDS
-        self.current = number_of(screen)
-        self.stack: list[Board] = []
+        self.stage = Stage(number_of(screen))
         self.feed = Feed(source, self._commits, self._over)
-        self._kept: dict[int, list[Board]] = {}
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = DARK
@@ -131,7 +113,17 @@ class Dashboard(App[NshellError]):
     @property
     def board(self) -> Board:
         """The screen that is seen."""
-        return self.stack[-1]
+        return self.stage.board
+
+    @property
+    def stack(self) -> Sequence[Board]:
+        """It, and the screens below it that led there."""
+        return self.stage.stack
+
+    @property
+    def current(self) -> int:
+        """The number of the first of them, from 0 on."""
+        return self.stage.current
 
     @property
     def busy(self) -> bool:
@@ -146,16 +138,14 @@ class Dashboard(App[NshellError]):
     def compose(self) -> ComposeResult:
         yield Header()
         yield Tabs()
-        yield Container(id="stage")
+        yield self.stage
         yield FilterLine()
         yield CommandLine()
         yield Footer()
         yield Help().add_class("panel")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys are looked at before any widget gets them, in their order, so that what is typed fast after `:` or `/`
-        is typed there. Into a line they are text, but for those that close it.
-        """
+        """Into a line keys are text, but for those that close it."""
         if isinstance(self.focused, Input) and action in TYPED:
             return False
         return super().check_action(action, parameters)
@@ -173,42 +163,17 @@ class Dashboard(App[NshellError]):
 
     async def action_screen(self, number: int) -> None:
         """Show the screen of this number; the one that is left keeps its place."""
-        if not 0 <= number < len(self.boards):
-            return
-        if self.stack and number == self.current:
-            while len(self.stack) > 1:
-                await self._pop()
+        if 0 <= number < len(self.boards):
+            self.feed.stop()
+            await self.stage.open(number)
             self._seen()
-            return
-        if self.stack:
-            self._kept[self.current] = self.stack
-            self.board.display = False
-        self.current = number
-        self.stack = self._kept.pop(number, [])
-        if self.stack:
-            self.board.display = True
-        else:
-            await self._push(self.boards[number]())
-        self._seen()
 
     async def push(self, board: Board) -> None:
         """Show a screen on top of the one that led to it."""
-        if len(self.stack) >= DEEPEST:
+        if await self.stage.push(board):
+            self._seen()
+        else:
             self.say("esc goes back; it goes no deeper from here")
-            return
-        self.board.display = False
-        await self._push(board)
-        self._seen()
-
-    async def _push(self, board: Board) -> None:
-        self.stack.append(board)
-        await self.query_one("#stage").mount(board)
-
-    async def _pop(self) -> None:
-        board = self.stack.pop()
-        self.feed.stop()
-        await board.remove()
-        self.board.display = True
 
     def _seen(self) -> None:
         """Ask for what is seen now, and for nothing else."""
@@ -282,7 +247,8 @@ class Dashboard(App[NshellError]):
         elif (grid := self.board.grid) is not None and grid.words:
             grid.filter("")
         elif len(self.stack) > 1:
-            await self._pop()
+            self.feed.stop()
+            await self.stage.back()
             self._seen()
 
     def action_filter(self) -> None:
@@ -341,21 +307,23 @@ class Dashboard(App[NshellError]):
         """Say something in place of the keys for a while."""
         self.query_one(Footer).say(text, role)
 
-    async def press_key(self, key: str) -> None:
-        """What a click on a key of the footer does."""
-        actions = {
-            "esc": "back", "/": "filter", ":": "command", "r": "refresh_now", "p": "pause", "t": "theme", "?": "help",
-            "q": "leave",
-        }  # fmt: skip
-        grid = self.board.grid
-        if key in dict(self.board.KEYS):
-            self.simulate_key(key)
-        elif key in actions:
-            await self.run_action(actions[key])
-        elif grid is not None and key == "s":
-            grid.action_sort()
-        elif grid is not None:
-            grid.action_choose()
+    def action_into(self) -> None:
+        """Enter, clicked on: what the table or text that has the keys leads to."""
+        target = self.focused if isinstance(self.focused, Moving) else self.board.grid
+        if target is not None:
+            target.action_choose()
+
+    def action_sort(self) -> None:
+        """By the next column."""
+        if self.board.grid is not None:
+            self.board.grid.action_sort()
+
+    async def press_key(self, sign: str) -> None:
+        """What a click on a key of the footer does: that of this screen before one that all have."""
+        if sign in dict(self.board.KEYS):
+            self.simulate_key(sign)
+        else:
+            await self.run_action(next(key.action for key in KEYS if key.sign == sign))
 
     async def on_unmount(self) -> None:
         self.feed.stop()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from views.dashboard.canvas import Canvas, Row, Span, width_of
 from views.dashboard.catalogue import SCREENS
+from views.dashboard.keys import KEYS
 from views.models import Table
 from views.render import harmless
 from views.table import cell_text, cut
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Footer", "Header", "Tabs"]
 
-KEYS = (
-    ("enter", "into"), ("esc", "back"), ("/", "filter"), ("s", "sort"), (":", "command"), ("r", "refresh"),
-    ("p", "pause"), ("t", "theme"), ("?", "help"), ("q", "quit"),
-)  # fmt: skip
 LEFT_OUT = ("t", "r", "enter", "s", "p", "esc")
 """Keys that a narrow screen does not name, the first one first; the help has them all."""
 
@@ -136,7 +133,7 @@ class Footer(Canvas):
         """The keys that do something here."""
         app = self.dashboard
         if not app.stack:
-            return list(KEYS)
+            return [(key.sign, key.what) for key in KEYS]
         idle = set()
         if app.board.grid is None:
             idle |= {"/", "s"}
@@ -144,7 +141,7 @@ class Footer(Canvas):
             idle.add("enter")
         if len(app.stack) == 1:
             idle.add("esc")
-        return [*app.board.KEYS, *(pair for pair in KEYS if pair[0] not in idle)]
+        return [*app.board.KEYS, *((key.sign, key.what) for key in KEYS if key.sign not in idle)]
 
     async def on_click(self, event: events.Click) -> None:
         key = next((key for left, right, key in self._spots if left <= event.x < right), None)

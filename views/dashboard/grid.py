@@ -14,32 +14,16 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from data.steps import spread
-from views.dashboard.arranging import TREND, Cells, arranged
-from views.dashboard.canvas import Row, Span, tail, width_of
+from views.dashboard.arranging import Cells, arranged
+from views.dashboard.canvas import Row
+from views.dashboard.gridlines import AROUND, Drawing, Look
 from views.dashboard.moving import Moving
-from views.dashboard.palette import role_of
-from views.models import Cell, Clock, Moment, Table, Trend
-from views.moment import clock
-from views.render import harmless
-from views.table import STATES, cell_text, cut, fewer, fit
+from views.models import Cell, Moment, Table, Trend
 
 if TYPE_CHECKING:
     from textual import events
 
 __all__ = ["Grid"]
-
-GAP = 2
-"""Blanks between two columns."""
-EDGE = 2
-"""Cells at the left, for the mark of the cursor."""
-
-
-ROOMY = 100
-"""Cells from which on times have their date."""
-DATE = 10
-"""Characters of a date."""
-GRAVE = {"critical": "bad", "error": "bad", "warning": "soon"}
-"""Severities of events that have a colour."""
 
 
 class Grid(Moving):
@@ -92,8 +76,7 @@ class Grid(Moving):
         self._keep = keep
         self._tail = tail
         self._cursor = self._top = 0
-        self._widths: dict[str, int] = {}
-        self._spots: list[tuple[int, int, str]] = []
+        self._drawn = Drawing()
         self._turn = asyncio.Lock()
 
     # Facts --------------------------------------------------------------------------------------------------------
@@ -101,7 +84,7 @@ class Grid(Moving):
     async def fill(self, table: Table) -> None:
         """Show these rows from now on."""
         if self.table is not None and [c.key for c in self.table.columns] != [c.key for c in table.columns]:
-            self._widths.clear()
+            self._drawn.forget()
         self.table, self.problem = table, ""
         await self.rearrange()
 
@@ -158,114 +141,14 @@ class Grid(Moving):
     def paint(self, width: int, height: int) -> Sequence[Row]:
         if self.table is None:
             return [((f"  {line}", "soon" if not at else "dim"),) for at, line in enumerate(self.problem.splitlines())]
-        room = max(1, height - 2)
+        room = max(1, height - AROUND)
         self._top = min(max(0, min(self._top, self._cursor), self._cursor - room + 1), max(0, len(self.shown) - room))
-        visible = self.shown[self._top : self._top + room]
-        unicode = self.dashboard.unicode
-        hidden = [column.unseen and column.key != "severity" for column in self.table.columns]
-        texts = [
-            ["" if unseen else harmless(self._text(cell, unicode)) for unseen, cell in zip(hidden, row, strict=True)]
-            for row in visible
-        ]
-        widths, kept = self._layout(texts, width - EDGE)
-        rows: list[Row] = [self._head(widths, kept)]
-        for number, cells in enumerate(texts, self._top):
-            rows.append(self._line(cells, widths, kept, number == self._cursor, unicode))
-        rows += [()] * (room - len(visible))
-        rows.append(self._foot(width))
-        return rows
-
-    def _text(self, cell: Cell, unicode: bool) -> str:
-        """A cell; where there is little room, of today the time alone, of other days without year and seconds."""
-        text = cell_text(cell, unicode)
-        if self.size.width < ROOMY and isinstance(cell, Clock):
-            return text[DATE + 1 :] if text[:DATE] == clock(self.dashboard.now())[:DATE] else text[5:-3]
-        return text
-
-    def _layout(self, texts: list[list[str]], width: int) -> tuple[list[int], list[int]]:
-        """Widths of all columns and which are seen. A width once needed stays, so that columns do not dance."""
-        assert self.table is not None
-        for at, column in enumerate(self.table.columns):
-            needed = max([len(column.title) + 1, *(len(row[at]) for row in texts)])
-            self._widths[column.key] = max(self._widths.get(column.key, 0), needed)
-        seen = [at for at, column in enumerate(self.table.columns) if not column.unseen]
-        columns = [self.table.columns[at] for at in seen]
-        needs = [self._widths[column.key] for column in columns]
-        kept = fewer(columns, needs, [[row[at] for at in seen] for row in texts], width)
-        fitting = fit([needs[at] for at in kept], [columns[at] for at in kept], width)
-        widths = [0] * len(self.table.columns)
-        for at, fits in zip(kept, fitting, strict=True):
-            widths[seen[at]] = fits
-        return widths, [seen[at] for at in kept]
-
-    def _head(self, widths: list[int], kept: list[int]) -> Row:
-        assert self.table is not None
-        spans: list[Span] = [(" " * EDGE, "")]
-        self._spots, x = [], EDGE
-        for at in kept:
-            column = self.table.columns[at]
-            mark = ""
-            if self.sorting is not None and self.sorting[0] == column.key:
-                mark = ("▼" if self.dashboard.unicode else "v") if self.sorting[1] else self._up
-            text = cut(column.title + mark, widths[at], "")
-            text = text.rjust(widths[at]) if column.align == "right" else text.ljust(widths[at])
-            spans += [(text, "head"), (" " * GAP, "")]
-            self._spots.append((x, x + widths[at] + GAP, column.key))
-            x += widths[at] + GAP
-        return tuple(spans)
-
-    @property
-    def _up(self) -> str:
-        return "▲" if self.dashboard.unicode else "^"
-
-    def _line(self, cells: list[str], widths: list[int], kept: list[int], here: bool, unicode: bool) -> Row:
-        assert self.table is not None
-        lit = here and self.has_focus
-        base = "cursor" if lit else ""
-        mark = ("▸ " if unicode else "> ") if here else "  "
-        spans: list[Span] = [(mark, base)]
-        ellipsis = "…" if unicode else "~"
-        for at in kept:
-            column = self.table.columns[at]
-            if column.key == TREND:
-                text = cells[at][-widths[at] :]
-            elif column.key in self.tails:
-                text = tail(cells[at], widths[at], ellipsis)
-            else:
-                text = cut(cells[at], widths[at], ellipsis)
-            text = text.rjust(widths[at]) if column.align == "right" else text.ljust(widths[at])
-            role = base
-            if column.key in STATES:
-                role = f"{base} {role_of(cells[at])}".strip()
-            elif column.key == "text" and (grave := self._gravity(cells)):
-                role = f"{base} {grave}".strip()
-            elif column.key == TREND:
-                role = f"{base} graph".strip()
-            spans += [(text, role), (" " * GAP, base)]
-        spans.append((" " * max(0, self.size.width - width_of(tuple(spans))), base))
-        return tuple(spans)
-
-    def _gravity(self, cells: list[str]) -> str:
-        """The role of a row that has a severity."""
-        assert self.table is not None
-        at = next((at for at, column in enumerate(self.table.columns) if column.key == "severity"), None)
-        return "" if at is None else GRAVE.get(cells[at], "")
-
-    def _foot(self, width: int) -> Row:
-        """The count, as `show` prints it, and which part is seen."""
-        assert self.table is not None
-        text = self.table.summary
-        if len(self.shown) != len(self.table.rows):
-            text = f"{len(self.shown)} of {len(self.table.rows)} {self.table.counted}"
-            text += f"   filter: {self.words}" if self.words else ""
-        room = max(1, self.size.height - 2)
-        place = ""
-        if len(self.shown) > room:
-            place = f"{self._top + 1}-{min(len(self.shown), self._top + room)} of {len(self.shown)}"
-        ellipsis = "…" if self.dashboard.unicode else "~"
-        room = max(8, width - len(place) - 3)
-        text = cut(text if len(text) <= room else text.removeprefix("No. of "), room, ellipsis)
-        return ((f"  {text.ljust(width - len(place) - 3)}{place}", "dim"),)
+        return self._drawn.rows(
+            Look(
+                self.table, self.shown, self._top, self._cursor, room, width, self.dashboard.unicode,
+                self.dashboard.now(), self.has_focus, self.sorting, self.tails, self.words,
+            )
+        )  # fmt: skip
 
     # Keys and mouse -----------------------------------------------------------------------------------------------
 
@@ -278,7 +161,7 @@ class Grid(Moving):
 
     @property
     def rows_seen(self) -> int:
-        return self.size.height - 2
+        return self.size.height - AROUND
 
     def move(self, by: int) -> None:
         self._to(self._cursor + by)
@@ -293,7 +176,7 @@ class Grid(Moving):
 
     def action_sort(self) -> None:
         """Sort by the next column; after the last one as `show` has it."""
-        keys = [key for _, _, key in self._spots]
+        keys = [key for _, _, key in self._drawn.spots]
         if not keys:
             return
         at = keys.index(self.sorting[0]) + 1 if self.sorting is not None and self.sorting[0] in keys else 0
@@ -323,7 +206,7 @@ class Grid(Moving):
         self._rearrange_soon()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._widths.clear()
+        self._drawn.forget()
         super().on_resize(event)
 
     def on_focus(self) -> None:
@@ -338,7 +221,7 @@ class Grid(Moving):
         if place is None or self.table is None:
             return
         if place.y == 0:
-            key = next((key for left, right, key in self._spots if left <= place.x < right), None)
+            key = next((key for left, right, key in self._drawn.spots if left <= place.x < right), None)
             if key is not None:
                 turned = self.sorting is not None and self.sorting[0] == key
                 self.sort_by(key, not self.sorting[1] if turned and self.sorting is not None else None)
