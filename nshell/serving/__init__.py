@@ -5,7 +5,7 @@
     service.py    makes sessions, runs them, ends them
     transport.py  what a session needs of its other end    link.py   that of the unix socket
     users.py, admission.py    who is there, and who may come
-    authentication.py, throttle.py    keys and passwords, of SSH and the web; guesses wait
+    authentication.py    keys and passwords, of SSH and the web     throttle.py, turns.py    guesses wait
     listening.py  where those from elsewhere dial in, moved by commits: SSH (../ssh), HTTPS (../web)
 
 Read next: service.py.

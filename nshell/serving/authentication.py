@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from data.schema.accounts import Ssh, User
 from data.schema.secret import LONGEST, matches
 from nshell.serving.throttle import Throttle, source
+from nshell.serving.turns import Turns
 
 if TYPE_CHECKING:
     import asyncssh
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nshell.ssh")
 
-TOGETHER = 3
-"""Passwords from one address that are tried at a time: without it many at once would all find no failure yet to wait
-for."""
 AT_ONCE = 2
 """Passwords looked at at a time, in threads of their own: each keeps the 16 MiB that scrypt took."""
 KEYS_ALONE = "keys"
@@ -42,8 +39,7 @@ class Authentication:
     def __init__(self, fabric: Fabric) -> None:
         self._fabric = fabric
         self._throttle = Throttle(asyncio.get_running_loop().time)
-        self._turns: dict[str, asyncio.Semaphore] = {}
-        self._trying: Counter[str] = Counter()
+        self._turns = Turns()
         self._threads = ThreadPoolExecutor(AT_ONCE, "passwords")
 
     def user(self, name: str) -> User | None:
@@ -75,16 +71,8 @@ class Authentication:
         """Whether this is the user's password; after a while when others were wrong, and those before it. `allowed`:
         whether passwords are accepted at all, unless `ssh authentication` is to say it.
         """
-        network = source(address)
-        turns = self._turns.setdefault(network, asyncio.Semaphore(TOGETHER))
-        self._trying[network] += 1
-        try:
-            async with turns:
-                return await self._try(name, password, address, allowed or (lambda: self.takes_passwords))
-        finally:
-            self._trying[network] -= 1
-            if not self._trying[network]:
-                del self._trying[network], self._turns[network]
+        async with self._turns.one(source(address)):
+            return await self._try(name, password, address, allowed or (lambda: self.takes_passwords))
 
     async def _try(self, name: str, password: str, address: str, allowed: Callable[[], bool]) -> bool:
         delay = self._throttle.delay(address, name)
@@ -94,10 +82,13 @@ class Authentication:
         user = self.user(name)
         kept = user.password if user is not None and user.password is not None else NOBODY
         loop = asyncio.get_running_loop()
-        right = await loop.run_in_executor(self._threads, matches, password, kept)
-        right = right and len(password) <= LONGEST and allowed() and self.user(name) == user
-        if not right:
-            self._throttle.failed(address, name)
+        right = False
+        try:
+            right = await loop.run_in_executor(self._threads, matches, password, kept)
+            right = right and len(password) <= LONGEST and allowed() and self.user(name) == user
+        finally:
+            if not right:
+                self._throttle.failed(address, name)
         return right
 
 

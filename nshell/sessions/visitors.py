@@ -44,7 +44,8 @@ class Visitors:
         self._events.add(Kind.SESSION, text, about=_user(user), facts=facts)
 
     def refused(self, user: str, origin: str, network: str, why: str) -> None:
-        """Somebody was not let in. `user` is "(unknown)" for a name that nobody has: it may be a password."""
+        """Somebody was not let in. `user` is "(unknown)" for a name that nobody has: it may be a password; and for who
+        has none, a Prometheus."""
         now = self._clock()
         told, untold = self._refused.pop(network, (float("-inf"), 0))
         if len(self._refused) >= NETWORKS:

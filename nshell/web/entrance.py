@@ -14,6 +14,8 @@ import asyncio
 import logging
 import ssl
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from data.errors import NshellError
@@ -69,6 +71,7 @@ class Entrance(asyncio.Protocol):
         self._lost = False
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
+        self._attended: asyncio.Task[object] | None = None
         self.network, self.origin = "", "web"
         self.deadline = FOREVER
 
@@ -91,6 +94,22 @@ class Entrance(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         self._entrances.left(self)
+        if self._attended is not None:
+            self._attended.cancel()
+
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """What is done within ends with the connection: guesses of those who hung up must not stand in a queue."""
+        self._attended = asyncio.current_task()
+        try:
+            yield
+        finally:
+            self._attended = None
+
+    @property
+    def address(self) -> str:
+        """Where it comes from, without the port."""
+        return self.origin.removeprefix("web ").rpartition(":")[0]
 
     def abort(self) -> None:
         """Drops the connection."""

@@ -1,7 +1,8 @@
 """/metrics: who may read it, and its text, made once for all who ask within a second.
 
-The bearer token (RFC 6750) is `web metrics-token`; without one there is no /metrics. The text is made a slice at a time
-(controller/telemetry/openmetrics.py), so that 10,000 vports stall nothing.
+The bearer token (RFC 6750) is `web metrics-token`; without one there is no /metrics. Guesses at it become slow for the
+source that they come from, as those at passwords do, and apart from these: a Prometheus with a stale token makes no
+login slow. The text is made a slice at a time (controller/telemetry/openmetrics.py): 10,000 vports stall nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from controller.telemetry.openmetrics import OpenMetrics, encoding
 from data.schema.seen import Web
 from data.steps import spread
 from nshell import __version__
+from nshell.serving.throttle import BY_ADDRESS, Failures
+from nshell.serving.turns import Turns
 from nshell.web.http import entrance_of, same
 
 if TYPE_CHECKING:
     from nshell.serving.service import Service
+    from nshell.web.entrance import Entrance
 
 FRESH = 1.0
 """Seconds for which a text is handed out again."""
@@ -31,6 +35,24 @@ ENCODINGS = 4
 """Texts that are kept: a request names its format and how names are escaped."""
 
 
+class Guesses:
+    """Tokens that are presented, a few at a time from each source, and later the more of them were wrong."""
+
+    def __init__(self) -> None:
+        self._failures = Failures(BY_ADDRESS)
+        self._turns = Turns()
+
+    async def right(self, network: str, said: str, token: str) -> bool:
+        """Whether this is the token, said by somebody in this network; the right one waits as long as a wrong one."""
+        clock = asyncio.get_running_loop().time
+        async with self._turns.one(network):
+            await asyncio.sleep(self._failures.delay(network, clock()))
+            if same(said, token):
+                return True
+            self._failures.add(network, clock())
+            return False
+
+
 class Metrics:
     """The text for whoever may read it."""
 
@@ -38,6 +60,7 @@ class Metrics:
         self._service = service
         self._metrics = OpenMetrics(service.fabric, __version__, self._sessions)
         self._made: dict[str, tuple[float, asyncio.Task[bytes]]] = {}
+        self._guesses = Guesses()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """A scrape."""
@@ -49,9 +72,11 @@ class Metrics:
             raise web.HTTPUnauthorized(
                 text="send the token: Authorization: Bearer ...\n", headers={"WWW-Authenticate": "Bearer"}
             )
-        if not same(said.removeprefix(SCHEME).strip(), token):
-            origin = entrance_of(request).origin
-            self._refused(origin)
+        entrance = entrance_of(request)
+        with entrance.attended():
+            right = await self._guesses.right(entrance.network, said.removeprefix(SCHEME).strip(), token)
+        if not right:
+            self._refused(entrance)
             raise web.HTTPForbidden(text="this is not the token\n")
         kind, text = await self._text(request.headers.get("Accept", ""))
         answer = web.Response(body=text, headers={"Content-Type": kind}, zlib_executor_size=IN_A_THREAD)
@@ -73,10 +98,11 @@ class Metrics:
         counts.update(session.origin.partition(" ")[0] for session in self._service.sessions)
         return counts
 
-    def _refused(self, origin: str) -> None:
-        server = self._service.web.server
+    def _refused(self, entrance: Entrance) -> None:
+        server, why = self._service.web.server, "wrong token of /metrics"
         if server is not None:
-            server.entrances.refusals.tell(origin, "this is not the token of /metrics")
+            server.entrances.refusals.tell(entrance.origin, why)
+        self._service.visitors.refused("(unknown)", entrance.origin, entrance.network, why)
 
     def close(self) -> None:
         """Makes no more texts."""

@@ -51,9 +51,9 @@ async def log_in(server: WebServer, request: web.Request) -> web.StreamResponse:
     entrance = entrance_of(request)
     origin = entrance.origin
     name = user if len(user) <= NAME else ""
-    address = origin.removeprefix("web ").rpartition(":")[0]
     authentication = server.service.authentication
-    right = await authentication.password(name, password, address, allowed=lambda: True)
+    with entrance.attended():
+        right = await authentication.password(name, password, entrance.address, allowed=lambda: True)
     known = authentication.user(name)
     if not right or known is None:
         whose = "(unknown)" if known is None else name

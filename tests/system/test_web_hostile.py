@@ -7,6 +7,8 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -235,6 +237,9 @@ def test_the_daemon_ends_soon_with_a_dashboard_open(web: Web) -> None:
 def test_guesses_become_slow_over_ssh_and_web_together(web: Web) -> None:
     token, cookie = form(web)
     words = ("-b", f"__Host-nshell-form={cookie}", "-H", f"Origin: {web.base}", "--interface", "127.0.0.7")
+    with ThreadPoolExecutor(8) as many:  # who hangs up stands in no queue
+        list(many.map(lambda n: hung_up(web, token, cookie, "127.0.0.5"), range(40)))
+    assert logged_in(web, "tom", OTHER, "--interface", "127.0.0.5")
     taken = []
     for _ in range(5):
         began = time.monotonic()
@@ -242,6 +247,37 @@ def test_guesses_become_slow_over_ssh_and_web_together(web: Web) -> None:
         taken.append(time.monotonic() - began)
         assert status == 403 and WRONG in text
     assert taken[4] > 2.0 and "waits" in web.shell.log()
+
+
+def hung_up(web: Web, token: str, cookie: str, address: str) -> None:
+    """A guess whose answer nobody waits for."""
+    form = f"user=nobody&password=wrong&token={token}"
+    head = (f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\nOrigin: {web.base}\r\n"
+            f"Cookie: __Host-nshell-form={cookie}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(form)}\r\n\r\n")  # fmt: skip
+    with (
+        socket.create_connection(("127.0.0.1", web.port), timeout=30, source_address=(address, 0)) as plain,
+        ssl._create_unverified_context().wrap_socket(plain) as secure,
+    ):
+        secure.sendall((head + form).encode())
+        secure.settimeout(0.05)
+        with suppress(TimeoutError):
+            secure.recv(10)
+
+
+def test_wrong_tokens_of_metrics_become_slow_are_told_once_and_nowhere_kept(web: Web) -> None:
+    web.commit("set web metrics-token abcdefghijklmnop")
+    url, bearer = f"{web.base}/metrics", "Authorization: Bearer"
+    taken = []
+    for n in range(5):
+        began = time.monotonic()
+        assert web.curl("--interface", "127.0.0.4", "-H", f"{bearer} zzguess{n}", url)[0] == 403
+        taken.append(time.monotonic() - began)
+    assert taken[4] > 2.0
+    assert web.curl("-H", f"{bearer} abcdefghijklmnop", url)[0] == 200, "from elsewhere it is served as ever"
+    told = web.run("show events kind session limit 200 | json")
+    assert told.count("(unknown) from web 127.0.0.4:") == 1 and "refused: wrong token of /metrics" in told
+    assert "zzguess" not in told + web.shell.log() and "abcdefghijklmnop" not in web.shell.log()
 
 
 def spoken(web: Web, sent: bytes) -> bytes:

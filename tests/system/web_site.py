@@ -60,11 +60,11 @@ def form(web: Web) -> tuple[str, str]:
     return token, cookie
 
 
-def logged_in(web: Web, user: str, password: str) -> str:
-    """The cookie of somebody who logged in."""
+def logged_in(web: Web, user: str, password: str, *more: str) -> str:
+    """The cookie of somebody who logged in; `more` words are for curl."""
     token, cookie = form(web)
     data = f"user={user}&password={password}&token={token}"
-    words = ("-i", "-b", f"__Host-nshell-form={cookie}", "-H", f"Origin: {web.base}", "-d", data)
+    words = ("-i", "-b", f"__Host-nshell-form={cookie}", "-H", f"Origin: {web.base}", "-d", data, *more)
     status, text = web.curl(*words, f"{web.base}/login")
     assert status == 303, text
     return text.partition("__Host-nshell=")[2].partition(";")[0]
