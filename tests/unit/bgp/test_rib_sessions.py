@@ -102,6 +102,21 @@ def test_a_neighbour_that_lost_its_forwarding_state_loses_its_stale_routes_at_on
     assert fabric.remote == {}
 
 
+def test_a_neighbour_that_says_it_has_restarted_keeps_its_routes_when_it_was_our_speaker_that_died() -> None:
+    """FRR says so in every OPEN of its first two minutes."""
+    fabric = filled()
+    fabric.events(Down("pe", "the speaker ended", ours=True))
+    fabric.up("pe", restarted=True)
+    assert prefixes(fabric) == ["10.8.0.0/16", "10.9.0.0/16"]
+    fabric.hears("pe", vpn("10.9.0.0/16"))
+    fabric.ends("pe")
+    fabric.later(LINGER)
+    assert prefixes(fabric) == ["10.9.0.0/16"]
+    fabric.events(Down("pe", "gone"))
+    fabric.up("pe", restarted=True)
+    assert fabric.remote == {}, "the next loss is its own"
+
+
 def test_the_death_of_the_speaker_is_the_loss_of_all_sessions() -> None:
     fabric = filled()
     fabric.events(Fault(False, "killed"))
