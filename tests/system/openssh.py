@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -84,6 +85,8 @@ class OpenSsh:
             taken = time.monotonic() - began
             said += child.before or ""
         finally:
+            if child.isalive():  # asked again: one that is hung up on would send an empty password, which counts, too
+                child.kill(signal.SIGKILL)
             child.close(force=True)
         return said, int(child.exitstatus if child.exitstatus is not None else -1), taken
 

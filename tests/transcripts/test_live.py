@@ -66,8 +66,9 @@ def test_a_filter_on_events_acts_on_each(person: Person, shell: Shell) -> None:
 def test_ctrl_c_ends_a_one_shot_monitor_and_nothing_stays_behind(shell: Shell) -> None:
     assert shell.commands("show version").returncode == 0
     child = subprocess.Popen(
-        [sys.executable, "-m", "nshell.main", "-c", "monitor events"], env=shell.environment, cwd=shell.work
-    )
+        [sys.executable, "-m", "nshell.main", "-c", "monitor events"], env=shell.environment, cwd=shell.work,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # in the background a shell ignores ctrl-c
+    )  # fmt: skip
     try:
         time.sleep(1.0)
         child.send_signal(signal.SIGINT)
