@@ -14,7 +14,6 @@ from controller.events.recent import Events
 from controller.events.thresholds import TOGETHER, Numbers
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from data.configuration import Configuration
-from data.path import Path
 from data.schema.policies import Entry
 from data.steps import Steps
 
@@ -29,17 +28,10 @@ _WATCHED = ((Level.VPORT, Measure.DENIED_PACKETS), (Level.RULE, Measure.HIT_PACK
 class Denials:
     """What was denied since it was last told. `look` is called after each round of telemetry."""
 
-    def __init__(
-        self,
-        events: Events,
-        numbers: Numbers,
-        configured: Callable[[], Configuration],
-        path_of: Callable[[SeriesKey], Path | None],
-    ) -> None:
+    def __init__(self, events: Events, numbers: Numbers, configured: Callable[[], Configuration]) -> None:
         self._events = events
         self._numbers = numbers
         self._configured = configured
-        self._path_of = path_of
         self._said: dict[SeriesKey, tuple[int, float]] = {}  # key -> its total when it was last told, and when that was
         self._first = True
 
@@ -67,7 +59,7 @@ class Denials:
             self._tell(key, count, passed)
 
     def _denies(self, configured: Configuration, key: SeriesKey) -> bool:
-        path = self._path_of(key)
+        path = self._numbers.path_of(key)
         item = None if path is None else configured.get(path)
         return isinstance(item, Entry) and item.action == "deny"
 
@@ -82,4 +74,4 @@ class Denials:
         facts: dict[str, str | int | float] = {"of": str(key.level), "name": name, "packets": count}
         if passed is not None:
             facts["seconds"] = round(passed)
-        self._events.add(Kind.DENIED, text, about=self._path_of(key), facts=facts)
+        self._events.add(Kind.DENIED, text, about=self._numbers.path_of(key), facts=facts)

@@ -57,6 +57,9 @@ class Numbers(Protocol):
     def name_of(self, key: SeriesKey) -> str | None:
         """What a key is about, in words; None when it is gone."""
 
+    def path_of(self, key: SeriesKey) -> Path | None:
+        """Where that is configured; None when it is gone."""
+
 
 @dataclass(slots=True)
 class Crossing:
@@ -74,17 +77,10 @@ class Crossing:
 class Thresholds:
     """The thresholds of the configuration. `look` is called after each round of telemetry."""
 
-    def __init__(
-        self,
-        events: Events,
-        numbers: Numbers,
-        configured: Callable[[], Configuration],
-        path_of: Callable[[SeriesKey], Path | None],
-    ) -> None:
+    def __init__(self, events: Events, numbers: Numbers, configured: Callable[[], Configuration]) -> None:
         self._events = events
         self._numbers = numbers
         self._configured = configured
-        self._path_of = path_of
         self._crossings: dict[str, dict[SeriesKey, Crossing]] = {}
         self._settings: dict[str, Threshold] = {}
 
@@ -147,7 +143,7 @@ class Thresholds:
             dvrs = one.key.name if one.key.level is Level.DVRS else None
             self._events.add(
                 Kind.THRESHOLD, f"threshold {name}: {settings.of} {one.name} {what}",
-                severity=severity, about=self._path_of(one.key), dvrs=dvrs, facts=facts,
+                severity=severity, about=self._numbers.path_of(one.key), dvrs=dvrs, facts=facts,
             )  # fmt: skip
         if len(crossings) > TOLD:
             more = len(crossings) - TOLD

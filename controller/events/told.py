@@ -45,8 +45,8 @@ class Told:
     async def follow(self, telemetry: Telemetry) -> None:
         """Begins to tell syslog servers, and to look at what is counted."""
         await self.syslog.start()
-        self.thresholds = Thresholds(self._events, telemetry, self._configured, telemetry.path_of)
-        self._denials = Denials(self._events, telemetry, self._configured, telemetry.path_of)
+        self.thresholds = Thresholds(self._events, telemetry, self._configured)
+        self._denials = Denials(self._events, telemetry, self._configured)
         self._unwatch = telemetry.watch(self._counted)
 
     async def stop(self) -> None:

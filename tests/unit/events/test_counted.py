@@ -46,7 +46,7 @@ class Bench:
         self.objects[RULE_PATH] = Entry(uuid="rule", action="deny")
         self.events = Events()
         self.numbers = Numbers()
-        parts = (self.events, self.numbers, lambda: Running(self.objects, 1), self.numbers.path_of)
+        parts = (self.events, self.numbers, lambda: Running(self.objects, 1))
         self.thresholds = Thresholds(*parts)
         self.denials = Denials(*parts)
 
