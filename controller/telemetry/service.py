@@ -40,6 +40,7 @@ LOOK_AGAIN = 1.0  # seconds between two looks at everything that are asked for
 _PRUNE = 3600.0  # seconds between two looks for what is gone
 _KEPT = 7 * 86400.0  # seconds that totals are kept of what is gone; its series stays in the archive
 _WAIT = 5.0  # seconds that a look may take before it is given up
+_LATE = 2.0  # intervals after which a switch is looked at whatever is being carried out
 
 
 class Telemetry:
@@ -68,7 +69,8 @@ class Telemetry:
         self._waiting: list[asyncio.Future[None]] = []
         self._finished = 0.0  # when the last round ended, by time.monotonic()
         self._pruned = clock()
-        self._ticks: float | None = None  # the same of the switches' clock
+        self._patience = 0.0  # seconds that the round may still wait for changes to be over
+        self._ticks: float | None = None  # when the last round ended, by the switches' clock
         self._last: float | None = None  # the last round of an earlier process, in seconds since the epoch
 
     def _tell(self, text: str) -> None:
@@ -121,6 +123,7 @@ class Telemetry:
         self._attribution.changed(made)
         if any(path[0] in ("telemetry", "dvrs") for path in made.edits):
             self._rhythm.configured = self._settings.polling_interval
+            self._others.changed()
             self._hurry.set()
 
     # What others ask ----------------------------------------------------------------------------------------
@@ -224,6 +227,7 @@ class Telemetry:
         """
         begun, spent = time.monotonic(), 0.0
         interval, names = self.interval, self._switches.ready()
+        self._patience = interval / 2
         hurried = False
         for number, dvrs in enumerate(names, 1):
             if not hurried:
@@ -253,16 +257,22 @@ class Telemetry:
         return hurried
 
     async def _look(self, dvrs: str) -> float:
-        """One switch; the seconds that it took. It is left alone while a change is being carried out."""
-        if not await self._undisturbed():
+        """One switch; the seconds that it took. It is left alone while a change is being carried out; but commits
+        that come one behind the other keep no switch from being looked at for longer than _LATE intervals and a round:
+        then it is asked for one table at a time between what they ask of it, and nobody waits for the look."""
+        undisturbed = await self._undisturbed()
+        late = self._switches.since(dvrs) > _LATE * self.interval
+        if not (undisturbed or late):
             return 0.0
         begun = time.monotonic()
         try:
             async with asyncio.timeout(_WAIT):
-                found = await self._switches.look(dvrs, self._network.turn.locked)
+                found = await self._switches.look(dvrs, None if late else self._network.turn.locked)
         except Busy:
             return 0.0
         except TimeoutError:
+            if self._network.turn.locked():
+                return 0.0  # it may be deaf while it carries a large change out
             self._rhythm.answered(dvrs, float("inf"))
             return 0.0  # it is that switch that is slow
         except (OpenFlowError, ValueError) as problem:
@@ -275,12 +285,17 @@ class Telemetry:
         return seconds if seconds <= SLOW else 0.0  # it is that switch that is slow: the others are read as often
 
     async def _undisturbed(self) -> bool:
-        """Waits for the end of the change that is being carried out; not longer than half an interval."""
+        """Waits for the end of the change that is being carried out; not longer than half an interval in a round."""
+        if not self._network.turn.locked():
+            return True
+        begun = time.monotonic()
         try:
-            async with asyncio.timeout(self.interval / 2), self._network.turn:
+            async with asyncio.timeout(self._patience), self._network.turn:
                 return True
         except TimeoutError:
             return False
+        finally:
+            self._patience = max(0.0, self._patience - (time.monotonic() - begun))
 
     async def _finish(self) -> None:
         """Shows and keeps what was counted in the round."""

@@ -37,6 +37,7 @@ class Seen:
     of the clock that never goes back, None for looks of an earlier process."""
 
     account: Account
+    known: float  # since when, by the clock that never goes back
     time: float | None = None  # of the last look that is shown
     looked: float | None = None  # of the last look
     shown: float | None = None
@@ -65,8 +66,9 @@ class Switches:
 
     def recall(self, dvrs: str, kept: KeptSwitch) -> None:
         """What an earlier process knew of a switch."""
-        account = Account(self._clock(), kept.account, same_clock=kept.boot == self._boot)
-        self._seen[dvrs] = Seen(account, kept.time, kept.time)
+        now = self._clock()
+        account = Account(now, kept.account, same_clock=kept.boot == self._boot)
+        self._seen[dvrs] = Seen(account, now, kept.time, kept.time)
 
     def forget(self) -> list[str]:
         """Those that are not configured any more are forgotten, and told."""
@@ -88,17 +90,23 @@ class Switches:
 
     def _known(self, dvrs: str) -> Seen:
         if dvrs not in self._seen:
-            self._seen[dvrs] = Seen(Account(self._clock()))
+            now = self._clock()
+            self._seen[dvrs] = Seen(Account(now), now)
         return self._seen[dvrs]
+
+    def since(self, dvrs: str) -> float:
+        """Seconds since the last look at a switch, or since it is known when there was none."""
+        seen = self._known(dvrs)
+        return self._clock() - (seen.known if seen.answered is None else seen.answered)
 
     def ready(self) -> list[str]:
         """The switches that can be looked at now, in a fixed order."""
         channels = self._network.channels
         return sorted(name for name, channel in channels.items() if channel.switch is not None and channel.ready)
 
-    async def look(self, dvrs: str, busy: Callable[[], bool]) -> Reading | None:
+    async def look(self, dvrs: str, busy: Callable[[], bool] | None) -> Reading | None:
         """Reads a switch and accounts for it; None when it is not there, or was read by somebody else meanwhile.
-        Raises as `poll.read`."""
+        Without `busy` it is read also while a change is being carried out. Raises as `poll.read`."""
         channel = self._network.channels.get(dvrs)
         if channel is None or channel.switch is None or not channel.ready:
             return None
@@ -112,8 +120,8 @@ class Switches:
             return None
         seen.reading = True
         try:
-            small = 0 < seen.size <= _SMALL
-            found = await read(source, ports, self._clock, busy, together=small)
+            small = busy is not None and 0 < seen.size <= _SMALL
+            found = await read(source, ports, self._clock, busy or _never, together=small)
             if self._seen.get(dvrs) is not seen:
                 return None
             grown = await spread(
@@ -182,6 +190,10 @@ class Switches:
             looks.append((counts, took))
             await pace.breathe()
         return looks, kept
+
+
+def _never() -> bool:
+    return False
 
 
 def _took(seen: Seen) -> float | None:
