@@ -55,6 +55,7 @@ from controller.underlay.service import Underlay
 from controller.upkeep import Upkeep
 from data.configuration import Edits
 from data.schema.objects import Controller
+from data.schema.seen import Telemetry as Counting
 from data.store import AuditRow, Store
 
 __all__ = ["Fabric", "Outcome", "Participant", "Plan"]
@@ -111,7 +112,9 @@ class Fabric(Answers):
         self._edge.beyond.tell = self._bgp.answered
         self._pe = PeRouters(network, self.store.file.parent, self._commits.settled)
         self._commits.add_side(self._pe)
-        others = Others(lambda: self.bgp, self._pe, network.turn.locked)
+        others = Others(
+            lambda: self.bgp, self._pe, network.turn.locked, lambda: network.running.settings(Counting).pe_interval
+        )
         self._telemetry = Telemetry(network, self.store.file.parent, self.events, others, self._clock)
         await self.told.follow(self._telemetry)
         await self._commits.recover()

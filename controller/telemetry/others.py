@@ -2,10 +2,10 @@
 
 Of BGP messages UPDATEs are counted; what else a session says is the speaker process's own.
 
-A PE router is asked by NAPALM every PE_INTERVAL seconds at most, in its session's own thread, while it is known to be
-reached and no commit is under way; one that failed to answer _FAILURES times in a row is asked only every _SELDOM-th
-time: its driver has no interface counters, or it is overloaded for a while. Its counters have no age: one that fell has
-begun anew.
+A PE router is asked by NAPALM as often as the setting says (`telemetry pe-interval`) at most, in its session's own
+thread, while it is known to be reached and no commit is under way; one that failed to answer _FAILURES times in a row
+is asked only every _SELDOM-th time: its driver has no interface counters, or it is overloaded for a while. Its counters
+have no age: one that fell has begun anew.
 """
 
 from __future__ import annotations
@@ -21,11 +21,9 @@ from controller.telemetry.attribute import Counts
 from controller.telemetry.board import LARGEST
 from controller.telemetry.keys import Level, Measure, SeriesKey
 
-__all__ = ["PE_INTERVAL", "Others", "interface_counters"]
+__all__ = ["Others", "interface_counters"]
 
 log = logging.getLogger(__name__)
-PE_INTERVAL = 60.0
-"""Seconds between two looks at a PE router; each is a connection of its own."""
 _REACHED = (RouterState.IN_SYNC, RouterState.CHANGED)
 _INTERFACES_LIMIT = 512  # of one router
 _GETTER = "get_interfaces_counters"
@@ -65,10 +63,15 @@ def interface_counters(said: Mapping[str, Mapping[str, int]]) -> dict[str, Numbe
 
 
 class Others:
-    """See the module. `bgp` gives the service while there is one; `busy` says whether a commit is under way."""
+    """See the module. `bgp` gives the service while there is one; `busy` says whether a commit is under way,
+    `interval` how many seconds lie between two looks at a router, each of which is a connection of its own."""
 
     def __init__(
-        self, bgp: Callable[[], Bgp | None], routers: Routers, busy: Callable[[], bool], interval: float = PE_INTERVAL
+        self,
+        bgp: Callable[[], Bgp | None],
+        routers: Routers,
+        busy: Callable[[], bool],
+        interval: Callable[[], float],
     ) -> None:
         self._bgp = bgp
         self._routers = routers
@@ -78,6 +81,11 @@ class Others:
         self._counted: Counts = {}
         self._failures: dict[str, int] = {}  # in a row, while the router was reached
         self._task: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+
+    def changed(self) -> None:
+        """The setting may be another: what is waited for begins anew."""
+        self._changed.set()
 
     def recall(self, raw: Mapping[str, tuple[int, ...]]) -> None:
         """The counters that an earlier process saw last; those of BGP begin with each process."""
@@ -115,10 +123,21 @@ class Others:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(self._interval)
+            if not await self._passed(self._interval()):
+                continue
             for router in self._routers.all():
                 if router.state in _REACHED and not self._busy() and self._due(router.name):
                     await self._ask(router.name)
+
+    async def _passed(self, seconds: float) -> bool:
+        """Waits so long; False as soon as the setting changes."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return True
+        self._changed.clear()
+        return False
 
     def _due(self, name: str) -> bool:
         failures = self._failures.get(name, 0)

@@ -56,6 +56,10 @@ class Telemetry(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True)
     polling_interval: Annotated[
         int, Leaf("time between two reads of a switch's counters", integer(1, 300, "seconds", units="seconds"))
     ] = 10
+    pe_interval: Annotated[
+        int,
+        Leaf("time between two reads of a PE router's counters", integer(1, 3600, "seconds", units="seconds")),
+    ] = 60
     disabled: Annotated[bool, Leaf("no counters are read", FLAG)] = False
 
 

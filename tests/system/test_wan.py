@@ -1,4 +1,5 @@
-"""A tenant reaches hosts behind a PE router and behind a VTEP, both told by BGP alone, and what faults cost.
+"""A tenant reaches hosts behind a PE router and behind a VTEP, both told by BGP alone, what faults cost, and what is
+counted of the PE.
 
 The PE is FRR with an Open vSwitch that pops and pushes the labels that FRR learned; the VTEP is FRR with kernel VXLAN.
 The domain has route target 65000:77 and goes out by VPNv4, VPNv6 and EVPN type 5; subnet web1 is VNI 10101, which goes
@@ -7,6 +8,7 @@ on behind the VTEP. What faults cost is printed as lines that begin with `wan:`.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -15,8 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.host import run
 from nshell.lab import Machine
 from nshell.lab.probing import wait_until
+from nshell.lab.wan import vrfs
 from nshell.lab.wan.plan import Wan
 from tests.system.network import PATIENCE, Network, dual_stack, machine
 from tests.system.traffic import Ping100Hz
@@ -43,6 +47,7 @@ MACHINES = (
 OURS = ("web-1", "web-2", "app-1")
 PE_HOST, VTEP_HOST = "ce-acme", "vh-web1"
 NEIGHBOURS = ("pe", "vtep")
+FRAME = 50  # bytes of an echo request as `Lab.ping` sends it, with Ethernet's header
 
 
 @pytest.fixture(scope="module")
@@ -210,3 +215,46 @@ def speaker(network: Network) -> int:
             if int(stat[1]) == parent and b"controller.bgp.speaker.child" in command:
                 return int(entry.name)
     raise AssertionError("the daemon has no speaker")
+
+
+def test_what_passes_the_pe_is_counted_as_its_kernel_counts_it(network: Network) -> None:
+    """Through the driver for FRR: interfaces that Open vSwitch carries the labels between, and those of a VRF, which is
+    a network namespace here. Its BGP neighbor is another than the lab's, which stays as it is."""
+    lab = network.lab
+    space = vrfs.space_of(lab.prefix, "pe", "acme")
+
+    def kernel() -> dict[str, int]:
+        found = json.loads(run(["ip", "-n", space, "-json", "-statistics", "link", "show", "dev", "ce0"]))
+        return {way: found[0]["stats64"][way]["packets"] for way in ("tx", "rx")}
+
+    def shown(interface: str) -> dict[str, int]:
+        rows = json.loads(network.run(f"show statistics pe edge/{interface} | json"))["rows"]
+        return {row["measure"]: row["total"] or 0 for row in rows}
+
+    def counted() -> set[str]:
+        return {row["name"] for row in json.loads(network.run("show statistics pe | json"))["rows"]}
+
+    earlier = kernel()
+    network.commit(
+        "set telemetry pe-interval 1 polling-interval 1",
+        "set bgp-neighbor edge address 192.0.2.77 autonomous-system 65000 local-address 192.0.2.78",
+        f"set pe edge driver frr address {lab.wan.address('pe')} instance {lab.wan.router('pe').name}",
+    )
+    try:
+        interfaces = ("ce0", "v-acme")
+        assert wait_until(lambda: {f"edge/{one}" for one in interfaces} <= counted(), PATIENCE, 0.2), counted()
+        before = {one: shown(one) for one in interfaces}
+        assert lab.ping("web-1", PE_HOST, count=100, rate=100).received == 100
+        for one in interfaces:
+            for measure, each in (("packets", 1), ("bytes", FRAME)):
+                for way in ("sends", "gets"):
+                    name = f"{way} {measure}"
+                    assert wait_until(
+                        lambda one=one, name=name, each=each: shown(one)[name] - before[one][name] >= 100 * each,  # type: ignore[misc]
+                        PATIENCE, 0.2,
+                    ), (one, name, before, shown(one))  # fmt: skip
+        there, now = shown("ce0"), kernel()
+        assert there["sends packets"] <= now["tx"] - earlier["tx"], (there, earlier, now)
+        assert there["gets packets"] <= now["rx"] - earlier["rx"], (there, earlier, now)
+    finally:
+        network.commit("rollback 1")

@@ -135,7 +135,12 @@ class FrrDriver(NetworkDriver):  # type: ignore[misc]
         return interfaces.addresses(self._interfaces())
 
     def get_interfaces_counters(self) -> dict[str, Any]:
-        return interfaces.counters(self._access.kernel_json("ip", "-json", "-statistics", "link", "show"))
+        """Those of VRFs that are network namespaces (`zebra -n`) too, where they may be entered."""
+        found = interfaces.counters(self._access.kernel_json("ip", "-json", "-statistics", "link", "show"))
+        for vrf in interfaces.vrf_namespaces(self._access.show("show vrf")):
+            for name, counters in interfaces.counters(self._access.links_of_vrf(vrf)).items():
+                found.setdefault(name, counters)
+        return found
 
     def get_environment(self) -> dict[str, Any]:
         done = self._access.shell(system.ENVIRONMENT)

@@ -146,3 +146,8 @@ def network_instances(
 def vrf_names(text: str) -> list[str]:
     """`show vrf`: lines that begin `vrf NAME`."""
     return re.findall(r"^vrf (\S+)", text, re.MULTILINE)
+
+
+def vrf_namespaces(text: str) -> list[str]:
+    """The same of VRFs that are network namespaces: lines `vrf NAME id N netns PATH`."""
+    return re.findall(r"^vrf (\S+) .*netns ", text, re.MULTILINE)

@@ -24,6 +24,7 @@ from .transport import Done, LocalTransport, SshSettings, SshTransport, Transpor
 NO_DAEMONS = "failed to connect to any daemons"  # vtysh
 REFUSED = ("% Unknown command", "% Ambiguous command", "% Command incomplete", "% There is no matched command")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_LINKS_OF_VRF = """pid=$(cat "$1") && exec nsenter --target "$pid" --mount ip -n "$2" -json -statistics link show"""
 
 OPTIONS: Mapping[str, str] = {
     "transport": "ssh (default), or local: the router is this machine",
@@ -164,6 +165,13 @@ class Access:
             return json.loads(text)
         except json.JSONDecodeError:
             raise CommandErrorException(f"{command}: the answer is not JSON: {text.strip()[:200]}") from None
+
+    def links_of_vrf(self, vrf: str) -> list[dict[str, Any]]:
+        """`ip -json -statistics link` of a VRF that is a network namespace, by the name that zebra has for it, among
+        the mounts that zebra sees; nothing when the user may not enter it."""
+        run = f"/var/run/frr/{self.instance}" if self.instance else "/var/run/frr"
+        done = self.shell(_LINKS_OF_VRF, f"{run}/zebra.pid", vrf)
+        return [one for one in json.loads(done.output or "[]") if one] if done.code == 0 else []
 
     def running(self) -> str:
         """The running configuration of all daemons."""

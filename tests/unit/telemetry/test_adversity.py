@@ -221,7 +221,7 @@ async def test_a_driver_that_raises_anything_neither_ends_the_asking_nor_stops_i
             return {"eth0": {"tx_octets": 5, "rx_octets": 2**70}}
 
     monkeypatch.setattr(others_module, "_SELDOM", 3)
-    it = Others(lambda: None, cast(Any, Routers()), lambda: False, 0.001)
+    it = Others(lambda: None, cast(Any, Routers()), lambda: False, lambda: 0.001)
     it.start()
     try:
         async with asyncio.timeout(10):
@@ -231,6 +231,32 @@ async def test_a_driver_that_raises_anything_neither_ends_the_asking_nor_stops_i
         await it.stop()
     assert asked.count("good") > asked.count("bad")
     assert SeriesKey(Level.PE, "bad/eth0") in it.take()
+
+
+async def test_another_interval_for_routers_is_in_force_at_once() -> None:
+    asked: list[str] = []
+
+    class Routers:
+        def all(self) -> list[Any]:
+            return [SimpleNamespace(name="pe1", state=RouterState.IN_SYNC)]
+
+        async def ask(self, name: str, getter: str) -> Any:
+            asked.append(name)
+            return {"eth0": {"tx_octets": 5}}
+
+    interval = 3600.0
+    it = Others(lambda: None, cast(Any, Routers()), lambda: False, lambda: interval)
+    it.start()
+    try:
+        await asyncio.sleep(0.05)
+        assert asked == []
+        interval = 0.001
+        it.changed()
+        async with asyncio.timeout(10):
+            while len(asked) < 2:
+                await asyncio.sleep(0.005)
+    finally:
+        await it.stop()
 
 
 async def test_word_of_flows_that_went_waits_for_the_end_of_the_round_and_is_not_lost(tmp_path: Path) -> None:

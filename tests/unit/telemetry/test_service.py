@@ -47,7 +47,7 @@ class Counting:
         self.switches = {f"hv{n}": CountingSwitch() for n in (1, 2)}
         self.telemetry = Telemetry(
             self.network, directory, self.model.events,
-            Others(lambda: None, Routers(), self.network.turn.locked), lambda: self.time,
+            Others(lambda: None, Routers(), self.network.turn.locked, lambda: 60.0), lambda: self.time,
         )  # fmt: skip
         self.flows = {}
         for n, dvrs in enumerate(self.switches, 2):

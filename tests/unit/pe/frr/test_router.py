@@ -111,3 +111,16 @@ def test_an_interface_that_flapped_after_the_clock_was_set_back_flapped_just_now
     found = {"wire": {"lastLinkUp": "2026/11/22 22:29:03.68", "mtu": 1500, "speed": 0xFFFFFFFF}}
     shown = interfaces.interfaces(found, "2026/11/22 22:29:00\n")["wire"]
     assert shown["last_flapped"] == 0.0 and shown["speed"] == -1.0
+
+
+def test_vrfs_that_are_namespaces_are_told_from_those_that_are_devices() -> None:
+    said = "netns-based vrfs\nvrf acme id 1 netns /run/netns/acme\nvrf red id 7 table 100\nvrf idle inactive\n"
+    assert interfaces.vrf_names(said) == ["acme", "red", "idle"] and interfaces.vrf_namespaces(said) == ["acme"]
+
+
+def test_links_of_a_vrf_are_asked_where_zebra_is_and_none_are_told_where_it_may_not_be_entered() -> None:
+    it, transport = access(Done(0, '[{"ifname": "ce0"}, {}]', ""), instance="pe1")
+    assert it.links_of_vrf("acme") == [{"ifname": "ce0"}]
+    assert transport.asked[0][-2:] == ["/var/run/frr/pe1/zebra.pid", "acme"]
+    refused, _ = access(Done(1, "", "nsenter: reassociate to namespace failed: Operation not permitted"))
+    assert refused.links_of_vrf("acme") == []
