@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from itertools import groupby
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,10 +21,24 @@ TESTS = Path(__file__).parent
 SYSTEM_PROGRAMS = ("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl", "ip", "ethtool", "tcpdump")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(TESTS / "system"):
             item.add_marker(pytest.mark.system)
+    if hasattr(config, "workerinput"):
+        items[:] = mingled(items)
+
+
+def mingled(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Files of system tests spread evenly among the others, for workers: the former wait most of their time, the latter
+    work, and either kind alone leaves a processor idle or makes the waiting ones late.
+    """
+    files = {path: list(group) for path, group in groupby(items, key=lambda item: item.path)}
+    kinds: dict[bool, list[Path]] = {True: [], False: []}
+    for path in files:
+        kinds[path.is_relative_to(TESTS / "system")].append(path)
+    places = {path: (place + 0.5) / len(kind) for kind in kinds.values() for place, path in enumerate(kind)}
+    return [item for path in sorted(files, key=lambda path: places[path]) for item in files[path]]
 
 
 def missing_for_system_tests() -> str | None:

@@ -53,7 +53,7 @@ def run(quiet: bool, arguments: Sequence[str]) -> tuple[int, Outcomes]:
 
 def main(arguments: Sequence[str]) -> int:
     quiet = QUIET in arguments
-    beside = () if quiet else ("-n", str(WORKERS), "--dist", "loadfile")
+    beside = () if quiet else ("-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder")
     status, together = run(quiet, [*beside, *(one for one in arguments if one != QUIET)])
     failed = list(together.failed)
     if status != pytest.ExitCode.TESTS_FAILED or together.broken or not 0 < len(failed) <= RECHECKED:

@@ -13,7 +13,7 @@ import pytest
 from agent import namespaces
 from tests.system.network import Network
 
-KILLS = 20
+KILLS = [6, pytest.param(20, marks=pytest.mark.soak)]
 BASE = "enterprise acme domain prod"
 ALLOW = (
     f"set {BASE} ingress-policy base entry 10 from zone web to zone app protocol tcp destination-port 8443 action allow"
@@ -142,7 +142,10 @@ def test_a_restart_of_vswitchd_is_over_when_the_controller_has_pushed_again(netw
     assert network.flows("hv2") == before
 
 
-def test_after_each_of_twenty_kills_store_and_switches_agree_and_others_lost_nothing(network: Network) -> None:
+@pytest.mark.parametrize("kills", KILLS)
+def test_after_each_of_several_kills_store_and_switches_agree_and_others_lost_nothing(
+    network: Network, kills: int
+) -> None:
     # The commits bring entries with whole clauses of flows on all three hypervisors; the pings cross them untouched.
     dice = random.Random(11)
     entries = [
@@ -158,7 +161,7 @@ def test_after_each_of_twenty_kills_store_and_switches_agree_and_others_lost_not
     assert all(without[name] != withall[name] for name in ("hv1", "hv3"))
     outcomes: list[str] = []
     with network.pinging("web-1", "web-2") as report:
-        for _ in range(KILLS):
+        for _ in range(kills):
             # One revision back leads from either of the two policies to the other, with the same objects.
             committing = threading.Thread(target=lambda: network.shell.run(text="rollback 1\ncommit\n"))
             committing.start()
@@ -172,5 +175,5 @@ def test_after_each_of_twenty_kills_store_and_switches_agree_and_others_lost_not
             stored = len(network.run("show configuration | display set | match wide").splitlines())
             assert (stored > len(entries)) == (now == withall), "the store says otherwise than the switches"
             outcomes.append("new" if now == withall else "old")
-    print(f"{KILLS} kills: {outcomes}; {report['lost']} of {report['sent']} pings lost")
+    print(f"{kills} kills: {outcomes}; {report['lost']} of {report['sent']} pings lost")
     assert report["lost"] == 0
