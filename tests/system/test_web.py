@@ -10,17 +10,13 @@ from playwright.sync_api import Browser, sync_playwright
 
 from nshell.lab.probing import wait_until
 from tests.system.browsers import Visitor, launched
-from tests.system.web_site import OTHER, PASSWORD, WRONG, Web
+from tests.system.web_site import OTHER, PASSWORD, WRONG, Web, served
 
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    made = Web(tmp_path_factory.mktemp("wb"))
-    try:
+    with served(tmp_path_factory.mktemp("wb")) as made:
         yield made
-        assert "Traceback" not in made.shell.log(), made.shell.log()
-    finally:
-        made.shell.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from nshell.lab.probing import wait_until
-from tests.system.web_site import OTHER, PASSWORD, WRONG, Web, form, logged_in
+from tests.system.web_site import OTHER, PASSWORD, WRONG, Web, form, logged_in, served
 
 DEEP = "[" * 100_000
 """More than the interpreter's stack has room for."""
@@ -22,12 +22,8 @@ DEEP = "[" * 100_000
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    made = Web(tmp_path_factory.mktemp("wb"))
-    try:
+    with served(tmp_path_factory.mktemp("wb")) as made:
         yield made
-        assert "Traceback" not in made.shell.log(), made.shell.log()
-    finally:
-        made.shell.close()
 
 
 def test_a_websocket_needs_a_cookie_and_an_origin(web: Web) -> None:

@@ -12,18 +12,14 @@ import pytest
 
 from controller.trust.authority import Authority
 from nshell.lab.probing import wait_until
-from tests.system.web_site import PASSWORD, Web, logged_in
+from tests.system.web_site import PASSWORD, Web, logged_in, served
 from tests.transcripts.shell import free_ports
 
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    made = Web(tmp_path_factory.mktemp("wb"))
-    try:
+    with served(tmp_path_factory.mktemp("wb")) as made:
         yield made
-        assert "Traceback" not in made.shell.log(), made.shell.log()
-    finally:
-        made.shell.close()
 
 
 def trusted(web: Web, address: str, authority: Path, port: int | None = None) -> str:

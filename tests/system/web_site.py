@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.transcripts.shell import Shell, free_ports
@@ -49,6 +51,17 @@ class Web:
     @property
     def base(self) -> str:
         return f"https://127.0.0.1:{self.port}"
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Web]:
+    """One in a new folder, which ends without a traceback in its log."""
+    web = Web(folder)
+    try:
+        yield web
+        assert "Traceback" not in web.shell.log(), web.shell.log()
+    finally:
+        web.shell.close()
 
 
 def form(web: Web) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,14 +21,6 @@ NOON = 1_800_057_600
 """A whole hour."""
 DAY = 86_400
 SENDS = Measure.SENDS_BYTES
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
-    opened = Archive(tmp_path / FILE)
-    assert opened.open() is None
-    yield opened
-    opened.close()
 
 
 def reopened(archive: Archive) -> None:

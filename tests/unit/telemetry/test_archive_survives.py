@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,14 +18,6 @@ SENDS = Measure.SENDS_BYTES
 KEYS = [SeriesKey(Level.VPORT, f"vport-{number}") for number in range(200)]
 NOON = 1_800_057_600
 DAY = 86_400
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
-    opened = Archive(tmp_path / FILE)
-    assert opened.open() is None
-    yield opened
-    opened.close()
 
 
 def tell(archive: Archive, at: float, length: float = 10, value: int = 5) -> str | None:
