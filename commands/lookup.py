@@ -11,6 +11,7 @@ from data.errors import NothingThere
 from data.path import Path, path_text, vport_paths
 
 if TYPE_CHECKING:
+    from commands.context import Context
     from data.configuration import Configuration
 
 LISTED_BY_NAME = ("qos", "mirror", "virtual-ip")
@@ -24,14 +25,34 @@ def require(configuration: Configuration, path: Path) -> Path:
     for end in range(2, len(path) + 1, 2):
         part = path[:end]
         if configuration.get(part) is None:
-            names = configuration.search(part[:-2], part[-2], "", NAMES_LISTED + 1)
-            known = ", ".join(names[:NAMES_LISTED]) + (", ..." if len(names) > NAMES_LISTED else "")
-            raise NothingThere(
-                path_text(part),
-                f"there is no {part[-2]} {part[-1]}",
-                f"there are: {known}" if names else f"there is no {part[-2]} at all yet",
-            )
+            raise no(part, configuration.search(part[:-2], part[-2], "", NAMES_LISTED + 1))
     return path
+
+
+def no(path: Path, names: list[str]) -> NothingThere:
+    """The error for what is not there, with the names that there are."""
+    known = ", ".join(names[:NAMES_LISTED]) + (", ..." if len(names) > NAMES_LISTED else "")
+    remedy = f"there are: {known}" if names else f"there is no {path[-2]} at all yet"
+    return NothingThere(path_text(path), f"there is no {path[-2]} {path[-1]}", remedy)
+
+
+def no_hypervisor(name: str, known: list[str]) -> NothingThere:
+    """The error for a hypervisor that hosts no vport of a tenant's administrator, or is not there at all."""
+    found = no(("dvrs", name), known)
+    return found if known else NothingThere(found.where, found.cause, "none of your vports is on a hypervisor now")
+
+
+def hypervisor(context: Context, name: str) -> str:
+    """The name of a hypervisor that the user may ask of: a configured one, and for who is confined to tenants one that
+    hosts a vport of theirs. Raises NothingThere.
+    """
+    fabric = context.fabric
+    if not context.access.confined:
+        return require(fabric.running, ("dvrs", name))[-1]
+    known = fabric.topology.hypervisors
+    if name not in known:
+        raise no_hypervisor(name, sorted(known))
+    return name
 
 
 def scope(configuration: Configuration, arguments: Arguments) -> Path:

@@ -11,7 +11,7 @@ from itertools import islice
 
 from commands.context import Context
 from commands.language.registry import Arguments, command
-from commands.lookup import require
+from commands.lookup import hypervisor
 from commands.show.flows import table_number
 from controller.flow_words import flow_text, object_name, owner_name, purpose
 from controller.openflow.readback import FlowEntry
@@ -43,18 +43,16 @@ LINES = 20
 )
 async def why_flow(context: Context, arguments: Arguments) -> Model:
     """The flows that are meant, each with the object behind it. Raises NothingThere when there are none."""
-    fabric, name = context.fabric, arguments.values["dvrs"]
-    if context.access.confined:
-        where = f"dvrs {name}"
-    else:
-        where = path_text(require(fabric.running, ("dvrs", name)))
+    fabric, name = context.fabric, hypervisor(context, arguments.values["dvrs"])
     table = arguments.get("table")
     flows = await fabric.flows(name, ALL_TABLES if table is None else table_number(table))
     wanted = _cookie(arguments.get("cookie"))
     text = (arguments.get("match") or "").partition(" actions=")[0].strip()
     found = [flow for flow in flows if (flow.cookie == wanted if wanted is not None else text in _text(flow))]
     if not found:
-        raise NothingThere(where, "it holds no such flow", f"'show flows dvrs {name}' lists those it holds")
+        raise NothingThere(
+            path_text(("dvrs", name)), "it holds no such flow", f"'show flows dvrs {name}' lists those it holds"
+        )
     paths = {flow.cookie: fabric.explain(flow.cookie) for flow in found[:MOST]}
     stored = {path: _stored(context, path) for path in paths.values() if path is not None}
     changes = await fabric.last_changes(dict.fromkeys(stored.values()))

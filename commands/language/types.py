@@ -82,6 +82,17 @@ def _names(keyword: str) -> Live:
     return live
 
 
+def _hypervisors(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
+    """Those that the user may name (commands/lookup.py)."""
+    if not context.access.confined:
+        yield from _names("dvrs")(context, values, prefix)
+        return
+    from commands.show.dvrs import attachments
+
+    found = {where.dvrs for _, _, where in islice(attachments(context.fabric), LIVE_LIMIT) if where is not None}
+    yield from ((name, "hosts vports of yours") for name in sorted(found) if name.startswith(prefix))
+
+
 def _vports(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:
     if "domain" in values:
         for path in islice(paths(context.configuration, "vport", values, prefix), LIVE_LIMIT):
@@ -129,7 +140,8 @@ def _destination(word: str) -> object:
 def _schema_type(keyword: str, key: ValueType, help: str) -> ArgumentType:
     if keyword == "vport":
         return ArgumentType("vport", "<vport>", "a virtual port: its name, or enterprise/domain/name", _vport, _vports)
-    return ArgumentType(keyword, f"<{keyword}>", help, key.parse, _names(keyword))
+    live = _hypervisors if keyword == "dvrs" else _names(keyword)
+    return ArgumentType(keyword, f"<{keyword}>", help, key.parse, live)
 
 
 def _revisions(context: Context, values: Mapping[str, str], prefix: str) -> Iterator[tuple[str, str]]:

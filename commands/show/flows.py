@@ -5,7 +5,7 @@ from __future__ import annotations
 from commands.context import Context
 from commands.counters import reachable
 from commands.language.registry import Arguments, command
-from commands.lookup import named, require
+from commands.lookup import hypervisor, named
 from controller.flow_words import flow_text, owner_name, purpose
 from controller.openflow.wire import ALL_TABLES
 from controller.pipeline import TABLE_NAMES
@@ -44,7 +44,7 @@ async def show_flows(context: Context, arguments: Arguments) -> Table:
     number = ALL_TABLES if table is None else table_number(table)
     owner = None if vport is None else next(iter(named(fabric.running, "vport", vport, arguments)))
     if name is not None:
-        require(fabric.running, ("dvrs", name))
+        hypervisor(context, name)
     rows = []
     for dvrs in [name] if name is not None else reachable(fabric):
         flows = await fabric.flows(dvrs, number)

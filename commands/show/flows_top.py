@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from commands.context import Context
 from commands.counters import reachable
 from commands.language.registry import Arguments, command
-from commands.lookup import require
+from commands.lookup import hypervisor
 from controller.flow_words import flow_text, owner_name
 from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
@@ -69,7 +69,7 @@ async def show_flows_top(context: Context, arguments: Arguments) -> Table:
     fabric, by = context.fabric, arguments.get("by") or "flow"
     name = arguments.get("dvrs")
     if name is not None:
-        require(fabric.running, ("dvrs", name))
+        hypervisor(context, name)
     busy, passed = await measured(fabric, [name] if name is not None else reachable(fabric), by, name is not None)
     busy.sort(key=lambda one: (-one.octets, -one.packets, -one.total))
     shown = busy[: int(arguments.get("number") or ROWS)]

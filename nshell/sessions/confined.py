@@ -4,7 +4,7 @@ Handlers declared `confined=True` get this as `context.fabric`. What is not writ
 so that a new method of the fabric is hidden until somebody decides otherwise.
 
     running, acting     data/confined.py        flows       those that belong to something visible
-    topology            where own vports are    history     commits that touched something visible
+    topology            confined_topology.py    history     commits that touched something visible
     plan, commit        as the fabric's; the edits were checked by the candidate's guard, and are once more
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from controller.compile.services.sharing import Share
 from controller.compile.wan.shown import Elsewhere, RemoteRoute
@@ -25,28 +25,35 @@ from controller.openflow.messages import METERS, table_of
 from controller.openflow.packed import cookie
 from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
-from controller.pipeline import Feature, split_cookie
+from controller.pipeline import split_cookie
 from controller.plan import DvrsPlan
-from controller.planning import vports_of
-from controller.topology import Attachment, Hypervisor
 from data.access import Access
 from data.addresses import Ip
 from data.configuration import Configuration, Edits, Running
 from data.confined import Confined
 from data.difference import Changes
 from data.errors import ApplyFailed, CommandFailed
-from data.path import Path, vport_name
+from data.path import Path
 from data.schema.objects import Object, Vport
 from data.store import HistoryEntry
 from nshell.sessions.confined_analysis import ConfinedAnalysis
 from nshell.sessions.confined_events import ConfinedEvents, of_provider
 from nshell.sessions.confined_telemetry import ConfinedTelemetry
+from nshell.sessions.confined_topology import ConfinedTopology
 from nshell.sessions.confined_trace import ConfinedTracing
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric, Outcome, Plan
 
 
+class Part(Protocol):
+    """What a part of the network confirmed, now or of the past."""
+
+    @property
+    def part(self) -> str: ...
+
+
+R = TypeVar("R", bound=Part)
 BEYOND = "a part of the network beyond the enterprise does not take it now"
 
 
@@ -77,42 +84,6 @@ class FormerTenants:
         return {path: pair for path, pair in kept.items() if pair[0] != pair[1]}
 
 
-class ConfinedTopology:
-    """Where the vports are that the user sees; nothing else of the hypervisors but that they are there."""
-
-    def __init__(self, fabric: Fabric, running: Configuration) -> None:
-        self._topology = fabric.topology
-        self._running = running
-        self.unknown: Mapping[str, Hypervisor] = {}
-
-    def attachment(self, vport: str, full_name: str, uplink: str | None) -> Attachment | None:
-        """Where a vport is; None for one that the user does not see."""
-        seen = self._running.by_uuid(vport) is not None
-        return self._topology.attachment(vport, full_name, uplink) if seen else None
-
-    @property
-    def hypervisors(self) -> Mapping[str, Hypervisor]:
-        """The hypervisors that own vports are on: name and state, not their addresses and versions. Costs the own
-        vports: to be asked once for a command.
-        """
-        found: dict[str, Hypervisor] = {}
-        for path, vport in self._running.objects(Vport):
-            where = self._topology.attachment(vport.uuid, vport_name(path), vport.uplink)
-            if where is not None and where.dvrs not in found and where.dvrs in self._topology.hypervisors:
-                known = self._topology.hypervisors[where.dvrs]
-                found[where.dvrs] = Hypervisor(known.name, "", known.state, known.since)
-        return found
-
-    def hosts(self, dvrs: str) -> bool:
-        """Whether an own vport is on this hypervisor: costs its interfaces, not the own vports."""
-        for claim in self._topology.claims_of(dvrs):
-            for path, vport in vports_of(self._running, claim.iface_id):
-                where = self._topology.attachment(vport.uuid, vport_name(path), vport.uplink)
-                if where is not None and where.dvrs == dvrs:
-                    return True
-        return False
-
-
 class ConfinedFabric:
     """What `Fabric` is to handlers, for one user."""
 
@@ -135,7 +106,7 @@ class ConfinedFabric:
     @property
     def events(self) -> ConfinedEvents:
         """What happened to something that the user may read."""
-        return ConfinedEvents(self._fabric, self._access)
+        return ConfinedEvents(self._fabric, self._access, self._tells_of_others)
 
     @property
     def tracing(self) -> ConfinedTracing:
@@ -198,9 +169,8 @@ class ConfinedFabric:
         return (lease for lease in self._fabric.dhcp_leases() if self._access.reads(lease.path))
 
     async def flows(self, dvrs: str, table: int = ALL_TABLES) -> list[FlowEntry]:
-        """The flows of a hypervisor that belong to something visible. Raises CommandFailed."""
-        if not self.topology.hosts(dvrs):
-            raise CommandFailed(f"dvrs {dvrs}", "there is no such hypervisor", "'show vports' tells where yours are")
+        """The flows of a known hypervisor that belong to something visible. Raises CommandFailed."""
+        self.topology.require(dvrs)
         return [flow for flow in await self._fabric.flows(dvrs, table) if self.explain(flow.cookie) is not None]
 
     async def history(self, limit: int, number: int | None = None) -> list[HistoryEntry]:
@@ -208,7 +178,7 @@ class ConfinedFabric:
         found = []
         whose = await self._former_tenants()
         for whole in await self._fabric.history(limit, number):
-            entry = replace(whole, receipts=tuple(one for one in whole.receipts if not of_provider(one.part)))
+            entry = replace(whole, receipts=self._known(whole.receipts))
             changes = await self._fabric.difference(entry.number - 1, entry.number) if not entry.reason else {}
             own = whose.without(visible(changes, self._access), entry.number - 1, entry.number)
             mine = entry.author == self._access.user
@@ -221,10 +191,22 @@ class ConfinedFabric:
                 found.append(replace(entry, comment=comment, reason=reason, receipts=receipts))
         return found
 
+    def _known(self, receipts: tuple[R, ...], also: frozenset[str] = frozenset()) -> tuple[R, ...]:
+        """Those of hypervisors that are known, or of `also`: neighbours and routers are the provider's."""
+        topology = self.topology
+        return tuple(one for one in receipts if one.part in also or topology.hosts(one.part))
+
+    def _tells_of_others(self, where: str, cause: str) -> bool:
+        """Whether the place or the cause of a failure is not for this user: of the provider's, or of a hypervisor that
+        is not known.
+        """
+        return of_provider(where) or self.topology.names_others(f"{where} {cause}")
+
     def _cause(self, reason: str) -> str:
-        """Why an own commit failed: only of hypervisors with own vports it is told."""
-        dvrs = reason.partition(" ")[0]
-        return reason if dvrs in self._fabric.topology.hypervisors and self.topology.hosts(dvrs) else reason and BEYOND
+        """Why an own commit failed, when it is told of known hypervisors alone."""
+        topology = self.topology
+        known = topology.hosts(reason.partition(" ")[0]) and not topology.names_others(reason)
+        return reason if known else reason and BEYOND
 
     async def difference(self, first: int, second: int) -> Changes:
         """What changed between two revisions, as far as it is visible."""
@@ -264,12 +246,16 @@ class ConfinedFabric:
         to know a shared domain get flows of that, too, and those of the shared domain one for each own vport.
         """
         plan = await self._fabric.plan(edits)
-        narrowed = [await self._narrowed(each, plan.objects) for each in plan.dvrs]
-        return replace(plan, dvrs=tuple(each for each in narrowed if each is not None), sides=())
+        topology, touched = self.topology, self._touched(edits)
+        known = [each for each in plan.dvrs if each.name in touched or topology.hosts(each.name)]
+        narrowed = [await self._narrowed(each, plan.objects) for each in known]
+        return replace(plan, dvrs=tuple(narrowed), sides=())
 
-    async def _narrowed(self, plan: DvrsPlan, made: Mapping[int, Path]) -> DvrsPlan | None:
+    def _touched(self, edits: Edits) -> frozenset[str]:
+        return self.topology.touched({path: item for path, item in edits.items() if self._access.reads(path)})
+
+    async def _narrowed(self, plan: DvrsPlan, made: Mapping[int, Path]) -> DvrsPlan:
         own: list[bytes] = []
-        here = False
         for message in plan.messages:
             parts = None if table_of(message) == METERS else split_cookie(cookie(message))
             if parts is None:
@@ -277,9 +263,6 @@ class ConfinedFabric:
             path = made.get(parts[2]) or self._fabric.explain(cookie(message))
             if path is not None and self._access.reads(path):
                 own.append(message)
-                here = here or parts[1] is not Feature.TRANSLATE
-        if not here and not self.topology.hosts(plan.name):
-            return None
         own += [message for message in plan.messages if table_of(message) == METERS]
         return await plan.only(own)
 
@@ -294,14 +277,14 @@ class ConfinedFabric:
             return edits if anew is None else anew()
 
         self._refuse_confirming()
+        touched = self._touched(edits)
         try:
             outcome = await self._fabric.commit(edits, again=again, **how)
         except ApplyFailed as failed:
-            if not of_provider(failed.where):
+            if not self._tells_of_others(failed.where, failed.cause):
                 raise
             raise ApplyFailed("commit", BEYOND, "try again later, or ask whoever runs the network") from None
-        hypervisors = self._fabric.topology.hypervisors  # neighbours and routers are the provider's
-        return replace(outcome, receipts=tuple(one for one in outcome.receipts if one.part in hypervisors))
+        return replace(outcome, receipts=self._known(outcome.receipts, touched))
 
     def waits_for(self, user: str) -> bool:
         """Whether an own commit waits to be confirmed."""
@@ -330,6 +313,15 @@ class PartlyHidden(ConfinedFabric):
     @property
     def topology(self) -> Any:
         return self._fabric.topology
+
+    def _known(self, receipts: tuple[R, ...], also: frozenset[str] = frozenset()) -> tuple[R, ...]:
+        return tuple(one for one in receipts if not of_provider(one.part))
+
+    def _tells_of_others(self, where: str, cause: str) -> bool:
+        return of_provider(where)
+
+    def _cause(self, reason: str) -> str:
+        return BEYOND if reason and of_provider(reason) else reason
 
     @property
     def tracing(self) -> ConfinedTracing:

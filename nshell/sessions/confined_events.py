@@ -4,7 +4,7 @@
     parts hidden          events about nothing that is configured, and about what is not hidden
 
 Of others' commits a tenant is told that there was one: its comment, and why it failed, may speak of what is not theirs.
-Of an own one that a neighbor or a router did not take, only that it failed.
+Of an own one that a neighbor, a router or a hypervisor without own vports did not take, only that it failed.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ def of_provider(part: str) -> bool:
 class ConfinedEvents:
     """What `Events` is to handlers, for one user."""
 
-    def __init__(self, fabric: Fabric, access: Access) -> None:
+    def __init__(self, fabric: Fabric, access: Access, tells_of_others: Callable[[str, str], bool]) -> None:
+        """`tells_of_others` says of the place and the cause of a failure whether they are not for this user."""
         self._fabric = fabric
         self._access = access
+        self._tells_of_others = tells_of_others
 
     def __iter__(self) -> Iterator[Event]:
         for event in self._fabric.events:
@@ -67,7 +69,8 @@ class ConfinedEvents:
         if not self._access.confined or event.kind not in (Kind.COMMIT, Kind.CONFIRM):
             return event
         facts = {name: value for name, value in event.facts.items() if name in OF_A_COMMIT}
-        if facts.get("user") == self._access.user and not of_provider(str(event.facts.get("where", ""))):
+        where, cause = (str(event.facts.get(name, "")) for name in ("where", "cause"))
+        if facts.get("user") == self._access.user and not self._tells_of_others(where, cause):
             return event
         words = " ".join(str(facts[name]) for name in ("revision", "state") if name in facts)
         return replace(event, text=f"revision {words} by {facts.get('user', 'somebody')}", facts=facts)

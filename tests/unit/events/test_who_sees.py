@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from controller.events import Event, Events, Kind, Selection, Severity
 from data.access import Access, Rule
-from nshell.sessions.confined_events import ConfinedEvents
+from nshell.sessions.confined_events import ConfinedEvents, of_provider
 from nshell.sessions.visitors import PAUSE, Visitors
 
 WEB = ("enterprise", "acme", "domain", "prod", "vport", "web-1")
@@ -20,13 +20,22 @@ def fabric(tenants: dict[str, str]) -> Any:
     return SimpleNamespace(events=events, network=SimpleNamespace(tenant=tenants.get))
 
 
+def not_for_tenants(where: str, cause: str) -> bool:
+    """The rule (nshell/sessions/confined.py) where hv1 alone hosts vports of the tenant."""
+    return of_provider(where) or "hv2" in f"{where} {cause}"
+
+
+def confined_to(fabric: Any, access: Access) -> ConfinedEvents:
+    return ConfinedEvents(fabric, access, not_for_tenants)
+
+
 def seen(fabric: Any, access: Access) -> list[str]:
-    return [event.text for event in ConfinedEvents(fabric, access)]
+    return [event.text for event in confined_to(fabric, access)]
 
 
 async def test_a_tenant_sees_events_about_what_is_its_own_in_list_file_and_stream() -> None:
     here = fabric({"acme": "1", "umbrella": "2"})
-    confined = ConfinedEvents(here, TINA)
+    confined = confined_to(here, TINA)
     heard: list[Event] = []
     stop = confined.watch(heard.append)
     here.events.add(Kind.VPORT, "web-1 up", about=WEB, dvrs="hv1")
@@ -60,16 +69,17 @@ def test_of_the_commits_of_others_a_tenant_is_told_no_comment_and_no_cause() -> 
     assert seen(here, TINA) == [
         "revision 7 applied by ops", "revision 7 failed by ops", "revision 7 by tina: because of umbrella",
     ]  # fmt: skip
-    assert "comment" not in next(iter(ConfinedEvents(here, TINA))).facts
+    assert "comment" not in next(iter(confined_to(here, TINA))).facts
 
 
 def test_of_an_own_commit_that_the_provider_could_not_carry_on_only_that_it_failed() -> None:
     here = fabric({"acme": "1"})
-    for where, cause in (("bgp-neighbor rr1", "rr1 is away"), ("pe pe1", "pe1: 192.0.2.1 is away"), ("dvrs hv1", "no")):
+    for where, cause in (("bgp-neighbor rr1", "rr1 is away"), ("pe pe1", "pe1: 192.0.2.1 is away"),
+                         ("dvrs hv2", "hv2 was lost"), ("dvrs hv1", "no")):  # fmt: skip
         facts = {"revision": 7, "user": "tina", "state": "failed", "where": where, "cause": cause}
         here.events.add(Kind.COMMIT, f"revision 7 by tina failed: {cause}", about=WEB[:2], facts=facts)
-    assert seen(here, TINA) == [*["revision 7 failed by tina"] * 2, "revision 7 by tina failed: no"]
-    assert "cause" not in next(iter(ConfinedEvents(here, TINA))).facts
+    assert seen(here, TINA) == [*["revision 7 failed by tina"] * 3, "revision 7 by tina failed: no"]
+    assert "cause" not in next(iter(confined_to(here, TINA))).facts
 
 
 def test_who_does_not_see_a_part_of_the_configuration_is_told_nothing_of_it() -> None:

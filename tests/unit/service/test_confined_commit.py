@@ -9,6 +9,7 @@ import pytest
 
 from controller.commits import Outcome
 from controller.receipts import Kept, Receipt
+from controller.topology import Interface
 from data.access import Access
 from data.configuration import Edits
 from data.errors import CommandFailed
@@ -25,6 +26,7 @@ class Queue(PretendFabric):
 
     def __init__(self, before: tuple[int, str] | None) -> None:
         super().__init__(running())
+        self.topology.restore([Interface("hv1", "tap1", "acme/prod/web-1", 1, 0.0, 1)])
         self.waiting_author: str | None = None
         self.before = before
         self.confirmed: list[int] = []
@@ -58,13 +60,21 @@ async def test_a_commit_that_queued_behind_a_confirmed_one_of_somebody_else_does
 async def test_the_own_commit_is_confirmed() -> None:
     fabric, mine = confined((7, "tina"))
     outcome = await mine.commit({}, again=dict)
-    assert [receipt.part for receipt in outcome.receipts] == list(fabric.topology.hypervisors)
+    assert [receipt.part for receipt in outcome.receipts] == ["hv1"], "of those that host own vports"
     assert mine.waits_for("tina") and await mine.confirm("tina", 7) == 7 and fabric.confirmed == [7]
 
 
 @pytest.mark.parametrize(
     ("reason", "told"),
-    [("bgp-neighbor rr1 is away", BEYOND), ("rr1 cannot be told now", BEYOND), ("hv9 was lost", BEYOND), ("", "")],
+    [
+        ("hv1 was lost", "hv1 was lost"),
+        ("hv1, hv2 cannot be programmed now", BEYOND),
+        ("hv2 was lost", BEYOND),
+        ("bgp-neighbor rr1 is away", BEYOND),
+        ("rr1 cannot be told now", BEYOND),
+        ("hv9 was lost", BEYOND),
+        ("", ""),
+    ],
 )
 async def test_why_an_own_commit_failed_is_told_of_own_hypervisors_alone(reason: str, told: str) -> None:
     fabric, mine = confined(None)

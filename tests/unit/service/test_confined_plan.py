@@ -16,6 +16,7 @@ from tests.unit.compile.committed import Committed
 from tests.unit.compile.test_isolation import NETWORK
 
 TINA = Access("tina", "bolt-admin", frozenset(("configure", "commit")), frozenset(("bolt",)))
+INGE = Access("inge", "infra-admin", frozenset(("configure", "commit")), frozenset(("infra",)))
 SECRET = ("172.16.0.10", "02:00:ac:10:00:0a")
 
 
@@ -38,18 +39,20 @@ class Fabric:
         return await planned(made, edits, self.model.configured, 2, self.topology)
 
 
-async def plans(*lines: str) -> tuple[Plan, Plan]:
-    """What the network plans, and what the administrator of bolt sees of it."""
+async def plans(*lines: str, access: Access = TINA, used: bool = False) -> tuple[Plan, Plan]:
+    """What the network plans, and what the administrator of bolt sees of it; whether bolt uses the shared domain."""
     model = Committed()
     edits = model.candidate()
-    edits.apply_batch([line for line in NETWORK if line != "set enterprise bolt domain prod use infra/services"], "t")
+    edits.apply_batch(
+        [line for line in NETWORK if used or line != "set enterprise bolt domain prod use infra/services"], "t"
+    )
     await model.carry_out(edits.merge())
     for name, dvrs in (("infra/services/dns", "hv1"), ("bolt/prod/web", "hv2")):
         await model.appear(name, dvrs, model.port())
     candidate = model.candidate()
     candidate.apply_batch(lines, "test")
     fabric = Fabric(model)
-    return await fabric.plan(candidate.merge()), await ConfinedFabric(cast(Any, fabric), TINA).plan(candidate.merge())
+    return await fabric.plan(candidate.merge()), await ConfinedFabric(cast(Any, fabric), access).plan(candidate.merge())
 
 
 def text(plan: Plan) -> str:
@@ -69,3 +72,10 @@ async def test_who_begins_to_use_a_shared_domain_sees_no_flow_and_no_hypervisor_
 async def test_a_plan_that_is_about_the_own_tenant_alone_is_shown_whole() -> None:
     whole, mine = await plans("set enterprise bolt domain prod ingress-policy base entry 10 action allow log")
     assert whole.dvrs and mine.dvrs == whole.dvrs
+
+
+async def test_who_runs_a_shared_domain_does_not_learn_on_which_hypervisors_those_are_who_use_it() -> None:
+    line = "set enterprise infra domain services egress-policy more entry 77 protocol udp action deny"
+    whole, mine = await plans(line, access=INGE, used=True)
+    assert {each.name for each in whole.dvrs} == {"hv1", "hv2"}, "the hypervisor of who uses it has its flows, too"
+    assert [each.name for each in mine.dvrs] == ["hv1"] and mine.dvrs[0].messages

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from controller.topology import Interface
 from data.access import Access
 from data.configuration import Edits
 from data.difference import Changes
@@ -39,8 +40,17 @@ class Network(PretendFabric):
         raise ApplyFailed(self.failing, f"{self.failing} does not answer", "wait for it")
 
 
+LINES = """
+set dvrs hv1 tunnel-address 172.31.0.1
+set enterprise acme domain prod zone z subnet s prefix 10.1.1.0/24
+set enterprise acme domain prod vport web-1 subnet s mac 02:00:0a:01:01:0b address 10.1.1.11
+"""
+
+
 def network() -> Network:
-    return Network(running("set enterprise acme\nset dvrs hv1 tunnel-address 172.31.0.1"))
+    made = Network(running(LINES))
+    made.topology.restore([Interface("hv1", "tap1", "acme/prod/web-1", 1, 0.0, 1)])
+    return made
 
 
 async def test_the_history_has_no_receipts_of_neighbours_and_routers() -> None:
