@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from controller.analysis.verdicts import changed_verdicts
 from controller.events import Fact
 from controller.openflow.messages import METERS
 from controller.pipeline import TABLE_NAMES
 from controller.planning import Draft, by_table
-from controller.reach import reach
 from controller.topology import Standing, Topology
 from controller.touched import Touched, touched
 from data.configuration import Configuration, Edits
@@ -58,7 +58,8 @@ class Plan:
     """What a commit would do: the revision it would make, one line per object, and each hypervisor it changes.
 
     `objects` are the new ones by their number, which their flows have in the cookie;
-    `reach` says who reaches whom now (`reach.py`), `touched` what edits of templates come to (`touched.py`).
+    `reach` says who reaches whom now (`analysis/verdicts.py`), `touched` what edits of templates come to
+    (`touched.py`).
     """
 
     revision: int
@@ -98,7 +99,7 @@ async def describe(
         state = Standing.AWAY if known is None else known.state
         plans.append(DvrsPlan(name, state, tuple(messages), added, len(messages) - added, by_table))
     lines = (*summary(configured, edits), *_turned(made))
-    reached = await asyncio.to_thread(reach, made.old, made.new, made.edits)
+    reached = await asyncio.to_thread(changed_verdicts, made.old, made.new, made.edits)
     concerned = await asyncio.to_thread(touched, made.old, made.new, edits, made.edits)
     return Plan(revision, lines, tuple(plans), dict(_numbered(made)), reached, concerned, tuple(sides))
 

@@ -9,6 +9,7 @@ nobody has met for a month, and, when two machines cannot talk, the smallest cha
     an entry ──> removal.py    the lines that take it away, and whom else it serves
     a trace that ends early ──> changes.py   what would do away with what stops it (parties.py: whom it names)
                                 allowed.py   compiled as a draft and traced again; nothing is applied
+    edits of entries ──> verdicts.py   who reaches whom after them and did not before, and the other way round
 
 Order, terms and defaults are those of `controller/compile/policy.py`, from which the flows are made, too.
 All of it is pure. Read next: space.py.

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from controller.analysis.changes import By, next_step, stopped
+from controller.analysis.verdicts import changed_verdicts
 from controller.network import Network
 from controller.planning import Draft, change_of, check, draft
-from controller.reach import reach
 from controller.trace import Compiled, Question, Trace, Way, trace
 from data.access import Access
 from data.candidate import Candidate
@@ -30,7 +30,7 @@ _STEPS = 5  # things in the way of one packet that are done away with: two direc
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Set lines after which the packet comes through, and who else reaches whom then (`controller/reach.py`)."""
+    """Set lines after which the packet comes through, and who else reaches whom then (`verdicts.py`)."""
 
     lines: tuple[str, ...]
     reach: tuple[str, ...]
@@ -75,7 +75,7 @@ async def why_not(network: Network, question: Question, by: By, access: Access) 
             state = made.new
             if way is None:
                 lines, made = await tried.fewest(lines, made)
-                reached = await asyncio.to_thread(reach, made.old, made.new, made.edits)
+                reached = await asyncio.to_thread(changed_verdicts, made.old, made.new, made.edits)
                 return Answer(now, before, Offer(lines, reached))
         return Answer(now, before, left=way)
 

@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from controller import reach as module
+from controller.analysis import verdicts as module
+from controller.analysis.verdicts import changed_verdicts
 from controller.compile import Location, Placement, State, changed, start
 from controller.numbers import Numbers
-from controller.reach import reach
 from data.candidate import Candidate
 from data.configuration import Configuration, Edits, Overlay, Running
 from data.path import Path
@@ -56,7 +56,7 @@ def after(running: Running, state: State, edits: Edits) -> State:
 def said(text: str, absent: str = "") -> list[str]:
     running, state = network(absent)
     edits = edited(running, text)
-    return [" ".join(line.split()) for line in reach(state, after(running, state, edits), edits)]
+    return [" ".join(line.split()) for line in changed_verdicts(state, after(running, state, edits), edits)]
 
 
 RULE = f"set {PROD} egress-policy db entry 20 from zone app to zone db protocol tcp destination-port 5432 action allow"
@@ -128,7 +128,7 @@ def test_it_says_what_an_evaluation_of_the_configuration_says(seed: int) -> None
     state = made.settled(running, state.numbers)
     number = chance.randrange(1, 60)
     edits = edited(running, f"delete {PROD} egress-policy db\n{rule(number)}")
-    lines = [line for line in reach(state, after(running, state, edits), edits) if "tcp/80 " in line]
+    lines = [line for line in changed_verdicts(state, after(running, state, edits), edits) if "tcp/80 " in line]
     told: set[tuple[str, str]] = set()
     for line in lines:
         sources, _, targets = line.partition(" tcp/80 ")[0].partition(" -> ")

@@ -6,6 +6,9 @@ A pure function over the compiled policies before and after. Only edited entries
 entries name: the first packet of a connection, between vports that exist before and after, and the macros that the
 entries name. Vports that all rules treat alike are judged once. What would cost more than BUDGET is not looked at, and
 said so: this is a summary for a person, the flows are exact.
+
+It does not stand on space.py: there the atoms are those of one direction of one configuration, here one packet is
+taken through both directions of two of them.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from data.path import Path
 from data.schema.objects import Entry, Vport
 from data.schema.types import port_range
 
-__all__ = ["BUDGET", "reach"]
+__all__ = ["BUDGET", "changed_verdicts"]
 
 BUDGET = 200_000  # rules compared with a pair of classes, about 50 ms in all
 _VPORTS = 1000  # of a domain; listing and sorting them into classes takes 10 ms
@@ -58,7 +61,7 @@ class _Work:
     named: bool = False  # say the domain of each line: a template changes many
 
 
-def reach(old: State, new: State, edits: Edits) -> tuple[str, ...]:
+def changed_verdicts(old: State, new: State, edits: Edits) -> tuple[str, ...]:
     """The lines; none when nothing changes that these packets could tell."""
     domains: dict[Path, list[Path]] = {}
     for path in edits:
