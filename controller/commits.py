@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ParamSpec, Protocol, TypeVar
@@ -97,6 +98,8 @@ class Commits:
         self._open: set[asyncio.Task[object]] = set()
         self._pending: dict[str, set[int]] = {}  # part of the network -> revisions that it has not confirmed yet
         self.confirmation = Confirmation(network.events, self._give_back, clock)
+        self.counts = Counter(applied=0, failed=0)
+        """How many there were since the start."""
 
     def add_participant(self, participant: Participant) -> None:
         """Lets somebody take part in the commits from now on."""
@@ -278,6 +281,7 @@ class Commits:
             self.confirmation.end()
             if deadline is not None:
                 self.confirmation.begin(Waiting(number, deadline, number - 1, author))
+        self.counts["applied"] += 1
         for news in moves:
             network.events.add(Kind.VPORT, news.text, about=news.about, dvrs=news.dvrs, facts=news.facts)
         network.events.add(
@@ -298,6 +302,7 @@ class Commits:
         """Notes a commit that failed; the candidate and the running configuration are untouched."""
         cause = failure.cause if isinstance(failure, NshellError) else repr(failure)
         where = failure.where if isinstance(failure, NshellError) else ""
+        self.counts["failed"] += 1
         self._network.events.add(
             Kind.COMMIT, f"revision {number} by {author} failed: {cause}", severity=Severity.ERROR,
             about=_subject(edits),

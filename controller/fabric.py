@@ -192,6 +192,11 @@ class Fabric(Answers):
         return await self._commits.confirm(author, revision)
 
     @property
+    def commit_counts(self) -> Mapping[str, int]:
+        """How many commits were applied, and failed, since the start."""
+        return self._commits.counts
+
+    @property
     def waiting(self) -> tuple[int, float] | None:
         """Revision and deadline of the commit that waits for confirmation."""
         waiting = self._commits.confirmation.waiting

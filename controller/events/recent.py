@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Protocol
@@ -29,6 +29,7 @@ LEVELS = {
     Severity.NOTICE: logging.INFO,
     Severity.INFO: logging.INFO,
 }
+_SORTS = tuple((kind.value, severity.value) for kind in Kind for severity in Severity)
 log = logging.getLogger("nshell.controller")
 
 
@@ -55,6 +56,14 @@ class Events:
         self._tenant_of: Callable[[str], str | None] = lambda name: None
         self._watchers: set[Callable[[Event], None]] = set()
         self._said: dict[str, str] = {}
+        self._counts: Counter[tuple[str, str]] = Counter(dict.fromkeys(_SORTS, 0))
+
+    @property
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """How many of each kind and severity were told since this controller started, zeroes included: a rate of what
+        comes into being with its first event would not have that one.
+        """
+        return self._counts
 
     def add(
         self,
@@ -75,6 +84,7 @@ class Events:
         tenant = self._tenant_of(about[1]) if about and about[0] == "enterprise" and len(about) > 1 else None
         event = Event(self._number, self._clock(), kind, severity or USUAL[kind], text, about, dvrs, facts, tenant)
         self._shares[share(kind)].append(event)
+        self._counts[kind.value, event.severity.value] += 1
         if kind is not Kind.SESSION:  # who tells these has them in the log already, with more about the connection
             log.log(LEVELS[event.severity], "%s: %s", kind, text)
         if self._keeper is not None:

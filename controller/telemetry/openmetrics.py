@@ -11,7 +11,6 @@ time, so that the event loop gets its turns: 10,000 vports are 90,000 samples an
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -23,10 +22,8 @@ from prometheus_client.registry import Collector
 from controller.telemetry.facts import facts
 from controller.telemetry.keys import GAUGES, MEASURES_OF, Level, Measure
 from controller.telemetry.naming import labels_of
-from data.configuration import Edits
 
 if TYPE_CHECKING:
-    from controller.events import Event
     from controller.fabric import Fabric
     from data.steps import Steps
 
@@ -83,15 +80,7 @@ class OpenMetrics:
         self._fabric = fabric
         self._version = version
         self._sessions = sessions
-        self._events: Counter[tuple[str, str]] = Counter()
-        self._commits = Counter(applied=0, failed=0)
         self._process = ProcessCollector(registry=None)
-        self._unwatch = fabric.events.watch(self._event)
-        fabric.add_participant(self)
-
-    def close(self) -> None:
-        """Counts events no more."""
-        self._unwatch()
 
     def text(self, encode: Encode) -> Steps[bytes]:
         """The whole text, in steps of CHUNK samples."""
@@ -112,8 +101,10 @@ class OpenMetrics:
     def _all(self) -> Iterator[Metric | None]:
         """Every metric; None between them where work was done that took a while."""
         yield from facts(self._fabric, self._version, self._sessions())
-        yield self._counted("nshell_commits", "Commits since the web server started", ("result",), self._commits)
-        yield self._counted("nshell_events", "Events since the web server started", ("kind", "severity"), self._events)
+        fabric = self._fabric
+        yield self._counted("nshell_commits", "Commits since the daemon started", ("result",), fabric.commit_counts)
+        told = fabric.events.counts
+        yield self._counted("nshell_events", "Events since the daemon started", ("kind", "severity"), told)
         yield from self._process.collect()
         for level in Level:
             yield from self._level(level)
@@ -152,22 +143,6 @@ class OpenMetrics:
             values = (key,) if isinstance(key, str) else key
             metric.add_sample(name + "_total", dict(zip(labels, values, strict=True)), count)
         return metric
-
-    # What is told ---------------------------------------------------------------------------------------------
-
-    def _event(self, event: Event) -> None:
-        self._events[str(event.kind), str(event.severity)] += 1
-
-    async def prepare(self, edits: Edits) -> None:
-        """Stands in the way of no commit."""
-
-    async def drop(self) -> None:
-        """A commit failed."""
-        self._commits["failed"] += 1
-
-    async def changed(self, edits: Edits) -> None:
-        """A commit was carried out."""
-        self._commits["applied"] += 1
 
 
 class _Nothing(Collector):

@@ -108,4 +108,3 @@ class Metrics:
         """Makes no more texts."""
         for _, task in self._made.values():
             task.cancel()
-        self._metrics.close()

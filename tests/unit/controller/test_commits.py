@@ -110,7 +110,9 @@ async def test_a_refusal_leaves_the_running_configuration_and_its_reason_in_the_
     assert bench.network.running.revision == 1 and await bench.agreed()
     newest = bench.store.history(1)[0]
     assert newest.state == "failed" and "hv2 refused the change" in newest.reason
+    assert bench.commits.counts["failed"] == 1
     assert (await bench.commits.commit(ADDED, "ops", "")).revision == 2
+    assert bench.commits.counts == {"applied": 1, "failed": 1}
     assert await bench.agreed()
 
 

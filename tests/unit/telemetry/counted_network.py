@@ -34,7 +34,7 @@ class Network:
         self.acting = self.running = configuration
         self.telemetry = Counters()
         self.events = Events()
-        self.participants: list[Any] = []
+        self.commit_counts = {"applied": 3, "failed": 1}
         self.waiting = None
         self.where: dict[str, Attachment] = {}
         hypervisor = Hypervisor("hv1", "hv1", Standing.READY, 0.0)
@@ -44,9 +44,6 @@ class Network:
         self.trust = SimpleNamespace(certificates=lambda: ())
         self.bgp = None
         self.pe = SimpleNamespace(all=list)
-
-    def add_participant(self, participant: Any) -> None:
-        self.participants.append(participant)
 
     def uuid(self, *path: str) -> str:
         item = self.running.get(path)
