@@ -5,20 +5,26 @@ from __future__ import annotations
 from commands.context import Context
 from commands.language.registry import Arguments
 from commands.lookup import named
-from controller.trace.question import Question
+from controller.trace.question import Connection, Fragment, Question
 from data.addresses import Ip, address
 from data.errors import CommandFailed
 from data.path import Path, vport_name
 from data.schema.types import PROTOCOL
 
-__all__ = ["ENDS", "TRANSPORT", "packet_question"]
+__all__ = ["ENDS", "FRAGMENTS", "TRANSPORT", "packet_question"]
 
 ENDS = "from <source:vport> to <destination>"
 TRANSPORT = (
     "[protocol <protocol>] [source-port <source-port:port>] [destination-port <destination-port:port>]"
-    " [icmp-type <icmp-type>]"
+    " [icmp-type <icmp-type>] [fragment {first|later}]"
 )
-"""Grammar of what a packet is. A line may also have `source <address>`, `dscp <dscp>` and `reply`."""
+"""Grammar of what a packet is. A line may also have `source <address>`, `dscp <dscp>`, `connection ...` and `reply`."""
+FRAGMENTS = {
+    "fragment": "one that was cut up, and which part of it",
+    "first": "the part that shows ports and ICMP type",
+    "later": "any other part",
+}
+"""Help for the words of it."""
 _WITH_PORTS = ("tcp", "udp", "sctp")
 _WITH_TYPES = (None, "icmp", "icmpv6")  # None: a ping
 _NAMES = 4  # vports of one name that an error lists
@@ -32,11 +38,13 @@ def packet_question(context: Context, arguments: Arguments, verb: str) -> Questi
     sport, dport, kind = (_number(arguments, name) for name in ("source-port", "destination-port", "icmp-type"))
     if protocol in _WITH_PORTS and dport is None:
         raise CommandFailed(verb, f"{protocol} has ports, and rules look at them", "say a 'destination-port'")
+    if protocol in _WITH_PORTS and sport is None and arguments.get("connection") == Connection.ANSWER:
+        raise CommandFailed(verb, "an answer comes from the port that was asked", "say a 'source-port'")
     if protocol not in _WITH_PORTS and (sport is not None or dport is not None):
         raise CommandFailed(verb, "ports need a protocol that has them", "add 'protocol tcp', udp or sctp")
     if protocol not in _WITH_TYPES and kind is not None:
         raise CommandFailed(verb, "icmp-type needs protocol icmp or icmpv6", "leave it out")
-    sender = arguments.get("address")
+    sender, fragment = arguments.get("address"), arguments.get("fragment")
     return Question(
         source,
         _destination(context, arguments, source),
@@ -47,6 +55,8 @@ def packet_question(context: Context, arguments: Arguments, verb: str) -> Questi
         icmp_type=kind,
         dscp=_number(arguments, "dscp") or 0,
         reply=arguments.has("reply"),
+        connection=Connection(arguments.get("connection") or Connection.NEW),
+        fragment=None if fragment is None else Fragment(fragment),
     )
 
 

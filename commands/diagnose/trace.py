@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from commands.context import Context
-from commands.diagnose.question import ENDS, TRANSPORT, packet_question
+from commands.diagnose.question import ENDS, FRAGMENTS, TRANSPORT, packet_question
 from commands.language.registry import Arguments, command
 from commands.show.configuration import exists
 from controller.flow_words import flow_text, object_name
@@ -40,6 +40,12 @@ WORDS = {
     "live": "by the flows that the switches hold now, and not by what they should hold",
     "reply": "and the answer to it",
     "detail": "every table, and the flows themselves",
+    "connection": "what it is to connection tracking; new when it is not said",
+    "new": "it begins a connection",
+    "established": "it is of the side that began one, which was answered",
+    "answer": "it is an answer in one that the other side began",
+    "related": "it is an ICMP error about a packet of one",
+    **FRAGMENTS,
 }
 _DECIDES = ("entry", "redirect", "domain", "l2-domain")
 """Kinds of objects whose last change is told where they decide; those of services are told always."""
@@ -49,7 +55,8 @@ Changes = Mapping[Path, tuple[int, str]]
 
 
 @command(
-    f"trace {ENDS} [source <address>] {TRANSPORT} [dscp <dscp>] [at revision <revision>] [live] [reply] [detail]",
+    f"trace {ENDS} [source <address>] {TRANSPORT} [dscp <dscp>] [connection {{new|established|answer|related}}]"
+    " [at revision <revision>] [live] [reply] [detail]",
     help="where a packet would go, table by table, and who decided so",
     words=WORDS,
     confined=True,

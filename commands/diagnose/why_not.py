@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from commands.context import Context
-from commands.diagnose.question import ENDS, TRANSPORT, packet_question
+from commands.diagnose.question import ENDS, FRAGMENTS, TRANSPORT, packet_question
 from commands.language.registry import Arguments, command
 from commands.show.policy import entry_match
 from controller.trace.question import Question, Verdict, Way
@@ -36,6 +36,7 @@ WORDS = {
     "policy-group": "the groups of both vports",
     "subnet": "the subnets of both vports",
     "zone": "the zones of both vports",
+    **FRAGMENTS,
 }
 _ASK = "ask whoever runs the network"
 

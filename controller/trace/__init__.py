@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from controller.trace.contents import Compiled, Contents, Held, Unread
 from controller.trace.follow import trace
-from controller.trace.question import Hop, Question, Trace, Verdict, Way
+from controller.trace.question import Connection, Fragment, Hop, Question, Trace, Verdict, Way
 
-__all__ = ["Compiled", "Contents", "Held", "Hop", "Question", "Trace", "Unread", "Verdict", "Way", "trace"]
+__all__ = ["Compiled", "Connection", "Contents", "Fragment", "Held", "Hop", "Question", "Trace", "Unread", "Verdict",
+           "Way", "trace"]  # fmt: skip

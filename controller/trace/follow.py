@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from controller.compile.addresses import mac as mac_bytes
-from controller.compile.addresses import prefixes
-from controller.compile.services.bridging import known_behind
 from controller.compile.state import Place, State
 from controller.trace.contents import Contents
+from controller.trace.ends import ends_of, group_mac, hardware_of, next_hop, own_address
 from controller.trace.judge import judge
-from controller.trace.machine import Machine, What
+from controller.trace.machine import Asked, Machine, What
 from controller.trace.packet import (
     Packet,
     answering,
@@ -23,24 +22,25 @@ from controller.trace.packet import (
     described,
     question_packet,
     solicitation,
+    the_other_part,
 )
-from controller.trace.question import Question, Trace, Verdict, Way
-from controller.trace.scene import Scene, own_address, owners
-from controller.trace.tracker import Tracker
+from controller.trace.question import Connection, Question, Trace, Verdict, Way
+from controller.trace.scene import Scene, owners
 from controller.trace.wires import Wires, wires
 from controller.trace.words import hops
-from data.addresses import Ip, address, gateway, prefix
+from data.addresses import Ip
 from data.errors import CommandFailed
-from data.path import Path, vport_name
-from data.schema.objects import Subnet, Vport
+from data.schema.objects import Vport
 from data.steps import Steps
 
 __all__ = ["MOST_WAYS", "trace"]
 
 MOST_WAYS = 64  # that a hash can decide between and that are followed
-_BROADCAST = 0xFFFFFFFFFFFF
+_GROUP = 1 << 40  # bit of a MAC address
 _SOLICITED, _REPLIED = 136, 2  # RFC 4861, RFC 826
 _RECEIVED = (Verdict.DELIVERED, Verdict.LEFT)  # what may be answered, by a vport or from behind a bridge vport
+_BACK = {Connection.ESTABLISHED: Connection.ANSWER, Connection.ANSWER: Connection.ESTABLISHED}
+"""What the answer to a packet is, in the same connection."""
 
 
 def trace(state: State, question: Question, contents: Contents, *, underlay: bool = True) -> Steps[Trace]:
@@ -49,60 +49,28 @@ def trace(state: State, question: Question, contents: Contents, *, underlay: boo
     vport = state.view.get(question.source)
     if not isinstance(vport, Vport):
         raise CommandFailed(f"vport {question.source[-1]}", "there is no such vport", "see 'show vports'")
-    source, destination, wanted = _ends(state, question, vport)
-    packet = question_packet(question, source, destination, _hardware(state, question.source, vport, source))
+    source, destination, wanted = ends_of(state, question, vport)
+    packet = question_packet(question, source, destination, hardware_of(state, question.source, vport, source))
     scene = Scene(state, question, wanted, underlay)
     if wanted is None:
         scene = Scene(state, question, scene.holder(destination), underlay)
+    said = described(packet, question.connection)
     place = state.place(question.source)
     if place is None:
         reason = f"{question.source[-1]} is not resolved: no hypervisor reports its interface"
-        return Trace(question, described(packet), (Way((), Verdict.UNRESOLVED, question.source, reason),))
+        return Trace(question, said, (Way((), Verdict.UNRESOLVED, question.source, reason),))
     ask = _Asking(scene, wires(state), contents, place)
-    target = ask.next_hop(destination)
-    if target is not None:
+    segment = state.view.get(place.subnet)
+    hardware = group_mac(segment, destination)
+    if hardware is None:
+        target = next_hop(segment, destination)
         hardware = yield from ask.neighbour(packet, target)
         if hardware is None:
             nowhere = yield from ask.silence(packet, target)
-            return Trace(question, described(packet), (nowhere,), (place.location.dvrs,))
-        packet["eth_dst"] = hardware
+            return Trace(question, said, (nowhere,), (place.location.dvrs,))
+    packet["eth_dst"] = hardware
     ways, visited = yield from ask.ways(packet)
-    return Trace(question, described(packet), tuple(ways), visited)
-
-
-def _ends(state: State, question: Question, vport: Vport) -> tuple[Ip, Ip, Path | None]:
-    """From which address to which, and the vport that is meant. Raises CommandFailed."""
-    known = question.source_address
-    to = question.destination
-    name = vport_name(question.source)
-    if isinstance(to, Ip):
-        source = known or own_address(vport, to.version) or _behind(state, question.source, to.version)
-        if source is None or source.version != to.version:
-            raise CommandFailed(f"vport {name}", f"it has no IPv{to.version} address", "say one with 'source'")
-        return source, to, None
-    body = state.view.get(to)
-    if not isinstance(body, Vport):
-        raise CommandFailed(f"vport {to[-1]}", "there is no such vport", "see 'show vports'")
-    versions = [known.version] if known else [ip.version for ip in map(address, vport.address)] or [4, 6]
-    for version in versions:
-        source = known or own_address(vport, version) or _behind(state, question.source, version)
-        destination = own_address(body, version)
-        if source is not None and destination is not None:
-            return source, destination, to
-    raise CommandFailed(f"vport {vport_name(to)}", f"it has no address of a family of {name}", "name an address")
-
-
-def _behind(state: State, path: Path, version: int) -> Ip | None:
-    """The first address learned behind a bridge vport."""
-    known = (address(text) for held in known_behind(state, path).values() for text in held)
-    return next((ip for ip in known if ip.version == version), None)
-
-
-def _hardware(state: State, path: Path, vport: Vport, source: Ip) -> int:
-    """The MAC address that a packet from an address bears."""
-    learned = (mac for mac, held in known_behind(state, path).items() if str(source) in held)
-    text = next(learned, vport.mac or "02:00:00:00:00:01")
-    return int.from_bytes(mac_bytes(text), "big")
+    return Trace(question, said, tuple(ways), visited)
 
 
 class _Asking:
@@ -121,23 +89,6 @@ class _Asking:
         yield from machine.enter(place.location.dvrs, entering)
 
     # Who has the address --------------------------------------------------------------------------------------
-
-    def next_hop(self, destination: Ip) -> Ip | None:
-        """Whom the sender asks for: the receiver in its own segment, else its gateway; None for many at once."""
-        body = self._scene.state.view.get(self._place.subnet)
-        if not isinstance(body, Subnet):
-            return destination
-        if destination.number >> (28 if destination.version == 4 else 120) == (
-            0xE if destination.version == 4 else 0xFF
-        ):
-            return None
-        for network in prefixes(body):
-            if network.covers(destination):
-                return destination
-        for text, own in ((body.prefix, body.gateway), (body.ipv6_prefix, body.ipv6_gateway)):
-            if text and prefix(text).version == destination.version:
-                return gateway(prefix(text), own)
-        return destination
 
     def neighbour(self, packet: Packet, target: Ip) -> Steps[int | None]:
         """The MAC address that the switch, or whoever has the address, answers with."""
@@ -190,30 +141,53 @@ class _Asking:
 
     def ways(self, packet: Packet) -> Steps[tuple[list[Way], tuple[str, ...]]]:
         """One for each thing that a hash can decide, and the hypervisors that were visited."""
-        waiting: list[tuple[int, ...]] = [()]
         found: list[Way] = []
         visited: dict[str, None] = {self._place.location.dvrs: None}
+        others = (yield from self._others(packet)) if packet.get("ip_frag") else None
+        for machine, share in (yield from self._runs(packet, others)):
+            visited.update(dict.fromkeys(step.dvrs for step in machine.steps))
+            found.append((yield from self._way(machine, share)))
+        return found, tuple(visited)
+
+    def _runs(self, packet: Packet, others: frozenset[Asked] | None) -> Steps[list[tuple[Machine, float]]]:
+        """The packet followed once for each thing that a hash can decide, with the part of all flows."""
+        waiting: list[tuple[int, ...]] = [()]
+        found: list[tuple[Machine, float]] = []
         while waiting and len(found) < MOST_WAYS:
             choices = waiting.pop(0)
-            trackers: dict[str, Tracker] = {}
-            machine = Machine(self._contents, self._wires, choices, trackers)
+            machine = Machine(self._contents, self._wires, choices, {}, self._scene.question.connection, others)
             yield from self._enter(machine, packet, self._place)
-            visited.update(dict.fromkeys(step.dvrs for step in machine.steps))
             for nth in range(len(choices), len(machine.forks)):
                 before = (*choices, *(0,) * (nth - len(choices)))
                 waiting += [(*before, other) for other in range(1, len(machine.forks[nth].shares))]
-            share = _share(machine, choices)
-            found.append((yield from self._way(machine, share, trackers)))
-        return found, tuple(visited)
+            found.append((machine, _share(machine, choices)))
+        return found
 
-    def _way(self, machine: Machine, share: float, trackers: dict[str, Tracker]) -> Steps[Way]:
+    def _others(self, packet: Packet) -> Steps[frozenset[Asked]]:
+        """Where the other fragments ask connection tracking, which lets none on before it has seen all: what one of
+        them does not come to holds up the rest."""
+        mine: frozenset[Asked] | None = None
+        while True:
+            theirs = yield from self._asked(the_other_part(packet), mine)
+            now = yield from self._asked(packet, theirs)
+            if now == mine:
+                return theirs
+            mine = now
+
+    def _asked(self, packet: Packet, others: frozenset[Asked] | None) -> Steps[frozenset[Asked]]:
+        runs = yield from self._runs(packet, others)
+        return frozenset(asked for machine, _ in runs for asked in machine.asked)
+
+    def _way(self, machine: Machine, share: float) -> Steps[Way]:
         yield from self._name(machine)
         told = judge(self._scene, machine)
         reply = None
         if self._scene.question.reply and told.verdict in _RECEIVED and told.receiver is not None:
-            place, answer = self._scene.state.place(told.receiver), answering(told.packet)
+            place = self._scene.state.place(told.receiver)
+            answer = None if told.packet["eth_dst"] & _GROUP else answering(told.packet)
             if place is not None and answer is not None:
-                back = Machine(self._contents, self._wires, (), trackers)
+                connection = self._scene.question.connection
+                back = Machine(self._contents, self._wires, (), machine.trackers, _BACK.get(connection, connection))
                 yield from self._enter(back, answer, place)
                 yield from self._name(back)
                 came = judge(self._scene, back, wanted=self._scene.question.source)

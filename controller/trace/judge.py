@@ -85,6 +85,9 @@ def _one(scene: Scene, machine: Machine, end: End, meant: Path | None) -> Judgem
         return Judgement(Verdict.ANSWERED, path, "the controller gets it", end.packet)
     if end.what is What.TTL:
         return Judgement(Verdict.DROPPED, path, "its time to live has run out", end.packet)
+    if end.what is What.WAITS:
+        reason = "connection tracking waits for the other fragments of the packet, which are stopped before"
+        return Judgement(Verdict.DROPPED, None, reason, end.packet)
     if end.what is What.UNREADABLE:
         reason = f"a flow in table {_table(step.table)} of {end.dvrs} does what trace does not know ({end.told})"
         return Judgement(Verdict.UNKNOWN, path, reason, end.packet)

@@ -2,7 +2,7 @@
 
     enter ── a packet at a hypervisor: classify ── goto … ── End
                │ resubmit     another table, then on with the next action; what it changes stays changed
-               │ ct(table=N)  a tracked copy goes on at N, this one goes on untracked
+               │ ct(table=N)  a tracked copy goes on at N, this one goes on untracked; a fragment waits for the others
                │ clone        a copy; straight to an interface or tunnel it is a mirror's, and no End of the packet
                │ multipath    what follows depends on a hash: one way for each thing that can follow
                └ output       an interface, or a tunnel: enter there
@@ -13,15 +13,16 @@ table it was in is what dropped it. Read next: `follow.py` (who asks), `words.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from controller.openflow.wire import PORT_IN_PORT
 from controller.pipeline import Table
 from controller.trace.contents import Contents
 from controller.trace.decode import Unreadable
-from controller.trace.packet import Packet, on_the_wire, write
+from controller.trace.packet import Packet, as_seen, on_the_wire, write
 from controller.trace.parts import (
     Action,
     Clone,
@@ -43,13 +44,14 @@ from controller.trace.parts import (
     SetField,
     SetTtl,
 )
+from controller.trace.question import Connection
 from controller.trace.tables import Flow, Tables
 from controller.trace.tracker import Tracker
 from controller.trace.wires import COLLECTORS, MPLS_OFPORT, Wires
 from data.addresses import Ip
 from data.steps import Steps
 
-__all__ = ["End", "Fork", "Machine", "Step", "What"]
+__all__ = ["Asked", "End", "Fork", "Machine", "Step", "What"]
 
 _LOOKUPS = 4096  # of one packet and its copies, as Open vSwitch bounds them (MAX_RESUBMITS)
 _SUBROUTINES = frozenset((Table.INGRESS_ACL, Table.EGRESS_ACL))
@@ -64,6 +66,7 @@ class What(Enum):
     COLLECTOR = "sent to a collector"
     CONTROLLER = "sent to the controller"
     TTL = "sent to the controller, its TTL has run out"
+    WAITS = "connection tracking waits for fragments that do not come"
     NOTHING = "nothing more is done"
     UNREADABLE = "a flow does what is not known"
     ENDLESS = "too many lookups"
@@ -103,6 +106,14 @@ class Fork:
     shares: tuple[float, ...]
 
 
+class Asked(NamedTuple):
+    """Where connection tracking was asked: in a table, about a zone."""
+
+    dvrs: str
+    table: int
+    zone: int
+
+
 @dataclass(slots=True)
 class _Here:
     """Where a packet is."""
@@ -113,15 +124,25 @@ class _Here:
 
 
 class Machine:
-    """One way of one packet; what it left behind in `trackers` meets the next that is entered."""
+    """One way of one packet; what it left behind in `trackers` meets the next that is entered. `connection`: what
+    they know of it before. `others`: where the other fragments of it come, None of a whole packet."""
 
     def __init__(
-        self, contents: Contents, fabric: Wires, choices: Sequence[int] = (), trackers: dict[str, Tracker] | None = None
+        self,
+        contents: Contents,
+        fabric: Wires,
+        choices: Sequence[int] = (),
+        trackers: dict[str, Tracker] | None = None,
+        connection: Connection = Connection.NEW,
+        others: Container[Asked] | None = None,
     ) -> None:
         self.steps: list[Step] = []
         self.ends: list[End] = []
         self.forks: list[Fork] = []
+        self.asked: set[Asked] = set()
         self.trackers = {} if trackers is None else trackers
+        self._connection = connection
+        self._others = others
         self._contents = contents
         self._wires = fabric
         self._choices = choices
@@ -155,7 +176,7 @@ class Machine:
             step = Step(len(self.steps), here.dvrs, at, before, None, here.copy)
             self.steps.append(step)
             try:
-                step.flow = yield from here.tables.find(at, packet)
+                step.flow = yield from here.tables.find(at, as_seen(packet))
                 if step.flow is not None:
                     does = step.flow.does
                     if (yield from self._actions(here, step, does.actions, packet)):
@@ -179,7 +200,8 @@ class Machine:
                 follow = self._branch if step.table == Table.FLOOD else self._table
                 yield from follow(here, action.table, packet)
             elif isinstance(action, Ct):
-                yield from self._track(here, action, packet)
+                if not (yield from self._track(here, step, action, packet)):
+                    return False
             elif isinstance(action, Multipath):
                 yield from self._spread(here, step, action, packet)
             elif isinstance(action, Clone):
@@ -214,15 +236,22 @@ class Machine:
         else:
             self._end(What.PORT, here, step, packet, port)
 
-    def _track(self, here: _Here, action: Ct, packet: Packet) -> Steps[None]:
+    def _track(self, here: _Here, step: Step, action: Ct, packet: Packet) -> Steps[bool]:
+        """Whether the packet goes on: a fragment is held until all are there (lib/ipf.c)."""
         where = action.zone_from
         zone = action.zone if where is None else packet.get(where.field, 0) >> where.first & (1 << where.bits) - 1
+        asked = Asked(here.dvrs, step.table, zone)
+        self.asked.add(asked)
+        if self._others is not None and asked not in self._others:
+            self._end(What.WAITS, here, step, packet)
+            return False
         tracker = self.trackers.setdefault(here.dvrs, Tracker())
         tracked = dict(packet)
-        tracker.track(tracked, zone, action.commit, action.nat)
+        tracker.track(tracked, zone, action.commit, action.nat, self._connection)
         if action.table is not None:
             yield from self._branch(here, action.table, tracked)
         packet["ct_state"] = packet["ct_zone"] = 0
+        return True
 
     def _spread(self, here: _Here, step: Step, action: Multipath, packet: Packet) -> Steps[None]:
         """Chooses among what can follow: the numbers of the hash that lead to the same are one choice."""
@@ -231,7 +260,7 @@ class Machine:
         for number in range(action.n if goto is not None else 1):
             trial = dict(packet)
             write(trial, action.to, number)
-            flow = (yield from here.tables.find(goto, trial)) if goto is not None else None
+            flow = (yield from here.tables.find(goto, as_seen(trial))) if goto is not None else None
             found.setdefault(None if flow is None else (flow.cookie, flow.does), []).append(number)
         options = list(found.values())
         if len(options) > 1:

@@ -6,27 +6,43 @@ tunnel are beside the fields that go over the wire.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from controller.compile.addresses import FAMILIES
 from controller.openflow import wire
 from controller.trace.parts import Place
-from controller.trace.question import Question
+from controller.trace.question import Connection, Fragment, Question
 from data.addresses import Ip
 from data.schema.types import PROTOCOL_NUMBERS
 
-__all__ = ["Packet", "answering", "arp_request", "described", "on_the_wire", "question_packet", "solicitation", "write"]
+__all__ = ["Packet", "answering", "arp_request", "as_seen", "described", "icmp_types", "on_the_wire", "protocol_number",
+           "question_packet", "solicitation", "the_other_part", "write"]  # fmt: skip
 
 Packet: TypeAlias = "dict[str, int]"
 
 _PORTS = {wire.IP_TCP: "tcp", wire.IP_UDP: "udp", wire.IP_SCTP: "sctp"}
 _ECHO = {4: (wire.IP_ICMP, 8), 6: (wire.IP_ICMPV6, 128)}  # RFC 792, RFC 4443
 _ANSWER = {4: {8: 0, 13: 14, 15: 16, 17: 18}, 6: {128: 129}}  # request -> reply
-_ICMP_NAMES = {(4, 8): "echo request", (4, 0): "echo reply", (6, 128): "echo request", (6, 129): "echo reply"}
+_ERRORS = {4: (3, 11, 12), 6: (1, 2, 3, 4)}
+_ICMP_NAMES = {
+    (4, 8): "echo request", (4, 0): "echo reply", (6, 128): "echo request", (6, 129): "echo reply",
+    (4, 3): "unreachable", (4, 11): "time exceeded", (6, 1): "unreachable", (6, 2): "packet too big",
+    (6, 3): "time exceeded",
+}  # fmt: skip
 _SOURCE_PORT = 49152  # the first ephemeral port (RFC 6335 section 6)
 _TTL = 64
-_SYN, _SYN_ACK = 0x02, 0x12  # RFC 9293
+_SYN, _ACK, _SYN_ACK = 0x02, 0x10, 0x12  # RFC 9293
+_FIRST, _LATER = 0x01, 0x03  # ip_frag of Open vSwitch
+_FRAGMENT_HEADER = 44  # RFC 8200 section 4.5
+_TRANSPORT = ("tcp_", "udp_", "sctp_", "icmpv4_", "icmpv6_", "nd_")
+"""How the names begin of what the first fragment alone has."""
+_CONNECTIONS = {
+    Connection.ESTABLISHED: "in an established connection",
+    Connection.ANSWER: "an answer in an established connection",
+    Connection.RELATED: "about a packet of an established connection",
+}
 _BROADCAST = 0xFFFFFFFFFFFF
 _SOLICITATION = 135  # RFC 4861
 _METADATA = ("reg", "ct_", "tun", "metadata", "conj_id", "in_port")
@@ -44,6 +60,22 @@ def on_the_wire(packet: Packet) -> Packet:
     return {name: value for name, value in packet.items() if not name.startswith(_METADATA)}
 
 
+def as_seen(packet: Packet) -> Packet:
+    """What flows see of it: of a later fragment no ports and no ICMP type, and over IPv6 the fragment header for its
+    protocol (`parse_ipv6_ext_hdrs` in lib/flow.c). Connection tracking knows them."""
+    if packet.get("ip_frag") != _LATER:
+        return packet
+    seen = {name: value for name, value in packet.items() if not name.startswith(_TRANSPORT)}
+    if seen.get("eth_type") == wire.ETH_IPV6:
+        seen["ip_proto"] = _FRAGMENT_HEADER
+    return seen
+
+
+def the_other_part(packet: Packet) -> Packet:
+    """Of a first fragment a later one, and the other way round."""
+    return {**packet, "ip_frag": _FIRST if packet["ip_frag"] == _LATER else _LATER}
+
+
 def question_packet(question: Question, source: Ip, destination: Ip, mac: int) -> Packet:
     """The packet of a question, from a MAC address; whom it is sent to is not known yet. Raises ValueError for a
     protocol that is none."""
@@ -59,11 +91,21 @@ def question_packet(question: Question, source: Ip, destination: Ip, mac: int) -
         packet[f"{name}_src"] = _SOURCE_PORT if question.source_port is None else question.source_port
         packet[f"{name}_dst"] = question.destination_port or 0
     if name == "tcp":
-        packet["tcp_flags"] = _SYN
+        packet["tcp_flags"] = _SYN if question.connection is Connection.NEW else _ACK
     if number == _ECHO[version][0]:
-        packet[f"icmpv{version}_type"] = _ECHO[version][1] if question.icmp_type is None else question.icmp_type
+        kind = icmp_types(question.connection, version)[0] if question.icmp_type is None else question.icmp_type
+        packet[f"icmpv{version}_type"] = kind
         packet[f"icmpv{version}_code"] = question.icmp_code or 0
+    if question.fragment is not None:
+        packet["ip_frag"] = _FIRST if question.fragment is Fragment.FIRST else _LATER
     return packet
+
+
+def icmp_types(connection: Connection, version: int) -> Sequence[int]:
+    """Which ICMP messages have such a place in a connection, the usual one first."""
+    if connection is Connection.RELATED:
+        return _ERRORS[version]
+    return tuple(_ANSWER[version].values() if connection is Connection.ANSWER else _ANSWER[version])
 
 
 def protocol_number(name: str | None, version: int) -> int:
@@ -81,13 +123,13 @@ def answering(packet: Packet) -> Packet | None:
     back = on_the_wire(packet)
     back.update({
         "eth_src": packet["eth_dst"], "eth_dst": packet["eth_src"], "nw_ttl": _TTL, "vlan_vid": 0,
-        family.source: packet[family.destination], family.destination: packet[family.source],
+        family.source: packet[family.destination], family.destination: packet[family.source], "ip_frag": 0,
     })  # fmt: skip
     name = _PORTS.get(packet.get("ip_proto", 0))
     if name is not None:
         back[f"{name}_src"], back[f"{name}_dst"] = packet[f"{name}_dst"], packet[f"{name}_src"]
     if name == "tcp":
-        back["tcp_flags"] = _SYN_ACK
+        back["tcp_flags"] = _SYN_ACK if packet["tcp_flags"] == _SYN else _ACK
     if packet.get("ip_proto") == _ECHO[version][0]:
         kind = _ANSWER[version].get(packet.get(f"icmpv{version}_type", 0))
         if kind is None:
@@ -114,8 +156,8 @@ def solicitation(mac: int, source: Ip, target: Ip) -> Packet:
     }  # fmt: skip
 
 
-def described(packet: Packet) -> str:
-    """'10.1.1.11 -> 10.1.3.21 tcp 49152 -> 5432': what is sent, in words."""
+def described(packet: Packet, connection: Connection = Connection.NEW) -> str:
+    """'10.1.1.11 -> 10.1.3.21, tcp 49152 -> 5432': what is sent, in words."""
     kind = packet.get("eth_type")
     if kind == wire.ETH_ARP:
         return f"ARP for {IPv4Address(packet['arp_tpa'])}"
@@ -134,4 +176,7 @@ def described(packet: Packet) -> str:
         )
     else:
         text += f", protocol {number}"
-    return text + (f", dscp {packet['ip_dscp']}" if packet.get("ip_dscp") else "")
+    text += f", dscp {packet['ip_dscp']}" if packet.get("ip_dscp") else ""
+    if packet.get("ip_frag"):
+        text += ", a later fragment" if packet["ip_frag"] == _LATER else ", the first fragment"
+    return text + (f", {_CONNECTIONS[connection]}" if connection in _CONNECTIONS else "")

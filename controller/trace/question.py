@@ -1,8 +1,8 @@
 """The question and the answer: who sends what to whom, and every hop of it with the verdict.
 
-A Question is about one packet, which begins a connection. The answer has one Way, or several where a hash that depends
-on what is not in the question (or on the switch's build) decides between them; `Trace.verdict` is then that of all of
-them, or DIVIDED.
+A Question is about one packet, whole or a fragment, of a connection that it begins or that there is. The answer has one
+Way, or several where a hash that depends on what is not in the question (or on the build of the switch) decides;
+`Trace.verdict` is then that of all of them, or DIVIDED.
 """
 
 from __future__ import annotations
@@ -13,7 +13,23 @@ from enum import StrEnum
 from data.addresses import Ip
 from data.path import Path
 
-__all__ = ["Hop", "Question", "Trace", "Verdict", "Way"]
+__all__ = ["Connection", "Fragment", "Hop", "Question", "Trace", "Verdict", "Way"]
+
+
+class Connection(StrEnum):
+    """What connection tracking knows of a packet wherever it asks about it for a policy."""
+
+    NEW = "new"  # nothing: it begins one
+    ESTABLISHED = "established"  # it is of the side that began, after an answer
+    ANSWER = "answer"  # it is of the other side
+    RELATED = "related"  # it is an ICMP error about a packet of one
+
+
+class Fragment(StrEnum):
+    """Which part of a packet that was cut up."""
+
+    FIRST = "first"  # the one that has the header with the ports
+    LATER = "later"  # any other
 
 
 class Verdict(StrEnum):
@@ -34,7 +50,8 @@ class Question:
     """`source`: path of the sending vport. `destination`: an address, or the path of a vport, whose first address of
     the same family is meant. `source_address`: another sender's address than the vport's own. `protocol`: a name
     (tcp, udp, sctp, icmp, icmpv6) or number as text; None is a ping. Ports that are not said are 49152 and 0;
-    `icmp_type` and `icmp_code` are 8 (128) and 0. `dscp`: 0 to 63. `reply`: whether the answer to it is followed too.
+    `icmp_type` and `icmp_code` are 8 (128) and 0, of an answer 0 (129), of an error 3 (1). `dscp`: 0 to 63. `reply`:
+    whether the answer to it is followed too. `fragment`: None for a whole packet.
     """
 
     source: Path
@@ -47,6 +64,8 @@ class Question:
     icmp_code: int | None = None
     dscp: int = 0
     reply: bool = False
+    connection: Connection = Connection.NEW
+    fragment: Fragment | None = None
 
 
 @dataclass(frozen=True, slots=True)

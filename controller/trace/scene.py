@@ -10,12 +10,12 @@ from controller.pipeline import Feature, Owner, split_cookie
 from controller.trace.contents import together
 from controller.trace.machine import Step
 from controller.trace.question import Question
-from data.addresses import Ip, address
+from data.addresses import Ip
 from data.path import Path
 from data.schema.objects import Vport
 from data.steps import Steps
 
-__all__ = ["Scene", "Told", "own_address", "owners"]
+__all__ = ["Scene", "Told", "owners"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,3 @@ def owners(state: State, domain: Path, steps: Iterable[Step]) -> Steps[dict[int,
             if len(found) == len(wanted):
                 return found
     return found
-
-
-def own_address(vport: Vport, version: int | None) -> Ip | None:
-    """The first address of a vport of this family, or of any."""
-    return next((ip for ip in map(address, vport.address) if version in (None, ip.version)), None)

@@ -1,8 +1,10 @@
 """What connection tracking would say of a packet: zones of one switch that remember what is committed to them.
 
-A trace begins with nothing remembered, so its packet begins a connection; the answer meets what it left behind. States
-are those of Open vSwitch's userspace tracker (`lib/conntrack.c`): a connection is new until an answer was seen, an ICMP
-message that asks nothing, or has a code, belongs to none, a protocol without ports is known by its addresses.
+A trace begins with nothing remembered, so its packet begins a connection; the answer meets what it left behind. Of a
+packet that is said to be of a connection that there is, every zone of a policy knows it; what a service translates is
+not guessed. States are those of Open vSwitch's userspace tracker (`lib/conntrack.c`): a connection is new until an
+answer was seen, an ICMP message that asks nothing, or has a code, belongs to none, a protocol without ports is known by
+its addresses.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from controller.openflow import wire
+from controller.pipeline import SERVICE_ZONE
 from controller.trace.parts import Nat
+from controller.trace.question import Connection
 
 __all__ = ["Tracker"]
 
@@ -57,14 +61,27 @@ class Tracker:
     def __init__(self) -> None:
         self._known: dict[tuple[int, _Ends], _Connection] = {}
 
-    def track(self, packet: MutableMapping[str, int], zone: int, commit: bool, nat: Nat | None) -> None:
-        """Sets ct_state and ct_zone of a packet, translates it where `nat` says so, remembers it on `commit`."""
+    def track(
+        self,
+        packet: MutableMapping[str, int],
+        zone: int,
+        commit: bool,
+        nat: Nat | None,
+        said: Connection = Connection.NEW,
+    ) -> None:
+        """Sets ct_state and ct_zone of a packet, translates it where `nat` says so, remembers it on `commit`. `said`:
+        of which connection a packet is that the zone of a policy does not remember."""
         packet["ct_zone"], packet["ct_state"] = zone, wire.CT_TRACKED
+        if said is Connection.RELATED and not zone & SERVICE_ZONE:
+            packet["ct_state"] |= wire.CT_RELATED
+            return
         ends = _ends(packet)
         if ends is None:
             packet["ct_state"] |= wire.CT_INVALID
             return
         known = self._known.get((zone, ends))
+        if known is None:
+            known = None if zone & SERVICE_ZONE else self._said(packet, zone, ends, said)
         if known is None:
             if not _begins(packet, ends):
                 packet["ct_state"] |= wire.CT_INVALID
@@ -80,6 +97,16 @@ class Tracker:
             packet["ct_state"] |= wire.CT_REPLY
         if nat is not None and known.translates is not None:
             self._translate(packet, known, reply)
+
+    def _said(self, packet: Mapping[str, int], zone: int, ends: _Ends, said: Connection) -> _Connection | None:
+        """The connection that a packet is said to be of, as if it had been remembered; None for a packet that cannot
+        be of one."""
+        there = ends.back() if said is Connection.ANSWER else ends
+        if said is Connection.NEW or not _begins(packet, there):
+            return None
+        known = _Connection(there, there.back(), answered=True)
+        self._known[zone, known.there] = self._known[zone, known.back] = known
+        return known
 
     def _remember(self, packet: MutableMapping[str, int], zone: int, ends: _Ends, nat: Nat | None) -> None:
         after = ends

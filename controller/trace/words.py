@@ -60,6 +60,8 @@ def _words(scene: Scene, step: Step, told: Told | None, rest: Sequence[Step], en
         if told is None or told.feature is not Feature.DENIED:
             return why_dropped(scene, step, told, end), False
         return "denied", True
+    if any(end.what is What.WAITS for end in ends):
+        return "connection tracking waits for the other fragments of the packet", False
     if any(end.what is What.UNREADABLE for end in ends):
         return "a flow does what trace does not know", False
     if step.flow is None:

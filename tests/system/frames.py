@@ -1,7 +1,7 @@
 """Whole Ethernet frames for the questions that trace answers, and the same read back from what came out.
 
 A frame of a question bears a tag in its payload, in its answer too. Checksums are right: connection tracking refuses
-others.
+others. A fragment is made from the whole frame, and has a tag of its own.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Mapping
 
 from controller.compile import Location, State
 from controller.compile.addresses import mac, prefixes
-from controller.trace import Question
+from controller.trace import Connection, Question
 from data.addresses import Ip, address
 from data.path import Path
 from data.schema.objects import Subnet, Vport
 
 _TAG = b"nsh-trace-"
+_CUT = 1280  # bytes of the first fragment's payload: Open vSwitch takes smaller ones for an attack (lib/ipf.c)
 _ANSWERS = {1: {8: 0, 13: 14, 15: 16, 17: 18}, 58: {128: 129}}
 _GATEWAYS = {4: "gateway", 6: "ipv6_gateway"}
 
@@ -110,27 +111,61 @@ def heard(state: State, path: Path, question: Question, frames: list[bytes]) -> 
     return None
 
 
-def frame_of(state: State, path: Path, question: Question, to: bytes, tag: int) -> bytes:
-    """The packet of a question, to this MAC address."""
+def frame_of(
+    state: State, path: Path, question: Question, to: bytes, tag: int, about: int | None = None, then: bytes = b""
+) -> bytes:
+    """The packet of a question, to this MAC address; `about`: the tag of the first one of its connection; `then`:
+    what follows its tag."""
     source, destination = _source(state, path, question), question.destination
     assert isinstance(destination, Ip)
     assert question.protocol is not None
-    protocol, text = int(question.protocol), _TAG + b"%06d" % tag + bytes(8)
+    protocol, text = int(question.protocol), _TAG + b"%06d" % tag + (then or bytes(8))
     header = b""
+    flags = 0x02 if question.connection is Connection.NEW else 0x10
+    sequence = 1 if question.connection is Connection.NEW else 2
     if protocol in (6, 17, 132):
         ports = struct.pack("!HH", question.source_port or 0, question.destination_port or 0)
         header = (
             ports
             + {
-                6: struct.pack("!IIBBHHH", 1, 0, 0x50, 0x02, 1024, 0, 0),
+                6: struct.pack("!IIBBHHH", sequence, sequence & 2, 0x50, flags, 1024, 0, 0),
                 17: struct.pack("!HH", 8 + len(text), 0),
                 132: struct.pack("!II", 1, 0),
             }[protocol]
         )
     elif protocol == (1 if source.version == 4 else 58):
-        header = struct.pack("!BBHHH", question.icmp_type or 0, question.icmp_code or 0, 0, tag + 1, 1)
+        header = struct.pack(
+            "!BBHHH", question.icmp_type or 0, question.icmp_code or 0, 0, (tag if about is None else about) + 1, 1
+        )
     hardware = mac(_body(state, path).mac or "")
     return to + hardware + _packet(source, destination, protocol, header + text, question.dscp)
+
+
+def cut(state: State, path: Path, question: Question, to: bytes, tags: tuple[int, int]) -> tuple[bytes, bytes]:
+    """The packet of a question in two fragments (RFC 791, RFC 8200 section 4.5), each with its tag."""
+    frame = frame_of(state, path, question, to, tags[0], then=bytes(_CUT) + _TAG + b"%06d" % tags[1])
+    four = frame[12:14] == b"\x08\x00"
+    begin, made = 34 if four else 54, []
+    for offset, more, data in ((0, 1, frame[begin : begin + _CUT]), (_CUT, 0, frame[begin + _CUT :])):
+        if four:
+            head = frame[14:16] + struct.pack("!HHH", 20 + len(data), tags[0] + 1, more << 13 | offset // 8)
+            head += frame[22:24] + bytes(2) + frame[26:34]
+            head = head[:10] + _checksum(head) + head[12:]
+        else:
+            head = frame[14:18] + struct.pack("!HB", 8 + len(data), 44) + frame[21:54]
+            head += struct.pack("!BBHI", frame[20], 0, offset | more, tags[0] + 1)
+        made.append(frame[:14] + head + data)
+    return made[0], made[1]
+
+
+def complaint_about(frame: bytes, mine: bytes, tag: int) -> bytes:
+    """What a machine sends back about a frame that it got: ICMP unreachable (RFC 792, RFC 4443)."""
+    four = frame[12:14] == b"\x08\x00"
+    length = 20 if four else 40
+    source, destination = (frame[26:30], frame[30:34]) if four else (frame[22:38], frame[38:54])
+    said = struct.pack("!BBHI", 3 if four else 1, 0, 0, 0) + frame[14 : 14 + length + 8] + _TAG + b"%06d" % tag
+    made = _packet(_ip(destination), _ip(source), 1 if four else 58, said, 0)
+    return frame[6:12] + mine + made
 
 
 def answer_to(frame: bytes) -> bytes | None:
