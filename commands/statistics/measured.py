@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 from commands.lookup import named
 from commands.statistics.figures import Numbers, order
 from controller.telemetry.keys import Level, SeriesKey
-from controller.telemetry.naming import BY_UUID
+from controller.telemetry.naming import BY_UUID, name_at
 from data.configuration import Configuration
 from data.errors import CommandFailed, NothingThere
-from data.path import Path, vport_name
+from data.path import Path
 from data.schema.objects import EgressPolicy, Entry, IngressPolicy
 from data.schema.services import ForwardingPolicy
 from data.steps import Steps
@@ -92,17 +92,6 @@ def path_of(fabric: Fabric, key: SeriesKey) -> Path | None:
     if key.level not in BY_UUID:
         return None
     return fabric.acting.by_uuid(key.name) or fabric.running.by_uuid(key.name)
-
-
-def name_at(path: Path) -> str:
-    """The name of an object in full."""
-    if path[-2] == "vport":
-        return vport_name(path)
-    if path[-2] == "entry":
-        return f"{path[1]}/{path[3]}/{path[4].removesuffix('-policy')}/{path[5]}/{path[7]}"
-    if path[-2] == "subnet":
-        return f"{path[1]}/{path[3]}/{path[-1]}"
-    return "/".join(path[1::2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Keys of series in words, and the objects that they are about: what is shown of them, and to whom.
 
-name     `acme/prod/web-1`, `hv1>hv2`: what is shown and told here
+name     `acme/prod/web-1`, `acme/prod/ingress/base/10`, `hv1>hv2`: what is shown and told here, and can be typed again
 labels   enterprise, domain, zone, subnet, vport ...: for a system that does not know our UUIDs
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from controller.telemetry.keys import Level, SeriesKey
 from data.configuration import Configuration
-from data.path import Path
+from data.path import Path, vport_name
 from data.schema.objects import Vport
 
-__all__ = ["BY_UUID", "Labels", "key_of", "labels_of", "name_of", "path_of", "vport_labels"]
+__all__ = ["BY_UUID", "Labels", "key_of", "labels_of", "name_at", "name_of", "path_of", "vport_labels"]
 
 Labels = dict[str, str]
 BY_UUID = frozenset((Level.VPORT, Level.SUBNET, Level.ZONE, Level.DOMAIN, Level.ENTERPRISE, Level.RULE))
@@ -47,16 +47,23 @@ def path_of(view: Configuration, key: SeriesKey) -> Path | None:
 
 
 def name_of(view: Configuration, key: SeriesKey) -> str | None:
-    """`acme/prod/web-1`, `base/10 of acme/prod`, `hv1>hv2`; None when it is gone."""
+    """What a key is about, in words; None when it is gone."""
     path = path_of(view, key)
     if path is None:
         return None
-    if key.level not in BY_UUID:
-        return key.name
-    names = path[1::2]
-    if key.level is Level.RULE:
-        return f"{'/'.join(names[2:])} of {'/'.join(names[:2])}"
-    return "/".join(names)
+    return name_at(path) if key.level in BY_UUID else key.name
+
+
+def name_at(path: Path) -> str:
+    """The name of an object in full: `acme/prod/web-1`, `acme/prod/ingress/base/10`; zones have no two subnets of one
+    name, so they are not part of a subnet's."""
+    if path[-2] == "vport":
+        return vport_name(path)
+    if path[-2] == "entry":
+        return f"{path[1]}/{path[3]}/{path[4].removesuffix('-policy')}/{path[5]}/{path[7]}"
+    if path[-2] == "subnet":
+        return f"{path[1]}/{path[3]}/{path[-1]}"
+    return "/".join(path[1::2])
 
 
 def labels_of(view: Configuration, key: SeriesKey) -> Labels | None:

@@ -34,7 +34,7 @@ class Numbers:
         return self.board.get(key)
 
     def name_of(self, key: SeriesKey) -> str | None:
-        return "base/10 of acme/prod" if key.level is Level.RULE else f"acme/prod/{key.name}"
+        return "acme/prod/ingress/base/10" if key.level is Level.RULE else f"acme/prod/{key.name}"
 
     def path_of(self, key: SeriesKey) -> Path | None:
         return RULE_PATH if key.level is Level.RULE else ("enterprise", "acme", "domain", "prod", "vport", key.name)
@@ -120,7 +120,7 @@ def test_denied_packets_are_told_with_the_next_round_and_then_once_a_minute() ->
     bench = Bench()
     assert bench.denied(0, web=5, rule=3) == [], "counted before the controller started"
     assert bench.denied(10, web=7, rule=3) == ["acme/prod/web-1: 2 packets denied by policy"]
-    assert bench.denied(20, web=1007, rule=4) == ["entry base/10 of acme/prod denied 1 packet"]
+    assert bench.denied(20, web=1007, rule=4) == ["entry acme/prod/ingress/base/10 denied 1 packet"]
     assert bench.denied(30, web=2007, rule=4) == []
     assert bench.denied(10 + PAUSE, web=3007, rule=4) == ["acme/prod/web-1: 3000 packets denied by policy in 60 s"]
     assert bench.last.facts == {"of": "vport", "name": "acme/prod/web-1", "packets": 3000, "seconds": 60}
