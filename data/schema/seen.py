@@ -105,6 +105,13 @@ class SyslogServer(Object, frozen=True, gc=False, kw_only=True, omit_defaults=Tr
     facility: Annotated[
         str, Leaf("facility of the messages", choice(*((f"local{n}", f"local use {n}") for n in range(8))))
     ] = "local0"
+    enterprise_number: Annotated[
+        int,
+        Leaf(
+            "private enterprise number of the site (IANA), under which facts are named; 32473 is for examples",
+            integer(1, 2**32 - 2, "a private enterprise number"),  # both ends are reserved (RFC 9371, section 3)
+        ),
+    ] = 32473
 
 
 class FlowExport(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):

@@ -141,7 +141,8 @@ class Server:
         while True:
             while self._queue:
                 event = self._queue[0]
-                await transport.send(message(event, self._facility, self._host(), os.getpid()))
+                number = self.settings.enterprise_number
+                await transport.send(message(event, self._facility, self._host(), os.getpid(), number))
                 if self._udp and self._state != "telling":
                     await asyncio.sleep(SURE)
                     transport.check()

@@ -4,8 +4,8 @@
     sequenceId="7"] hv1 repaired: 1 missing, 0 wrong, 0 too many
 
 The names of structured data need a private enterprise number (section 7.2.2). None is registered for nshell, so they
-carry the one that belongs to nobody: 32473, set aside for examples and documentation (RFC 5612). So no vendor's names
-can be mistaken for ours, and a receiver that takes the number seriously sees that it is a placeholder.
+carry, unless a site gives its own, the one that belongs to nobody: 32473, set aside for examples and documentation (RFC
+5612). So no vendor's names can be mistaken for ours, and a receiver that takes the number seriously sees a placeholder.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from datetime import UTC, datetime
 
 from controller.events.event import Event
 
-__all__ = ["ENTERPRISE", "LONGEST", "framed", "message"]
+__all__ = ["LONGEST", "framed", "message"]
 
-ENTERPRISE = 32473
 LONGEST = 2048  # bytes: every receiver should take so many (RFC 5424, section 6.1)
 STRUCTURED = 1200  # bytes of structured data; further facts are left out
 VALUE = 400  # characters of one fact
@@ -30,12 +29,14 @@ _ESCAPED = re.compile(r'(["\\\]])')
 _NAME = re.compile(r'[^\x21-\x7e]|[="\]]')
 
 
-def message(event: Event, facility: int, host: str, process: int) -> bytes:
-    """The message, at most LONGEST bytes. `facility` is a number (local0 is 16), `host` this machine's name."""
+def message(event: Event, facility: int, host: str, process: int, enterprise: int) -> bytes:
+    """The message, at most LONGEST bytes. `facility` is a number (local0 is 16), `host` this machine's name,
+    `enterprise` the private enterprise number in the name of the facts.
+    """
     stamp = datetime.fromtimestamp(event.time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     host = _UNPRINTABLE.sub("", host)[:255] or "-"
     head = f"<{facility * 8 + event.severity.code}>1 {stamp} {host} {APPLICATION} {process} {event.kind} "
-    whole = head.encode("ascii") + _structured(event)
+    whole = head.encode("ascii") + _structured(event, enterprise)
     text = _CONTROLS.sub(" ", event.text)
     said = text.encode("utf-8", "replace")
     if not text.isascii():
@@ -49,14 +50,14 @@ def framed(whole: bytes) -> bytes:
     return b"%d %s" % (len(whole), whole)
 
 
-def _structured(event: Event) -> bytes:
+def _structured(event: Event, enterprise: int) -> bytes:
     facts: dict[str, object] = {"severity": event.severity, "number": event.number}
     if event.about is not None:
         facts["about"] = " ".join(event.about)
     if event.dvrs is not None:
         facts["dvrs"] = event.dvrs
     facts |= event.facts
-    element = f"[nshell@{ENTERPRISE}".encode("ascii")
+    element = f"[nshell@{enterprise}".encode("ascii")
     for name, value in facts.items():
         shown = _ESCAPED.sub(r"\\\1", _CONTROLS.sub(" ", str(value)[:VALUE]))
         more = f' {_NAME.sub("-", name)[:32] or "-"}="{shown}"'.encode("utf-8", "replace")

@@ -19,7 +19,9 @@ def event(text: str, **more: object) -> Event:
 
 
 def test_a_message_has_priority_time_host_kind_facts_and_text() -> None:
-    told = message(event("hv1 repaired", dvrs="hv1", about=("dvrs", "hv1"), facts={"missing": 1}), 16, "nsh1", 4711)
+    told = message(
+        event("hv1 repaired", dvrs="hv1", about=("dvrs", "hv1"), facts={"missing": 1}), 16, "nsh1", 4711, 32473
+    )
     assert told == (
         b'<132>1 2030-01-01T00:00:00.500000Z nsh1 nshell 4711 drift [nshell@32473 severity="warning" number="7" '
         b'about="dvrs hv1" dvrs="hv1" missing="1"][meta sequenceId="7"] hv1 repaired'
@@ -27,13 +29,17 @@ def test_a_message_has_priority_time_host_kind_facts_and_text() -> None:
     assert framed(told) == b"%d " % len(told) + told
 
 
+def test_a_site_with_a_private_enterprise_number_names_its_facts_by_it() -> None:
+    assert b" drift [nshell@50000 severity=" in message(event("x"), 16, "h", 1, 50000)
+
+
 def test_quotes_brackets_and_backslashes_in_facts_are_escaped_and_others_are_not() -> None:
-    told = message(event("x", facts={"flow": 'a"b]c\\d[e='}), 16, "h", 1)
+    told = message(event("x", facts={"flow": 'a"b]c\\d[e='}), 16, "h", 1, 32473)
     assert rb'flow="a\"b\]c\\d[e="' in told
 
 
 def test_text_beyond_ascii_has_the_mark_of_utf_8() -> None:
-    assert message(event("é"), 16, "h", 1).endswith(b" \xef\xbb\xbf\xc3\xa9")
+    assert message(event("é"), 16, "h", 1, 32473).endswith(b" \xef\xbb\xbf\xc3\xa9")
 
 
 @given(
@@ -44,7 +50,7 @@ def test_text_beyond_ascii_has_the_mark_of_utf_8() -> None:
 def test_whatever_is_told_the_message_is_well_formed_and_short_enough(
     text: str, facts: dict[str, str | int], host: str
 ) -> None:
-    told = message(event(text, facts=facts), 23, host, 99999)
+    told = message(event(text, facts=facts), 23, host, 99999, 2**32 - 2)
     assert len(told) <= LONGEST
     head = HEAD.match(told)
     assert head is not None
