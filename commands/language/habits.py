@@ -22,7 +22,7 @@ NEIGHBORS = "'show bgp received NEIGHBOR' has what it told, 'show bgp advertised
 RESET = "'request bgp-neighbor NAME reset' begins a session anew"
 STATISTICS = "'show statistics vports' says what passes, 'show statistics ?' what else is counted"
 EXPORT = "'show flow-export' has IPFIX collectors, 'show flows top' the busiest flows now"
-COUNTERS = "counters only rise; 'show statistics vports since 5m' has what was counted in a time"
+COUNTERS = "'clear statistics' counts from now on; 'show statistics vports since 5m' has what was counted in a time"
 SERVICE = "nshell is a service of its host: 'systemctl restart nshell' there; forwarding goes on meanwhile"
 
 OPERATIONAL = {
@@ -31,7 +31,6 @@ OPERATIONAL = {
     "clear bgp": RESET,
     "clear counters": COUNTERS,
     "clear ip bgp": RESET,
-    "clear statistics": COUNTERS,
     "configure terminal": "'configure'",
     "copy": COMMITTED,
     "debug": "'monitor events' shows what happens, 'trace from VPORT to ADDRESS' where a packet goes",

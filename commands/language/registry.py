@@ -109,6 +109,7 @@ FAMILIES = (
     "show.fabric",
     "show.topology",
     "statistics.graph",
+    "statistics.clear",
     "show.system",
     "show.commit",
     "show.events",

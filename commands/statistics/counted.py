@@ -19,6 +19,7 @@ from data.errors import CommandFailed
 
 if TYPE_CHECKING:
     from commands.language.registry import Arguments
+    from controller.telemetry.baseline import Baseline
     from controller.telemetry.service import Telemetry
 
 POINTS = 12
@@ -64,10 +65,12 @@ def period(arguments: Arguments, default: float | None = None) -> Period | None:
     return Period(since, until)
 
 
-def latest(counted: Telemetry, key: SeriesKey) -> Numbers:
-    """What was seen of one key at the last look."""
+def latest(counted: Telemetry, key: SeriesKey, cleared: Baseline | None = None) -> Numbers:
+    """What was seen of one key at the last look; totals since it was cleared."""
     seen = counted.latest(key)
-    return NOTHING if seen is None else Numbers(seen.totals, seen.rates)
+    if seen is None:
+        return NOTHING
+    return Numbers(seen.totals if cleared is None else cleared.since(key, seen.totals), seen.rates)
 
 
 def lately(counted: Telemetry, key: SeriesKey) -> Mapping[Measure, Sequence[float | None]]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from commands.context import Context
     from commands.language.registry import Arguments
     from controller.fabric import Fabric
+    from controller.telemetry.baseline import Baseline
     from controller.telemetry.service import Telemetry
 
 IN = "[enterprise <enterprise> [domain <domain>]]"
@@ -104,15 +105,17 @@ class Listed:
     seen: Numbers
 
 
-def listed(fabric: Fabric, counted: Telemetry, level: Level, under: Path) -> Steps[list[Listed]]:
-    """What is at or below a place and was counted; what is gone is left out."""
+def listed(
+    fabric: Fabric, counted: Telemetry, level: Level, under: Path, cleared: Baseline | None = None
+) -> Steps[list[Listed]]:
+    """What is at or below a place and was counted; what is gone is left out. Totals are those since it was cleared."""
     found: list[Listed] = []
     for key in counted.keys(level):
         yield
         latest = counted.latest(key)
         if latest is None:
             continue
-        seen = Numbers(latest.totals, latest.rates)
+        seen = Numbers(latest.totals if cleared is None else cleared.since(key, latest.totals), latest.rates)
         if level not in BY_UUID:
             if counted.path_of(key) is not None:
                 found.append(Listed(key, key.name, (), seen))

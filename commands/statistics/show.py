@@ -20,9 +20,11 @@ from data.path import Path, vport_name
 from data.schema.objects import Vport
 from data.steps import spread
 from views.models import Cell, Column, Document, Moment, Octets, PerSecond, Rate, Table, Trend
+from views.moment import clock
 
 if TYPE_CHECKING:
     from controller.fabric import Fabric
+    from controller.telemetry.baseline import Baseline
 
 LONG = 20
 """Values of the sparklines of one object."""
@@ -89,7 +91,8 @@ async def listing(context: Context, arguments: Arguments) -> Table:
     level, what = next(LEVELS[word] for word in LEVELS if arguments.has(word))
     under: Path = scope(fabric.running, arguments)
     when = period(arguments)
-    found = await spread(listed(fabric, counted, level, under))
+    cleared = counted.baselines.of(context.user) if when is None else None
+    found = await spread(listed(fabric, counted, level, under, cleared))
     keys = [each.key for each in found]
     numbers = [each.seen for each in found] if when is None else await in_the_past(counted, keys, when)
     busiest = await spread(ranked(level, found, numbers, int(arguments.get("number") or ROWS)))
@@ -107,10 +110,15 @@ async def listing(context: Context, arguments: Arguments) -> Table:
     hidden = len(found) - len(shown)
     detail = f"{hidden} more are less busy" if hidden > 0 else ""
     if when is None:
-        detail += f"{'   ' if detail else ''}read every {counted.interval:g} s"
+        detail += f"{'   ' if detail else ''}read every {counted.interval:g} s{_since(cleared)}"
     where = note(under) if level in (Level.VPORT, Level.SUBNET, Level.ZONE, Level.DOMAIN, Level.RULE) else ""
     title = f"Statistics of {what}" + (f", {span(when)}" if when is not None else "")
     return Table(title, columns, shown, what, detail, where)
+
+
+def _since(cleared: Baseline | None) -> str:
+    """Said behind totals that the user cleared."""
+    return "" if cleared is None else f"   cleared {clock(cleared.at)}"
 
 
 def _places(fabric: Fabric) -> Callable[[Path], tuple[Cell, Cell]]:
@@ -166,10 +174,11 @@ async def one(context: Context, arguments: Arguments, what: Measured) -> Table:
     assert when is not None
     said = arguments.get("since") is not None
     over = await whole(counted, what.keys, when, LONG)
-    now = added([latest(counted, key) for key in what.keys])
+    cleared = None if said else counted.baselines.of(context.user)
+    now = added([latest(counted, key, cleared) for key in what.keys])
     rows = [_measure(measure, now, over, said) for measure in MEASURES_OF[what.level]]
     note = span(when) if said or arguments.get("until") is not None else "the last hour"
-    detail = f"read every {counted.interval:g} s"
+    detail = f"read every {counted.interval:g} s{_since(cleared)}"
     return Table(f"Statistics of {what.title}", ONE, rows, "measures", detail, note)
 
 

@@ -22,6 +22,7 @@ from controller.openflow.errors import OpenFlowError
 from controller.planning import Draft
 from controller.telemetry.archive import Series, Size
 from controller.telemetry.attribute import Attribution
+from controller.telemetry.baseline import Baselines
 from controller.telemetry.board import Board, Latest, Overview
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from controller.telemetry.naming import key_of, name_of, path_of
@@ -44,7 +45,8 @@ _LATE = 2.0  # intervals after which a switch is looked at whatever is being car
 
 
 class Telemetry:
-    """See the module. All methods belong to the loop. `clock` gives seconds since the epoch."""
+    """See the module. All methods belong to the loop. `clock` gives seconds since the epoch. `baselines` are what users
+    cleared."""
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Telemetry:
         self._events = events
         self._others = others
         self._clock = clock
+        self.baselines = Baselines()
         self._attribution = Attribution(network)
         self._switches = Switches(network, self._attribution, time.monotonic, clock)
         self._shelf = Shelf(directory, self._tell_kept)

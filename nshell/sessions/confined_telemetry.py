@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from controller.telemetry.baseline import Baselines
 from controller.telemetry.board import Latest
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from data.access import Access
@@ -39,6 +40,11 @@ class ConfinedTelemetry:
     def enabled(self) -> bool:
         """Whether counters are read at all."""
         return self._telemetry.enabled
+
+    @property
+    def baselines(self) -> Baselines:
+        """What each user cleared, by name: he cleared what he sees."""
+        return self._telemetry.baselines
 
     def _sees(self, key: SeriesKey) -> bool:
         if self._access.confined and key.level in _PROVIDERS:

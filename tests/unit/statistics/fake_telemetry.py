@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 
 from controller.telemetry.archive.reading import Series
+from controller.telemetry.baseline import Baselines
 from controller.telemetry.board import Latest
 from controller.telemetry.keys import GAUGES, Level, Measure, SeriesKey
 from controller.telemetry.naming import BY_UUID
@@ -30,6 +31,7 @@ class FakeTelemetry:
         self.past = past
         self.asked: list[tuple[SeriesKey, float, float, int]] = []
         self.looks = 0
+        self.baselines = Baselines()
 
     def count(
         self, level: Level, name: str, totals: Mapping[Measure, int], rates: Mapping[Measure, float] | None = None
