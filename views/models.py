@@ -66,8 +66,9 @@ Cell: TypeAlias = "str | int | float | bool | Moment | Trend | Facts | None"
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: `key` names it in JSON, `title` on screen. To fit the terminal, a `shrink` column may be cut; a
-    `spare` one is left out before that. A `whole` one, the last, is never cut: its text goes on in further lines. An
-    `unseen` one is for programs alone.
+    `spare` one is left out before that. A `whole` one is never cut: its text goes on in further lines, and where the
+    last column is too narrow for that, below its row; one that is `below` has no column then. An `unseen` one is for
+    programs alone.
     """
 
     key: str
@@ -76,6 +77,7 @@ class Column:
     shrink: bool = False
     spare: bool = False
     whole: bool = False
+    below: bool = False
     unseen: bool = False
 
 

@@ -11,7 +11,7 @@
 
 A table wider than the terminal leaves out columns that hold nothing, then its spare ones, last first, then cuts its
 shrinkable ones, widest first, then any other; nothing is lost when the width is 0 (a pipe or a file). What is worth
-reading to its end (a reason, an event) stands whole, in further lines:
+reading to its end (a reason, an event, whom a rule is about) stands whole, in further lines:
 
     pe        169.254.92.6  idle   00:00:21   0  …
       connecting to port 179: no answer within 10 s
@@ -20,13 +20,14 @@ reading to its end (a reason, an event) stands whole, in further lines:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from views.color import Style, marked, of_state
 from views.models import Cell, Clock, Column, Moment, Octets, PerSecond, Rate, Table, Trend
 from views.moment import ago, clock
 from views.quantity import octets_text, per_second_text, rate_text
 from views.sparkline import sparkline
-from views.wrapping import indented, wrapped
+from views.wrapping import folded, indented, wrapped
 
 GAP = "  "
 NARROWEST = 6
@@ -37,6 +38,8 @@ LEAST_RULE = 60
 """Characters of the rules of a narrow table, so that the title has room."""
 READABLE = 24
 """Characters of a column in which a text may go on; in a narrower one it stands below its row."""
+FOLDED = 18
+"""Characters that a column of short texts has before others are left out for it; more of them stand below it."""
 BELOW = "  "
 NOTHING = "-"
 
@@ -109,11 +112,16 @@ def render_table(table: Table, width: int = 0, unicode: bool = True, color: bool
     widths = [max([len(column.title), *(len(row[i]) for row in rows)]) for i, column in enumerate(columns)]
     if width and table.tall and rows and natural(widths) > width:
         return framed(table, [], records(columns, rows, width), natural(widths), width, color)
+    under = [""] * len(rows)
     if width:
-        kept = fewer(columns, widths, rows, width)
-        columns, widths = [columns[i] for i in kept], [widths[i] for i in kept]
-        rows = [[row[i] for i in kept] for row in rows]
-        widths = fit(widths, columns, width)
+        kept = fewer(columns, _least(columns, widths), rows, width)
+        needs = widths = [widths[i] for i in kept]
+        columns, rows = [columns[i] for i in kept], [[row[i] for i in kept] for row in rows]
+        widths = fit(needs, columns, width)
+        if columns[-1].below and widths[-1] < min(needs[-1], READABLE):
+            under = [row.pop() for row in rows]
+            columns.pop()
+            widths = fit(needs[:-1], columns, width)
     ellipsis = "…" if unicode else "~"
     last = len(widths) - 1
     tinted = {i for i, column in enumerate(columns) if color and column.key in STATES}
@@ -129,19 +137,34 @@ def render_table(table: Table, width: int = 0, unicode: bool = True, color: bool
             parts.append(of_state(text) if i in tinted and not head else text)
         return GAP.join(parts).rstrip()
 
-    def row_lines(cells: list[str]) -> list[str]:
-        text = cells[last]
-        if not columns[last].whole or len(text) <= widths[last]:
-            return [line(cells)]
-        if widths[last] < READABLE:
-            return [line([*cells[:last], ellipsis]), *indented(text, BELOW, width)]
-        first, *others = wrapped(text, widths[last])
-        indent = " " * (natural(widths) - widths[last])
-        return [line([*cells[:last], first]), *(indent + other for other in others)]
+    def row_lines(cells: Sequence[str], head: bool = False) -> list[str]:
+        tall, rest = [[text] for text in cells], ""
+        for i, text in enumerate(cells):
+            if not columns[i].whole or len(text) <= widths[i]:
+                continue
+            if i != last:
+                tall[i] = folded(text, widths[i])
+            elif widths[i] >= READABLE:
+                tall[i] = wrapped(text, widths[i])
+            elif not head:
+                tall[i], rest = [ellipsis], text
+        lines = [line(parts, head) for parts in zip_longest(*tall, fillvalue="")]
+        return lines + (indented(rest, BELOW, width) if rest else [])
 
-    body = [text for row in rows for text in row_lines(row)]
-    heading = [line([column.title for column in columns], True)]
+    body = [
+        text
+        for cells, below in zip(rows, under, strict=True)
+        for text in (*row_lines(cells), *(indented(below, BELOW, width) if below not in ("", NOTHING) else ()))
+    ]
+    heading = row_lines([column.title for column in columns], True)
     return framed(table, heading, body, natural(widths), width or WIDEST_RULE, color)
+
+
+def _least(columns: Sequence[Column], widths: Sequence[int]) -> list[int]:
+    """Characters of each column without which others are left out rather than this one made narrower: few where its
+    text goes on in further lines, none where it can stand below its row."""
+    least = [min(needed, FOLDED) if column.whole else needed for column, needed in zip(columns, widths, strict=True)]
+    return [*least[:-1], 0 if columns[-1].below else widths[-1]]
 
 
 def natural(widths: Sequence[int]) -> int:

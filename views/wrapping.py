@@ -14,6 +14,19 @@ def wrapped(text: str, width: int) -> list[str]:
     return [*lines, text]
 
 
+def folded(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` characters for a narrow column: names are broken behind - / , and : where
+    there is no blank.
+    """
+    lines: list[str] = []
+    while len(text) > width > 0:
+        blank = text.rfind(" ", 1, width + 1)
+        at = blank if blank > 0 else max(text.rfind(sign, 1, width) + 1 for sign in "-/,:") or width
+        lines.append(text[:at].rstrip())
+        text = text[at:].lstrip()
+    return [*lines, text]
+
+
 def indented(text: str, indent: str, width: int) -> list[str]:
     """Each line of the text behind an indent, wrapped."""
     room = max(1, width - len(indent)) if width else 0

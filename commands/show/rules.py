@@ -34,19 +34,19 @@ TODAY = "with today's members"
 _NAMED = 3  # entries that are named as those that decide first
 
 COLUMNS = (
-    Column("domain", "Domain", shrink=True),
-    Column("direction", "Direction"),
-    Column("rule", "Policy/Entry"),
-    Column("from", "From"),
-    Column("to", "To"),
-    Column("match", "Match"),
+    Column("domain", "Domain", shrink=True, whole=True),
+    Column("direction", "Side"),
+    Column("rule", "Policy/Entry", shrink=True, whole=True),
+    Column("from", "From", shrink=True, whole=True),
+    Column("to", "To", shrink=True, whole=True),
+    Column("match", "Match", shrink=True, whole=True),
     Column("action", "Action"),
     Column("flags", "Flags", spare=True),
     Column("hits", "Hits", "right"),
-    Column("rate", "Rate", "right", spare=True),
     Column("last_hit", "Last hit", spare=True),
+    Column("rate", "Rate", "right", spare=True),
     Column("watched", "Watched", spare=True),
-    Column("finding", "Finding", whole=True),
+    Column("finding", "Finding", shrink=True, whole=True, below=True),
 )
 
 
@@ -61,13 +61,14 @@ class Row:
 
 
 @command(
-    "show rules [enterprise <enterprise> [domain <domain>]] [unused [since <since>]] [shadowed] [removal]",
+    "show rules [enterprise <enterprise> [domain <domain>]] [unused [since <since>]] [shadowed] [removal] [detail]",
     help="policy entries, their hits over time, and those that decide nothing",
     words={
         "unused": f"that nobody met for a time ({PERIOD})",
         "since": "how long ago, or when",
         "shadowed": "that decide nothing: shadowed, redundant, or matching no packet",
         "removal": "the lines that take them away, for 'load set'",
+        "detail": "all that is known of each, a value to a line where the terminal is narrow",
     },
     confined=True,
 )
@@ -92,7 +93,7 @@ async def show_rules(context: Context, arguments: Arguments) -> Model:
     cells = [_cells(row, since if unused else None) for _, rows in chosen for row in rows]
     one = len(under) == len(_DOMAIN)  # its name stands above the table then, and programs have it
     columns = (replace(COLUMNS[0], unseen=one), *COLUMNS[1:])
-    return Table("Rules", columns, cells, "rules", note=note(under))
+    return Table("Rules", columns, cells, "rules", note=note(under), tall=arguments.has("detail"))
 
 
 def _is_unused(row: Row, asked: bool, since: float) -> bool:
@@ -110,15 +111,11 @@ def _domains(context: Context, under: Path) -> Iterator[Path]:
 async def _rows(context: Context, policy: DomainPolicy, now: float, *, hits: bool = True) -> list[Row]:
     """The entries of a domain; without `hits` those of entries with a finding alone are looked up."""
     found = await context.fabric.analysis.findings(policy.domain)
-    rows = []
-    for side in DIRECTIONS:
-        for rule in in_order(policy, side):
-            assert isinstance(rule.entry, Entry)
-            counted = Hits()
-            if hits or rule.path in found:
-                counted = await hits_of(context, rule.entry, now)
-            rows.append(Row(rule.path, rule.entry, found.get(rule.path), counted))
-    return rows
+    looked = [(rule.path, rule.entry) for side in DIRECTIONS for rule in in_order(policy, side)]
+    entries = [(path, entry) for path, entry in looked if isinstance(entry, Entry)]
+    wanted = [entry for path, entry in entries if hits or path in found]
+    counted = dict(zip((entry.uuid for entry in wanted), await hits_of(context, wanted, now), strict=True))
+    return [Row(path, entry, found.get(path), counted.get(entry.uuid, Hits())) for path, entry in entries]
 
 
 def _cells(row: Row, since: float | None) -> tuple[Cell, ...]:
@@ -131,8 +128,8 @@ def _cells(row: Row, since: float | None) -> tuple[Cell, ...]:
         entry_direction(path),
         *entry_cells(path, entry),
         hits.hits,
-        None if hits.rate is None else PerSecond(hits.rate),
         None if hits.last is None else Moment(hits.last),
+        None if hits.rate is None else PerSecond(hits.rate),
         None if hits.watched is None else Clock(hits.watched),
         "; ".join(said) or None,
     )

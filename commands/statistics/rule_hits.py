@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from commands.context import Context
 from commands.times import past
@@ -11,11 +12,17 @@ from controller.telemetry.archive import Series
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from data.schema.objects import Entry
 
+if TYPE_CHECKING:
+    from controller.telemetry.board import Latest
+
 __all__ = ["Hits", "hits_of"]
 
 _POINTS = 120  # steps in which the first and the last hit are looked for
 _FINER = 3  # times, each inside a step of the time before: days, hours, half a minute
+_IN_ONE_GO = 256  # entries, of which the loop has 5 ms of work between two reads
 _YEAR = "365d"  # for which hits are kept
+Piece: TypeAlias = "tuple[float, float]"
+"""A time: when it begins, in seconds since the epoch, and how long it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,41 +43,65 @@ class Hits:
         return "new" if self.watched > since else "unused"
 
 
-async def hits_of(context: Context, entry: Entry, now: float) -> Hits:
-    """Of an entry, from its series: two reads of the archive, up to eight when it was met lately. Raises
-    StoreUnavailable."""
-    key = SeriesKey(Level.RULE, entry.uuid)
-    latest = context.fabric.telemetry.latest(key)
-    if latest is None:
-        return Hits()
+async def hits_of(context: Context, entries: Sequence[Entry], now: float) -> list[Hits]:
+    """Of each entry, from its series, which are read together. Raises StoreUnavailable."""
+    found: list[Hits] = []
+    for start in range(0, len(entries), _IN_ONE_GO):
+        found += await _hits_of_some(context, entries[start : start + _IN_ONE_GO], now)
+    return found
+
+
+async def _hits_of_some(context: Context, entries: Sequence[Entry], now: float) -> list[Hits]:
+    telemetry = context.fabric.telemetry
+    keys = [SeriesKey(Level.RULE, entry.uuid) for entry in entries]
+    seen = {key: latest for key in keys if (latest := telemetry.latest(key)) is not None}
+    year = await _read(context, list(seen), past(_YEAR, now), now)
+    first: dict[SeriesKey, Piece] = {}
+    last: dict[SeriesKey, Piece] = {}
+    for key, latest in seen.items():
+        known = [at for at, value in enumerate(_values(year[key])) if value is not None]
+        hits = [at for at in known if _values(year[key])[at]]
+        if known:
+            first[key] = _step(year[key], known[0])
+        if hits and not latest.rates.get(Measure.HIT_PACKETS):  # one that is met now was met last now
+            last[key] = _step(year[key], hits[-1])
+    watched = await _finer(context, first, now, first=True)
+    met = await _finer(context, last, now, first=False)
+    return [_hits(seen[key], met.get(key), watched.get(key)) if key in seen else Hits() for key in keys]
+
+
+def _hits(latest: Latest, met: float | None, watched: float | None) -> Hits:
     total, rate = latest.totals.get(Measure.HIT_PACKETS, 0), latest.rates.get(Measure.HIT_PACKETS)
-    year = await _series(context, key, past(_YEAR, now), now)
-    known = [at for at, value in enumerate(_values(year)) if value is not None]
-    if not known:
-        return Hits(total, rate, latest.time if rate else None, latest.time)
-    watched = await _finer(context, key, year, known[0], now, first=True)
-    hits = [at for at in known if _values(year)[at]]
-    last = latest.time if rate else None
-    if hits and last is None:
-        last = await _finer(context, key, year, hits[-1], now, first=False)
-    return Hits(total, rate, last, watched)
+    return Hits(total, rate, latest.time if rate else met, latest.time if watched is None else watched)
 
 
-async def _series(context: Context, key: SeriesKey, since: float, until: float) -> Series:
-    return await context.fabric.telemetry.series(key, [Measure.HIT_PACKETS], since, until, _POINTS)
+async def _read(context: Context, keys: Sequence[SeriesKey], since: float, until: float) -> Mapping[SeriesKey, Series]:
+    return await context.fabric.telemetry.series_of_many(keys, [Measure.HIT_PACKETS], since, until, _POINTS)
 
 
 def _values(series: Series) -> Sequence[float | None]:
     return series.values.get(Measure.HIT_PACKETS, ())
 
 
-async def _finer(context: Context, key: SeriesKey, series: Series, at: int, now: float, *, first: bool) -> float:
-    """The beginning of what is first known in a step, or the end of the last hit in it, as finely as it is kept."""
-    begin, width = series.since + at * series.step, series.step
+def _step(series: Series, at: int) -> Piece:
+    return series.since + at * series.step, series.step
+
+
+async def _finer(
+    context: Context, pieces: Mapping[SeriesKey, Piece], now: float, *, first: bool
+) -> dict[SeriesKey, float]:
+    """The beginning of what is first known in each piece, or the end of the last hit in it, as finely as it is kept.
+    Series with the same piece are read together."""
+    found, open_ones = dict(pieces), dict(pieces)
     for _ in range(_FINER):
-        inside = await _series(context, key, begin, min(now, begin + width))
-        found = [n for n, value in enumerate(_values(inside)) if (value is not None if first else value)]
-        if not found or inside.step >= width:
-            break
-        begin, width = inside.since + found[0 if first else -1] * inside.step, inside.step
-    return begin if first else min(now, begin + width)
+        alike: dict[Piece, list[SeriesKey]] = {}
+        for key, piece in open_ones.items():
+            alike.setdefault(piece, []).append(key)
+        open_ones = {}
+        for (begin, width), keys in alike.items():
+            for key, inside in (await _read(context, keys, begin, min(now, begin + width))).items():
+                numbers = enumerate(_values(inside))
+                steps = [at for at, value in numbers if (value is not None if first else value)]
+                if steps and inside.step < width:
+                    found[key] = open_ones[key] = _step(inside, steps[0 if first else -1])
+    return {key: begin if first else min(now, begin + width) for key, (begin, width) in found.items()}

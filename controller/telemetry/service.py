@@ -164,6 +164,12 @@ class Telemetry:
         """What was counted in a period, in regular steps. Raises StoreUnavailable."""
         return await self._shelf.read(key, measures, since, until, points)
 
+    async def series_of_many(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float, points: int = 200
+    ) -> Mapping[SeriesKey, Series]:
+        """The same of many at once, which costs little more than of one. Raises StoreUnavailable."""
+        return await self._shelf.read_together(keys, measures, since, until, points)
+
     async def total(
         self, key: SeriesKey, measures: Sequence[Measure], since: float, until: float
     ) -> dict[Measure, int]:

@@ -101,6 +101,12 @@ class Shelf:
         """One series. Raises StoreUnavailable."""
         return await self._call(lambda: self._archive.read(key, measures, since, until, points))
 
+    async def read_together(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float, points: int
+    ) -> dict[SeriesKey, Series]:
+        """The same of many. Raises StoreUnavailable."""
+        return await self._call(lambda: self._archive.read_together(keys, measures, since, until, points))
+
     async def total(
         self, key: SeriesKey, measures: Sequence[Measure], since: float, until: float
     ) -> dict[Measure, int]:

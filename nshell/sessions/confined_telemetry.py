@@ -75,6 +75,15 @@ class ConfinedTelemetry:
         known = key if self._sees(key) else SeriesKey(key.level, "")
         return await self._telemetry.series(known, measures, since, until, min(points, _SERIES_LIMIT))
 
+    async def series_of_many(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float, points: int = 200
+    ) -> Mapping[SeriesKey, Series]:
+        """The same of many at once."""
+        known = {key: key if self._sees(key) else SeriesKey(key.level, "") for key in keys}
+        asked = list(dict.fromkeys(known.values()))
+        found = await self._telemetry.series_of_many(asked, measures, since, until, min(points, _SERIES_LIMIT))
+        return {key: found[seen] for key, seen in known.items()}
+
     async def total(
         self, key: SeriesKey, measures: Sequence[Measure], since: float, until: float
     ) -> dict[Measure, int]:

@@ -17,10 +17,10 @@ from __future__ import annotations
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["KNOWN", "LARGEST", "SLOTS", "Columns", "add", "blank", "cell", "columns_of", "pack", "rows_of", "slot_of",
-           "slot_of_pack"]  # fmt: skip
+           "slot_of_pack", "slots_of_pack"]  # fmt: skip
 
 SLOTS = 128
 KNOWN = 0
@@ -145,8 +145,15 @@ def rows_of(blob: bytes, count: int) -> list[array[int]]:
 
 def slot_of_pack(blob: bytes, slot: int, count: int) -> array[int]:
     """The numbers of one series in a pack of `count` buckets."""
-    data, words = _opened(blob, 1), bytearray(_WORD * count)
-    for number, plane in enumerate(_PLANES_OF[blob[0]]):
-        at = (number * SLOTS + slot) * count
-        words[_PLANE[plane] :: _WORD] = data[at : at + count]
-    return array("Q", bytes(words))
+    return next(slots_of_pack(blob, (slot,), count))
+
+
+def slots_of_pack(blob: bytes, slots: Iterable[int], count: int) -> Iterator[array[int]]:
+    """The same of several series, one after the other: the pack is opened once."""
+    data, planes = _opened(blob, 1), _PLANES_OF[blob[0]]
+    for slot in slots:
+        words = bytearray(_WORD * count)
+        for number, plane in enumerate(planes):
+            at = (number * SLOTS + slot) * count
+            words[_PLANE[plane] :: _WORD] = data[at : at + count]
+        yield array("Q", bytes(words))

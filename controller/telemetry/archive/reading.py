@@ -11,17 +11,22 @@ Numbers that were counted over more than one step are cut as if they had been co
 
 from __future__ import annotations
 
+import operator
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
-from controller.telemetry.archive.columns import KNOWN, slot_of, slot_of_pack
+from controller.telemetry.archive.columns import KNOWN, columns_of, slot_of, slots_of_pack
 from controller.telemetry.archive.rollup import part
 from controller.telemetry.archive.tiers import BLOCK, HOUR, MINUTE, WIDTH, Place, Tier
-from controller.telemetry.keys import Measure
+from controller.telemetry.keys import GAUGES, Measure
 
-__all__ = ["Series", "Steps", "pack_id", "plan", "sums"]
+__all__ = ["Series", "Steps", "Sums", "pack_id", "plan", "series", "sums", "sums_together"]
+
+Sums: TypeAlias = "list[list[int]]"
+"""A row of how long a series was known in each step, then one for each measure."""
 
 _NICE = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
 """Steps in seconds that people read easily; above them whole weeks."""
@@ -66,6 +71,16 @@ class Steps:
         step = next((nice * 1000 for nice in _NICE if nice * 1000 >= wanted), -(-wanted // week) * week)
         first = since - since % step
         return Steps(first, step, -(-(until - first) // step))
+
+
+def series(steps: Steps, measures: Sequence[Measure], counted: Sums | None) -> Series:
+    """What was added up, per second that it was known; None for what was never kept."""
+    known, *rows = _nothing(measures, steps) if counted is None else counted
+    values: dict[Measure, Sequence[float | None]] = {}
+    for measure, row in zip(measures, rows, strict=True):
+        scale = 1 if measure in GAUGES else 1000
+        values[measure] = [value * scale / time if time else None for value, time in zip(row, known, strict=True)]
+    return Series(steps.since / 1000, steps.step / 1000, values)
 
 
 def plan(since: int, until: int, step: int, place: Place) -> list[tuple[Tier, int, int]]:
@@ -120,15 +135,72 @@ def sums(
     measures: Sequence[int],
     steps: Steps,
     parts: Sequence[tuple[Tier, int, int]],
-) -> list[list[int]]:
+) -> Sums:
     """Per step the milliseconds that a series (chunk, slot) was known, then per measure what was counted in it."""
-    table = [[0] * steps.count for _ in range(1 + len(measures))]
+    chunk, slot = where
+    table = _nothing(measures, steps)
     for tier, since, until in parts:
         for start, end, numbers in _cells(db, where, measures, tier, since, until):
             _spread(table, steps, start, end, max(since, start), min(until, end), numbers)
         if tier is not Tier.LOOK:
-            _add_packs(db, where, measures, tier, since, until, steps, table)
+            _add_packs(db, chunk, measures, tier, since, until, steps, {slot: table})
     return table
+
+
+def sums_together(
+    db: sqlite3.Connection,
+    chunk: int,
+    slots: Collection[int],
+    measures: Sequence[int],
+    steps: Steps,
+    parts: Sequence[tuple[Tier, int, int]],
+) -> dict[int, Sums]:
+    """The same of several series of a chunk, by slot: what lies in one step is added up for all slots at once."""
+    tables = {slot: _nothing(measures, steps) for slot in slots}
+    whole: dict[tuple[int, int], list[int]] = {}  # (step, row) -> the sums of all slots
+    for tier, since, until in parts:
+        for start, end, data in _blobs(db, chunk, tier, since, until):
+            found = columns_of(data)
+            known = found.get(KNOWN)
+            if known is None:
+                continue
+            columns = [found.get(measure) for measure in (KNOWN, *measures)]
+            index = (max(since, start) - steps.since) // steps.step
+            if since <= start and end <= until and index == (end - 1 - steps.since) // steps.step:
+                for row, column in enumerate(columns):
+                    if column is not None:
+                        have = whole.setdefault((index, row), [0] * len(column))
+                        whole[index, row] = list(map(operator.add, have, _while_known(column, known)))
+                continue
+            for slot, table in tables.items():
+                if known[slot]:
+                    numbers = [0 if column is None else column[slot] for column in columns]
+                    _spread(table, steps, start, end, max(since, start), min(until, end), numbers)
+        if tier is not Tier.LOOK:
+            _add_packs(db, chunk, measures, tier, since, until, steps, tables)
+    for (index, row), added in whole.items():
+        for slot, table in tables.items():
+            table[row][index] += added[slot]
+    return tables
+
+
+def _while_known(column: Sequence[int], known: Sequence[int]) -> Sequence[int]:
+    """The numbers of a column, 0 for series that were not known."""
+    if 0 not in known:
+        return column
+    return [value if time else 0 for value, time in zip(column, known, strict=True)]
+
+
+def _nothing(measures: Sequence[object], steps: Steps) -> Sums:
+    return [[0] * steps.count for _ in range(1 + len(measures))]
+
+
+def _blobs(db: sqlite3.Connection, chunk: int, tier: Tier, since: int, until: int) -> Iterator[tuple[int, int, bytes]]:
+    """Begin, end and content of the cells that meet a period."""
+    yield from db.execute(
+        "SELECT start, end, data FROM cells WHERE tier = ? AND chunk = ? AND end > ? AND start < ?",
+        (tier, chunk, since, until),
+    )
 
 
 def _cells(
@@ -136,10 +208,7 @@ def _cells(
 ) -> Iterator[tuple[int, int, list[int]]]:
     chunk, slot = where
     wanted = (KNOWN, *measures)
-    for start, end, data in db.execute(
-        "SELECT start, end, data FROM cells WHERE tier = ? AND chunk = ? AND end > ? AND start < ?",
-        (tier, chunk, since, until),
-    ):
+    for start, end, data in _blobs(db, chunk, tier, since, until):
         numbers = slot_of(data, slot, wanted)
         if numbers[0]:
             yield start, end, numbers
@@ -147,37 +216,44 @@ def _cells(
 
 def _add_packs(
     db: sqlite3.Connection,
-    where: tuple[int, int],
+    chunk: int,
     measures: Sequence[int],
     tier: Tier,
     since: int,
     until: int,
     steps: Steps,
-    table: list[list[int]],
+    tables: Mapping[int, Sums],
 ) -> None:
-    chunk, slot = where
+    """Add to the table of each slot what the packs of its chunk have of a period."""
     width, count = WIDTH[tier], BLOCK[tier]
     first, last = since // (width * count), (until - 1) // (width * count)
-    for row, measure in zip(table, (KNOWN, *measures), strict=True):
+    for row, measure in enumerate((KNOWN, *measures)):
         base = pack_id(chunk, measure, tier, 0)
         for number, data in db.execute(
             "SELECT id, data FROM packs WHERE id BETWEEN ? AND ?", (base + first, base + last)
         ).fetchall():
             begin = (number - base) * count * width
-            values = slot_of_pack(data, slot, count)
-            low, high = max(0, (since - begin) // width), min(count, -(-(until - begin) // width))
-            if not (steps.step % width or steps.since % width or since % width or until % width):
-                # Whole buckets in a step: added up by the slice.
-                while low < high:
-                    index = (begin + low * width - steps.since) // steps.step
-                    ahead = min(high, (steps.since + (index + 1) * steps.step - begin) // width)
-                    row[index] += sum(values[low:ahead])
-                    low = ahead
-                continue
-            for place in range(low, high):
-                if value := values[place]:
-                    start = begin + place * width
-                    _spread([row], steps, start, start + width, max(since, start), min(until, start + width), [value])
+            for table, values in zip(tables.values(), slots_of_pack(data, tables, count), strict=True):
+                _add_pack(table[row], values, begin, width, since, until, steps)
+
+
+def _add_pack(
+    row: list[int], values: Sequence[int], begin: int, width: int, since: int, until: int, steps: Steps
+) -> None:
+    """Add the buckets of a pack that begins at `begin` to a row of steps."""
+    low, high = max(0, (since - begin) // width), min(len(values), -(-(until - begin) // width))
+    if not (steps.step % width or steps.since % width or since % width or until % width):
+        # Whole buckets in a step: added up by the slice.
+        while low < high:
+            index = (begin + low * width - steps.since) // steps.step
+            ahead = min(high, (steps.since + (index + 1) * steps.step - begin) // width)
+            row[index] += sum(values[low:ahead])
+            low = ahead
+        return
+    for place in range(low, high):
+        if value := values[place]:
+            start = begin + place * width
+            _spread([row], steps, start, start + width, max(since, start), min(until, start + width), [value])
 
 
 def _spread(

@@ -22,6 +22,7 @@ from tests.unit.analysis.office import PROD, network
 from tests.unit.shell.pretend import PretendContext
 from views.json import document
 from views.models import Lines, Table
+from views.render import Screen, render
 
 OUT = "set enterprise acme domain prod egress-policy p entry"
 DAY = 86_400.0
@@ -42,14 +43,16 @@ class PretendTelemetry:
         self.archive = Archive(file)
         self.archive.open()
         self.seen: dict[SeriesKey, Latest] = {}
+        self.reads = 0
 
     def latest(self, key: SeriesKey) -> Latest | None:
         return self.seen.get(key)
 
-    async def series(
-        self, key: SeriesKey, measures: Sequence[Measure], since: float, until: float, points: int = 200
-    ) -> Series:
-        return self.archive.read(key, measures, since, until, points)
+    async def series_of_many(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float, points: int = 200
+    ) -> Mapping[SeriesKey, Series]:
+        self.reads += 1
+        return self.archive.read_together(keys, measures, since, until, points)
 
 
 def entry(number: int) -> Path:
@@ -100,6 +103,22 @@ async def test_hits_and_when_the_last_one_was(context: PretendContext) -> None:
     assert isinstance(last, float) and abs(time.time() - DAY - last) < 7200
     assert isinstance(watched, float) and abs(time.time() - 40 * DAY - watched) < DAY
     assert found["p/20"]["last_hit"] is None
+
+
+async def test_rules_that_are_watched_alike_are_read_together(context: PretendContext) -> None:
+    await rows(context, "show rules")
+    told = context.fabric.telemetry
+    assert isinstance(told, PretendTelemetry)
+    assert told.reads <= 10, "one by one it would be twice as often"
+
+
+async def test_with_detail_a_narrow_terminal_has_a_line_for_every_value(context: PretendContext) -> None:
+    table = await run(context, "show rules detail")
+    assert isinstance(table, Table)
+    lines = render(table, Screen(60, 24))
+    assert any(line.startswith("Last hit ") for line in lines) and max(map(len, lines)) <= 60
+    narrow = render(await run(context, "show rules"), Screen(80, 24))  # type: ignore[arg-type]
+    assert not any("…" in line or "~" in line for line in narrow) and max(map(len, narrow)) <= 80
 
 
 async def test_unused_is_what_was_watched_for_all_of_the_time(context: PretendContext) -> None:

@@ -55,6 +55,11 @@ class Numbers:
     async def series(self, key: SeriesKey, measures: Sequence[Measure], since: float, until: float, points: int) -> Any:
         return key
 
+    async def series_of_many(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float, points: int
+    ) -> Mapping[SeriesKey, Any]:
+        return {key: key for key in keys}
+
 
 @pytest.mark.parametrize("key", PATHS, ids=str)
 async def test_a_tenants_administrator_is_told_of_own_objects_and_of_nothing_else(key: SeriesKey) -> None:
@@ -66,6 +71,8 @@ async def test_a_tenants_administrator_is_told_of_own_objects_and_of_nothing_els
     assert (confined.key_of(key.level, PATHS[key]) is not None) == own
     asked: Any = await confined.series(key, [Measure.SENDS_BYTES], 0.0, 1.0)
     assert (asked == key) == own, "of another's series the archive is not even asked"
+    many: Any = await confined.series_of_many([*PATHS], [Measure.SENDS_BYTES], 0.0, 1.0)
+    assert (many[key] == key) == own, "nor of one among many"
 
 
 @pytest.mark.parametrize("key", PATHS, ids=str)

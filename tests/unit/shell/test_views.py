@@ -193,6 +193,24 @@ def test_a_reason_without_room_beside_its_row_stands_below_the_row() -> None:
     assert lines[7] == "-" * 60
 
 
+def test_names_go_on_below_themselves_and_a_finding_below_its_row_where_there_is_no_room() -> None:
+    columns = (
+        Column("rule", "Policy/Entry", shrink=True, whole=True), Column("from", "From", shrink=True, whole=True),
+        Column("hits", "Hits", "right"), Column("flags", "Flags", spare=True),
+        Column("finding", "Finding", shrink=True, whole=True, below=True),
+    )  # fmt: skip
+    rows = [("to-the-database/10", "policy-group nobody", 7, "stateful", "shadowed by db/10, which decides alike"),
+            ("db/20", "any", 12, "log", None)]  # fmt: skip
+    found = render(Table("Rules", columns, rows, "rules"), Screen(32, 24))
+    assert found[3:-1] == [
+        "Policy/Entry  From          Hits", "-" * 32,
+        "to-the-       policy-group     7", "database/10   nobody", "  shadowed by db/10, which", "  decides alike",
+        "db/20         any             12", "-" * 32,
+    ]  # fmt: skip
+    wide = "\n".join(render(Table("Rules", columns, rows, "rules"), Screen(0, 0)))
+    assert "to-the-database/10  policy-group nobody     7  stateful  shadowed by db/10, which decides alike" in wide
+
+
 def test_a_row_of_a_tall_table_is_a_value_to_a_line_where_it_is_too_wide() -> None:
     tall = Table("Routes", REASONS, [("10.9.0.0/24", None, "x" * 60), ("10.8.0.0/24", 2, "y")], "routes", tall=True)
     narrow = render_table(tall, width=75)

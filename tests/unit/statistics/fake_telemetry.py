@@ -61,6 +61,11 @@ class FakeTelemetry:
         values = {one: [self.past(key, one, since + at * step) for at in range(points)] for one in measures}
         return Series(since, step, values)
 
+    async def series_of_many(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float, points: int = 200
+    ) -> dict[SeriesKey, Series]:
+        return {key: await self.series(key, measures, since, until, points) for key in keys}
+
     async def total(
         self, key: SeriesKey, measures: Sequence[Measure], since: float, until: float
     ) -> dict[Measure, int]:

@@ -6,11 +6,13 @@ import tempfile
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from unittest import mock
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from controller.telemetry.archive import FILE, Archive
+from controller.telemetry.archive import archive as archiving
 from controller.telemetry.archive.columns import (
     KNOWN,
     LARGEST,
@@ -149,6 +151,22 @@ def test_rates_are_those_of_every_look_on_steps_that_hold_whole_hours(
                         assert abs(value - weighted / known) <= 6 / known + abs(value) * 1e-9
                     else:
                         assert abs(value * known / 1000 - expected) <= 6 + expected * 1e-9
+        archive.close()
+
+
+@lenient
+@given(story=st.lists(bursts, min_size=1, max_size=5), points=st.integers(1, 300), begin=st.integers(0, 1000))
+def test_many_series_that_are_read_at_once_are_those_that_are_read_one_by_one(
+    story: list[Burst], points: int, begin: int
+) -> None:
+    with tempfile.TemporaryDirectory() as directory, mock.patch.object(archiving, "_TOGETHER", 1):
+        archive = Archive(Path(directory) / FILE)
+        archive.open()
+        _model, end = told(archive, story)
+        since = (BEGINNING + begin * (end - BEGINNING) // 1000) / 1000
+        keys = [*KEYS, SeriesKey(Level.VPORT, "never seen")]
+        found = archive.read_together(keys, MEASURES, since, end / 1000, points)
+        assert found == {key: archive.read(key, MEASURES, since, end / 1000, points) for key in keys}
         archive.close()
 
 
