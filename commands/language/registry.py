@@ -128,7 +128,6 @@ FAMILIES = (
     "session.aliases",
     "diagnose.why_not",
     "diagnose.tools",
-    "statistics.rates",
     "statistics.monitor",
     "session.dashboard",
     "diagnose.ping",

@@ -10,7 +10,8 @@ graph, a picture for a report and the dashboards say the same.
        rule_hits.py          of one policy entry, for show/rules.py      <──┘
 
 The numbers are controller/telemetry's. What a switch itself says at this moment is read by ../counters.py, for
-`show flows`, `show policies` and `show vport`; rates.py tells the rates of vports and single flows.
+`show flows`, `show policies` and `show vport`; for `monitor flows` rates.py makes rates of it. redrawn.py shows picture
+after picture in place.
 
 Read next: measured.py, figures.py, show.py.
 """
