@@ -10,16 +10,20 @@ import json
 import os
 from pathlib import Path
 
+from controller.bgp.speaker import left
+from controller.bgp.speaker.left import Left
+
 __all__ = ["FILE", "Kept"]
 
 FILE = "mobility.json"
 
 
 class Kept:
-    """The file. Methods block; call them in the writer thread."""
+    """The file, and `left`, the speakers that daemons before us left. Methods block; call them in a thread."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
+        self.left = Left(directory / left.FILE)
 
     def load(self) -> dict[str, int]:
         """What was kept; nothing when there is no file, or not one that we wrote."""

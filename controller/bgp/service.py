@@ -71,7 +71,7 @@ class Bgp:
         self.rib = Rib(underlay, clock)
         self.views = Views(self.rib, underlay)
         self._outbox = Outbox(lambda problem: network.events.add(Kind.FAULT, f"bgp: {problem}"))
-        self.sessions = Sessions(self._heard, lambda: self.rib.inbound, self._outbox)
+        self.sessions = Sessions(self._heard, lambda: self.rib.inbound, self._outbox, kept.left)
         self.bfd = Bfd(self._path_lost, network.events.add, clock=clock)
         self._next_hops = NextHops(underlay)
         self._listened = Listened(underlay)

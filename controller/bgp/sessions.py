@@ -6,6 +6,7 @@ neither dialled nor answered.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -14,19 +15,24 @@ from controller.bgp.peers import waited_for_at
 from controller.bgp.rib.inbound import Inbound
 from controller.bgp.speaker.backend import BFD_DOWN, Listener, Peer, SpeakerGone
 from controller.bgp.speaker.exabgp import ExabgpSpeaker
+from controller.bgp.speaker.left import Left
 from data.errors import CommandFailed
 
 __all__ = ["Sessions"]
 
 
 class Sessions:
-    """`inbound` knows who is left alone; `outbox` keeps the order of what the speaker is to do."""
+    """`inbound` knows who is left alone; `outbox` keeps the order of what the speaker is to do; `left` knows what
+    speakers an earlier daemon left to us."""
 
-    def __init__(self, heard: Listener, inbound: Callable[[], Inbound], outbox: Outbox) -> None:
+    def __init__(
+        self, heard: Listener, inbound: Callable[[], Inbound], outbox: Outbox, left: Left | None = None
+    ) -> None:
         self._heard = heard
+        self._left = left
         self._inbound = inbound
         self._outbox = outbox
-        self.speaker = ExabgpSpeaker(heard)
+        self.speaker = ExabgpSpeaker(heard, left=left)
         self.peers: dict[str, Peer] = {}
         self.running = False
         self._spoken = False  # the speaker was told of neighbours
@@ -43,9 +49,11 @@ class Sessions:
             if before[name] != self.peers[name]:
                 self._inbound().release(name)  # whoever changed it wants to see what it does now
         if not some and not self._spoken:
+            if self._left is not None:
+                await asyncio.to_thread(self._left.end)
             return
         if not self.running:
-            self.speaker = ExabgpSpeaker(self._heard)
+            self.speaker = ExabgpSpeaker(self._heard, left=self._left)
         self.speaker.listen, self.speaker.port = waited_for_at(some), port
         if not self.running:
             await self.speaker.start()

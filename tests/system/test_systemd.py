@@ -50,7 +50,10 @@ COMMANDS = {
     "hypervisor": "nshell doctor hypervisor --json",
     "reload": "mv /var/log/nshell/nshell.log /var/log/nshell/former && systemctl reload nshell && sleep 0.5 &&"
     ' nshell -c "show version" && cat /var/log/nshell/nshell.log',
-    "killed": "kill -9 $(cat /var/lib/nshell/lock); sleep 3; systemctl show nshell -p ActiveState,NRestarts;"
+    "killed": "sleep 60 &"
+    " for at in $(find /sys/fs/cgroup -name nshell.service); do echo $! > $at/cgroup.procs; done;"
+    " kill -9 $(cat /var/lib/nshell/lock); sleep 3; systemctl show nshell -p ActiveState,NRestarts;"
+    " kill -0 $! && echo what it began goes on;"
     ' nshell -c "show enterprises"',
     "stop": "systemctl stop nshell nshell-agent; systemctl show nshell -p ActiveState,Result; ls /var/lib/nshell",
     "member-down": f'{MEMBER} nshell -c "show version"',
@@ -210,6 +213,7 @@ def test_it_comes_back_after_a_kill_with_what_was_committed(answers: Answers) ->
     code, said = answers["killed"]
     assert code == 0, said
     assert "ActiveState=active" in said and "NRestarts=1" in said and "acme" in said
+    assert "what it began goes on" in said, "its speaker keeps the sessions meanwhile"
 
 
 def test_it_ends_gracefully_and_whoever_asks_hears_that_it_is_down(answers: Answers) -> None:

@@ -23,6 +23,7 @@ from tests.system.wan_rows import established
 
 Site = tuple[Network, RawPeers]
 TARGET = target(65000, 77)
+AWAY = 3.0  # seconds that nobody starts the controller again
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +141,20 @@ def told_again(network: Network, node: str) -> bool:
     one = said[network.lab.controller_address]
     ended = one.get("gracefulRestartInfo", {}).get("endOfRibRecv", {})
     return one["bgpState"] == "Established" and bool(ended) and all(ended.values())
+
+
+def test_no_packet_is_lost_while_there_is_no_controller(site: Site) -> None:
+    """FRR 8.4 as VTEP drops EVPN routes with the session, so it is the session that has to last."""
+    network, _ = site
+    pe, vtep = both(network)
+    with pe, vtep:
+        network.kill()
+        time.sleep(AWAY)
+    network.start_controller()
+    assert wait_until(lambda: established(network) == set(NEIGHBOURS), 2 * PATIENCE, 0.1)
+    told(network)
+    print(f"wan: {AWAY:.0f} s without a controller: pe {pe}; vtep {vtep}")
+    assert pe.lost == 0 and vtep.lost == 0
 
 
 @pytest.mark.soak  # test_wan.py kills it once

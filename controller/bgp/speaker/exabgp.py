@@ -27,6 +27,7 @@ from controller.bgp.speaker.backend import ADMINISTRATIVE_RESET, Event, Fault, L
 from controller.bgp.speaker.configuration import check, configuration, secrets
 from controller.bgp.speaker.events import Sessions, Told, canonical
 from controller.bgp.speaker.frames import Kind, frame, numbers
+from controller.bgp.speaker.left import Left
 from controller.bgp.speaker.process import COMMAND, Child
 from controller.bgp.speaker.saying import Manner, announcements, parcels, withdrawals
 from controller.bgp.wire import end_of_rib
@@ -50,7 +51,8 @@ class ExabgpSpeaker:
     """See the module, and `Speaker` for what the methods promise.
 
     `listen` are addresses of ours where neighbours may connect to, on `port`; both may be changed and hold from the
-    next `configure` on. `encapsulation` is of EVPN routes that do not say. `command` starts the process.
+    next `configure` on. `encapsulation` is of EVPN routes that do not say. `command` starts the process. With `left`
+    its sessions outlive us when we are killed, and those that were left to us end when ours can begin.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class ExabgpSpeaker:
         port: int = 179,
         encapsulation: Encapsulation = Encapsulation.VXLAN,
         command: Sequence[str] = COMMAND,
+        left: Left | None = None,
     ) -> None:
         self.listen = listen
         self.port = port
@@ -72,7 +75,7 @@ class ExabgpSpeaker:
         self._turn = asyncio.Lock()
         self._silent = self._held = False
         self._later: asyncio.TimerHandle | None = None
-        self._child = Child(self._begun, self._told, self._ended, lambda: secrets(self._peers), command)
+        self._child = Child(self._begun, self._told, self._ended, lambda: secrets(self._peers), command, left)
 
     @property
     def failures(self) -> Mapping[str, str]:

@@ -1,7 +1,8 @@
 """The speaker process, seen from the daemon: started, listened to, started again when it dies.
 
 It has one end of a socket pair and its standard error; no file, no port but those of BGP. When the daemon dies it ends
-by itself, without a NOTIFICATION.
+by itself, without a NOTIFICATION; where `left` notes it, only after its sessions have been kept for a while, or when
+the first process of the next daemon is ready.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from controller.bgp.speaker.frames import FrameError, Kind, Splitter
+from controller.bgp.speaker.left import Left
 from data.errors import CommandFailed
 
 __all__ = ["COMMAND", "Child"]
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-m", "controller.bgp.speaker.child")
 START_TIMEOUT = 60.0  # seconds; ExaBGP takes 0.3 on an idle machine
 FIRST_PAUSE, LAST_PAUSE = 0.1, 10.0  # seconds before it is started again, doubled each time
-STEADY = 30.0  # seconds that it must have lived for the pause to begin anew
+STEADY = 30.0  # seconds that it must have lived to be started again without a pause
 END_TIMEOUT = 5.0  # seconds for NOTIFICATIONs to go out
 READ_SIZE = 1 << 16  # bytes at once: what is read while one listener's turn lasts
 LINES_KEPT = 20  # of standard error
@@ -45,8 +47,10 @@ class Child:
         ended: Callable[[str], None],
         secrets: Callable[[], Collection[str]],
         command: Sequence[str] = COMMAND,
+        left: Left | None = None,
     ) -> None:
         self._begun, self._told, self._ended, self._secrets = begun, told, ended, secrets
+        self._left = left
         self._command = tuple(command)
         self._process: Process | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -120,6 +124,7 @@ class Child:
             log.warning("the speaker ended: %s", reason)
             if time.monotonic() - started > STEADY:
                 pause = FIRST_PAUSE
+                continue  # peers that cannot restart gracefully lose packets until it is back
             await asyncio.sleep(pause)
             pause = min(2 * pause, LAST_PAUSE)
 
@@ -128,7 +133,8 @@ class Child:
         ours, theirs = socket.socketpair()
         lines: deque[str] = deque(maxlen=LINES_KEPT)
         try:
-            argv = (*self._command, str(theirs.fileno()), str(os.getpid()))
+            outlive = () if self._left is None else ("outlive",)
+            argv = (*self._command, str(theirs.fileno()), str(os.getpid()), *outlive)
             process = await asyncio.create_subprocess_exec(
                 *argv, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, pass_fds=(theirs.fileno(),), cwd="/"
             )
@@ -138,6 +144,7 @@ class Child:
         finally:
             theirs.close()
         self._process = process
+        self._note(process.pid)
         errors = asyncio.create_task(self._errors(process, lines))
         reader, writer = await asyncio.open_connection(sock=ours, limit=READ_SIZE)
         reason = ""
@@ -151,6 +158,8 @@ class Child:
                             await self._told(kind, payload)
                             continue
                         deadline.reschedule(None)
+                        if self._left is not None and not first.done():
+                            await asyncio.to_thread(self._left.end, but=process.pid)
                         self._writer, begun = writer, True
                         await self._begun()
                         if not first.done():
@@ -175,6 +184,15 @@ class Child:
             if begun:
                 self._ended(reason)
         return reason
+
+    def _note(self, number: int) -> None:
+        """A process that cannot be noted would be found by nobody, and keep peers from its successor: it goes on,
+        and the log says why sessions may come up late when this daemon is killed."""
+        if self._left is not None:
+            try:
+                self._left.note(number)
+            except OSError as problem:
+                log.warning("the speaker is not noted for the next daemon: %s", problem)
 
     async def _errors(self, process: Process, lines: deque[str]) -> None:
         """Standard error into the log, a line at a time, without passwords."""

@@ -13,6 +13,7 @@ from controller.bgp.routes import Attributes, Community, Family, Nlri, Rd, Route
 from controller.bgp.service import Bgp
 from controller.bgp.side import BgpSide
 from controller.bgp.speaker.backend import ADMINISTRATIVE_RESET, Event, Listener, Peer, Up
+from controller.bgp.speaker.left import Left
 from controller.commits import Outcome
 from controller.underlay.service import Underlay
 from data.addresses import address, prefix
@@ -32,7 +33,7 @@ class PretendSpeaker:
 
     made: ClassVar[list[PretendSpeaker]] = []
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, left: Left | None = None) -> None:
         self.listener = listener
         self.listen: list[str] = []
         self.port = 0

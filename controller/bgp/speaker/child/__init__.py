@@ -8,6 +8,7 @@ could answer a peer with what the service no longer wants.
     __main__.py    started by the daemon          privileges.py   what the process gives up first
     channel.py     frames from and to the daemon  commands.py     what is asked for
     session.py     an established session         grafts.py       what is replaced in ExaBGP, one by one, and why
+    alone.py       when the daemon has died
 
 ExaBGP's inner names are used, so exactly one version of it will do; `__main__.py` refuses another.
 """

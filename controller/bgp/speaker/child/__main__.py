@@ -1,5 +1,6 @@
-"""Started by the daemon as `python -m controller.bgp.speaker.child DESCRIPTOR DAEMON`: a socket pair's end and the
-daemon's process number. Ends when the other end closes."""
+"""Started by the daemon as `python -m controller.bgp.speaker.child DESCRIPTOR DAEMON [outlive]`: a socket pair's end
+and the daemon's process number. Ends when the other end closes; with `outlive`, when no session is left to keep then
+(alone.py)."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ def main() -> int:
     from controller.bgp.speaker.child.grafts import graft
 
     problems: list[str] = []
-    channel = Channel(line, lambda: reactor)
+    channel = Channel(line, lambda: reactor, outlive=sys.argv[3:] == ["outlive"])
     graft(channel, problems)
     confine(int(sys.argv[2]))
     reactor = Reactor(Configuration([EMPTY], True))

@@ -2,17 +2,17 @@
 
 Nothing here waits. What the daemon does not read is kept, and above `FULL` bytes of it no session is read any more
 until it is down to `ENOUGH`, nor while the daemon says so: TCP then holds back the peers, and their hold timers stand
-still (session.py). Commands are answered all the while.
+still (session.py). Commands are answered all the while. What follows when the daemon is gone is in alone.py.
 """
 
 from __future__ import annotations
 
-import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from controller.bgp.speaker.child.alone import Alone
 from controller.bgp.speaker.child.session import Session
 from controller.bgp.speaker.frames import Kind, Splitter, frame
 
@@ -25,12 +25,14 @@ READS_PER_TURN = 4  # so that a long push leaves turns to the sessions
 
 
 class Channel:
-    """`command` is called with each frame that comes and gives what to answer."""
+    """`command` is called with each frame that comes and gives what to answer. `outlive`: sessions may be kept when
+    the daemon is gone."""
 
     terminate_on_error = False  # asked for by ExaBGP
 
-    def __init__(self, line: socket.socket, reactor: Callable[[], Any]) -> None:
+    def __init__(self, line: socket.socket, reactor: Callable[[], Any], *, outlive: bool = False) -> None:
         line.setblocking(False)
+        self.alone = Alone(outlive)
         self.command: Callable[[Kind, bytes], bytes] | None = None
         self.sessions: dict[int, Session] = {}
         self._full = self._held = False
@@ -46,7 +48,7 @@ class Channel:
     @property
     def paused(self) -> bool:
         """Whether no session is read."""
-        return self._full or self._held
+        return self._full or self._held or self.alone.since is not None
 
     def hold(self, held: bool) -> None:
         """The daemon has more to decide than it wants, or not any more."""
@@ -59,8 +61,20 @@ class Channel:
         self._number += 1
         return self._number
 
+    def enter(self, session: Session) -> None:
+        """A session begins."""
+        self.sessions[session.number] = session
+        self.alone.follow(self.sessions.values())
+
+    def leave(self, session: Session) -> None:
+        """A session ends."""
+        del self.sessions[session.number]
+        self.alone.follow(self.sessions.values())
+
     def put(self, kind: Kind, *payload: bytes | bytearray) -> None:
-        """Tell the daemon."""
+        """Tell the daemon, if there is one."""
+        if self.alone.since is not None:
+            return
         some = frame(kind, *payload)
         self._waiting.append(some)
         self._size += len(some)
@@ -89,7 +103,8 @@ class Channel:
             except BlockingIOError:
                 break
             except OSError:
-                os._exit(0)  # the daemon is gone: no NOTIFICATION, peers keep our routes (RFC 4724)
+                self._bereft()
+                return
             self._size -= sent
             self._offset += sent
             if self._offset == len(first):
@@ -107,18 +122,32 @@ class Channel:
 
     def received(self) -> Iterator[tuple[str, str]]:
         """Once a turn. Does what the daemon asks; has no text commands to give to ExaBGP."""
+        if self.alone.since is not None:
+            return iter(())
         for _ in range(READS_PER_TURN):
             try:
                 data = self._line.recv(READ_SIZE)
             except BlockingIOError:
                 break
+            except OSError:
+                data = b""
             if not data or self.command is None:
-                os._exit(0)
+                self._bereft()
+                return iter(())
             for kind, payload in self._splitter.feed(data):
                 answer = self.command(kind, payload)
                 self.put(Kind.REFUSED if answer else Kind.DONE, answer)
         self.flush()
         return iter(())
+
+    def _bereft(self) -> None:
+        """The daemon is gone. Its end of the line is polled no more; ours stays open, so that no socket gets its
+        number."""
+        self.alone.begin(self.sessions.values(), self._reactor())
+        self.fds = []
+        self._waiting.clear()
+        self._size = self._offset = 0
+        self._unpoll()
 
     def start(self, configuration: object, restart: bool = False) -> None:
         """There are no helpers to start."""

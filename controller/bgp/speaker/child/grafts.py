@@ -100,6 +100,8 @@ def _attempts(channel: Channel) -> None:
     def establish(outgoing: Any) -> Iterator[bool]:
         pause = FIRST_PAUSE
         while True:
+            while channel.alone.since is not None:
+                yield False  # until this process ends: a session without a daemon would have nothing to say
             deadline = monotonic() + ATTEMPT_TIME
             problem = outgoing._connect()
             while problem is None:

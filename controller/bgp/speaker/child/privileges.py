@@ -1,4 +1,4 @@
-"""What the speaker process gives up before it hears a peer: root, files, children, and outliving the daemon.
+"""What the speaker process gives up before it hears a peer: root, files, children, and outliving the daemon unasked.
 
 Listening on port 179 needs CAP_NET_BIND_SERVICE (capabilities(7)); nothing else does: TCP MD5 (RFC 2385), the TTL of
 packets and binding to an address of the host are anybody's.
@@ -13,7 +13,7 @@ import resource
 import signal
 import struct
 
-__all__ = ["MEMORY_LIMIT", "USER", "confine"]
+__all__ = ["MEMORY_LIMIT", "USER", "confine", "die_with_daemon"]
 
 USER = "nobody"  # only when the daemon is root; otherwise the daemon's own
 MEMORY_LIMIT = 4 << 30  # bytes of address space: a million received routes wait in at most some hundred MB
@@ -41,9 +41,14 @@ def confine(parent: int) -> None:
     _keep_bind_service(libc)
     _limit(resource.RLIMIT_NPROC, 0)  # neither processes nor threads
     _ok(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    _ok(libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0))  # setresuid cleared it, so last
+    die_with_daemon(True)  # setresuid cleared it, so last
     if os.getppid() != parent:
         os._exit(0)
+
+
+def die_with_daemon(always: bool) -> None:
+    """Whether the kernel ends this process when the daemon ends, even if it is stuck. Raises OSError."""
+    _ok(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL) if always else 0, 0, 0, 0))
 
 
 def _keep_bind_service(libc: ctypes.CDLL) -> None:

@@ -50,6 +50,7 @@ class Session:
         self.number = channel.number()
         self.fault: Exception | None = None
         self.silent = False
+        self.until: float | None = None  # when the session ends, on the monotonic clock
         self.reason = _WITHOUT_TRACE
         self.graceful = True
         self._channel = channel
@@ -68,6 +69,11 @@ class Session:
     def restarts(self) -> bool:
         """Whether the peer has graceful restart."""
         return bool(self._negotiated.received_open.capabilities.announced(Capability.CODE.GRACEFUL_RESTART))
+
+    @property
+    def restart_time(self) -> int:
+        """Seconds for which the peer keeps our routes while we restart, as both agreed; 0 if it does not."""
+        return int(self.peer.neighbor["capability"]["graceful-restart"] or 0) if self.restarts else 0
 
     def description(self) -> bytes:
         """What both ends agreed on, for UP."""
@@ -112,6 +118,8 @@ class Session:
             raise Notify(6, 6, b"")  # RFC 4486: other configuration change
         busy = self._read()
         now = monotonic()
+        if self.until is not None and now > self.until:
+            raise Notify(6, 2, b"\0")  # RFC 4486: administrative shutdown, without words (RFC 9003)
         if self._channel.paused:
             self._heard = now  # it may have spoken: nobody listened
         elif self._hold and now - self._heard > self._hold:
@@ -225,10 +233,12 @@ def converse(peer: Any) -> Iterator[int]:
     channel = peer.reactor.processes
     if peer._teardown is not None:
         raise Notify(6, 6, b"")
+    if channel.alone.since is not None:
+        raise NetworkError("there is no daemon to say anything to it")
     peer._delay.reset()
     peer._delay.increase()  # after this session a second passes before the next attempt
     session = Session(peer, channel)
-    channel.sessions[session.number] = session
+    channel.enter(session)
     channel.put(Kind.UP, session.description())
     try:
         while True:
@@ -253,6 +263,6 @@ def converse(peer: Any) -> Iterator[int]:
             session.reason = "the neighbor is no longer configured"
         raise
     finally:
-        del channel.sessions[session.number]
+        channel.leave(session)
         kept = b"\1" if session.graceful else b"\0"
         channel.put(Kind.DOWN, session.number.to_bytes(4, "big"), kept, session.reason.encode())

@@ -1,0 +1,70 @@
+"""Speaker processes that an earlier daemon left: exactly those are ended, whatever the file says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from controller.bgp.speaker import left
+from controller.bgp.speaker.left import Left
+
+
+@pytest.fixture
+def processes() -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]]:
+    with ExitStack() as stack:
+        made = [stack.enter_context(subprocess.Popen(["sleep", "600"])) for _ in range(2)]
+        try:
+            yield made[0], made[1]
+        finally:
+            for one in made:
+                one.kill()
+
+
+def test_all_but_ones_own_are_ended_and_gone_when_it_returns(
+    tmp_path: Path, processes: tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]
+) -> None:
+    former, own = processes
+    Left(tmp_path / left.FILE).note(former.pid)
+    now = Left(tmp_path / left.FILE)
+    now.note(own.pid)
+    assert now.end(but=own.pid) == 1
+    assert former.poll() == -9 and own.poll() is None
+    assert now.end() == 1 and own.poll() == -9
+
+
+def test_a_process_that_began_at_another_time_is_somebody_elses(
+    tmp_path: Path, processes: tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]
+) -> None:
+    file = tmp_path / left.FILE
+    Left(file).note(processes[0].pid)
+    ((number, began),) = json.loads(file.read_bytes()).items()
+    file.write_text(json.dumps({number: began - 1, 1: began, 2**40: began}))
+    assert Left(file).end() == 0 and processes[0].poll() is None
+
+
+def test_those_that_are_gone_are_forgotten_with_the_next(
+    tmp_path: Path, processes: tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]
+) -> None:
+    file = tmp_path / left.FILE
+    Left(file).note(processes[0].pid)
+    processes[0].kill()
+    processes[0].wait()
+    Left(file).note(processes[1].pid)
+    assert list(json.loads(file.read_bytes())) == [str(processes[1].pid)]
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[1]", "7", '{"a": 1}', '{"1": null}', "{}"])
+def test_a_file_that_is_not_ours_names_nobody(tmp_path: Path, text: str) -> None:
+    file = tmp_path / left.FILE
+    file.write_text(text)
+    assert Left(file).end() == 0
+
+
+def test_without_a_file_there_is_nobody(tmp_path: Path) -> None:
+    assert Left(tmp_path / left.FILE).end() == 0
