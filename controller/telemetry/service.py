@@ -29,7 +29,7 @@ from controller.telemetry.naming import key_of, name_of, path_of
 from controller.telemetry.others import Others
 from controller.telemetry.poll import Busy
 from controller.telemetry.rhythm import SLOW, Rhythm
-from controller.telemetry.shelf import Shelf
+from controller.telemetry.shelf import Shelf, alike, apart
 from controller.telemetry.switches import Switches
 from data.path import Path
 from data.schema.seen import Telemetry as Settings
@@ -319,15 +319,22 @@ class Telemetry:
             memory = await self._shelf.open()  # the disk was full, or read-only
             self._board.recall(memory.totals, memory.time)
         length = self._length(now)
-        looked_at = await self._attribution.looked_at(self._switches.looked())
-        looks, kept = await self._switches.take()
-        looks.append((self._others.take(), length))
+        found, kept = await self._switches.take()
+        looks = [*((look.counts, look.took) for look in found), (self._others.take(), length)]
         others, pace = dict(self._others.kept()), Pace()
         for counts, took in looks:
             self._board.add(counts, took)
             await pace.breathe()
+        away = [look for look in found if apart(look.took, length)]
+        here = {look.dvrs for look in found if look.took is not None} - {look.dvrs for look in away}
+        idle = looked_at = await self._attribution.looked_at(here)
+        for some in alike(away):
+            theirs = await self._attribution.looked_at({look.dvrs for look in some})
+            looked_at = looked_at | theirs
+            for key in theirs:
+                some[0].counts.setdefault(key, {})  # that nothing was counted of it is known of all that time
         await spread(self._board.finish(now, looked_at))
-        self._shelf.write(now, length, looks, looked_at, kept, others, self._board.totals)
+        self._shelf.write(now, length, looks, idle, kept, others, self._board.totals)
         self._finished = time.monotonic()
         self._release()
         for listener in tuple(self._watchers):

@@ -1,56 +1,76 @@
 """The archive in a thread of its own: rounds are written one behind the other, series are read between them.
 
 A look at a switch that was away covers more time than the round that it is in. What it counted is kept as of all that
-time, so that a series has neither a gap nor a jump there; what both a look of that kind and an ordinary one counted
-for (their subnet, say) is kept as of the round.
+time, so that a series has neither a gap nor a jump there. Of what switches share that were looked at meanwhile (their
+subnet, say) that time is known already: what this one counted is added to it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from controller.telemetry.archive import FILE, Archive, Series, Size
+from controller.telemetry.archive import FILE, Archive, Look, Series, Size
 from controller.telemetry.attribute import Counts
 from controller.telemetry.keeping import Memory, packed, recalled
 from controller.telemetry.keys import GAUGES, Measure, SeriesKey
 from data.errors import NshellError
 
-__all__ = ["Shelf", "grouped"]
+__all__ = ["Shelf", "alike", "apart", "grouped"]
 
 T = TypeVar("T")
+Away = TypeVar("Away", bound=tuple[Any, ...])
+"""A look: what was counted, then in how many seconds."""
 Looks = Sequence[tuple[Counts, float | None]]
 _ALIKE = 1.5  # times as long as the round, beyond which a look is kept as of a time of its own
 
 
-def grouped(looks: Looks, length: float, idle: Collection[SeriesKey]) -> list[tuple[float, Counts]]:
-    """(seconds, what was counted in them) of a round of this length; the round's own last. `idle` are the series that
-    were looked at, also those of which nothing was counted."""
-    apart: list[tuple[float, Counts]] = []
-    whole: Counts = {}
-    for counts, took in sorted(looks, key=lambda look: look[1] or 0.0):
-        if took is None or took <= max(length * _ALIKE, length + 1.0):
-            _add(whole, counts)
-        elif apart and took <= apart[-1][0] * _ALIKE:
-            _add(apart[-1][1], counts)
+def apart(took: float | None, length: float) -> bool:
+    """Whether a look that covers so many seconds (None: there was none) is kept as of a time of its own."""
+    return took is not None and took > max(length * _ALIKE, length + 1.0)
+
+
+def alike(away: Iterable[Away]) -> list[list[Away]]:
+    """Looks that are kept apart, those together that cover about the same time, the shortest first."""
+    found: list[list[Away]] = []
+    for look in sorted(away, key=_seconds):
+        if found and _seconds(look) <= _seconds(found[-1][0]) * _ALIKE:
+            found[-1].append(look)
         else:
-            apart.append((took, {}))
-            _add(apart[-1][1], counts)
-    if len(apart) == 1 and not whole:
-        whole, length, apart = apart[0][1], apart[0][0], []
-    for _, counts in apart:
-        for key in counts.keys() & whole.keys():
-            _add(whole, {key: counts.pop(key)})
-    shown = {key for _, counts in apart for key in counts}
+            found.append([look])
+    return found
+
+
+def _seconds(look: tuple[Any, ...]) -> float:
+    return look[-1] or 0.0
+
+
+def grouped(looks: Looks, length: float, idle: Collection[SeriesKey]) -> list[Look]:
+    """What is kept of a round of this length; the round's own last. `idle` are the series that were looked at as of it,
+    also those of which nothing was counted."""
+    whole: Counts = {}
+    for counts, took in looks:
+        if not apart(took, length):
+            _add(whole, counts)
+    others: list[tuple[float, Counts]] = []
+    for some in alike(look for look in looks if apart(look[1], length)):
+        others.append((_seconds(some[0]), {}))
+        for counts, _took in some:
+            _add(others[-1][1], counts)
+    if len(others) == 1 and not whole and not idle:
+        return [Look(*others[0])]
     for key in idle:
-        if key not in shown:
-            whole.setdefault(key, {})
-    return [*apart, (length, whole)]
+        whole.setdefault(key, {})
+    told, kept = set(whole), list[Look]()
+    for took, counts in others:  # the shortest first: since then it was known
+        kept.append(Look(took, counts, counts.keys() & told))
+        told |= counts.keys()
+    return [*kept, Look(length, whole)]
 
 
 def _add(into: Counts, more: Counts) -> None:
@@ -137,12 +157,10 @@ class Shelf:
             memory = packed(at, switches, others, totals)
             self._writing = asyncio.create_task(self._write(at, lambda: grouped(looks, length, idle), memory))
 
-    async def _write(
-        self, at: float, groups: Callable[[], list[tuple[float, Counts]]], memory: Awaitable[bytes]
-    ) -> None:
+    async def _write(self, at: float, groups: Callable[[], list[Look]], memory: Awaitable[bytes]) -> None:
         def append(state: bytes) -> str | None:
-            *apart, (length, counted) = groups()
-            return self._archive.append(at, length, counted, state, apart)
+            *beside, whole = groups()
+            return self._archive.append(at, whole.length, whole.counted, state, beside)
 
         try:
             state = await memory

@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,11 +25,20 @@ from controller.telemetry.keys import Level, Measure, SeriesKey
 from controller.telemetry.poll import Reading, Source, read, subjects_of
 from data.steps import Pace, spread
 
-__all__ = ["Seen", "Switches"]
+__all__ = ["Look", "Seen", "Switches"]
 
 log = logging.getLogger(__name__)
 _SMALL = 1024 * 1024  # bytes of all answers of a switch, up to which it is asked for all tables at once
 _REMOVED_LIMIT = 100_000  # flows whose end waits to be accounted for, 20 MB; beyond, during a look, it is left out
+
+
+class Look(NamedTuple):
+    """What a switch has counted since the last time that this was asked, and in how many seconds (None: it was not
+    looked at)."""
+
+    dvrs: str
+    counts: Counts
+    took: float | None
 
 
 @dataclass(slots=True)
@@ -164,16 +174,11 @@ class Switches:
         _add(seen.grown, seen.account.removed(counter, at, lambda one: subjects_of(one, {})))
         seen.changed = True
 
-    def looked(self) -> set[str]:
-        """The switches that were looked at since their counts were taken last."""
-        return {dvrs for dvrs, seen in self._seen.items() if seen.answered != seen.shown}
-
     # A round ends -------------------------------------------------------------------------------------------
 
-    async def take(self) -> tuple[list[tuple[Counts, float | None]], dict[str, msgspec.Raw]]:
-        """What each switch has counted since this was asked last, and in how many seconds (None: it was not looked
-        at); and all accounts, for the next process. Of each switch both are of one moment."""
-        looks: list[tuple[Counts, float | None]] = []
+    async def take(self) -> tuple[list[Look], dict[str, msgspec.Raw]]:
+        """Of each switch what it has counted, and all accounts, for the next process. Both are of one moment."""
+        looks: list[Look] = []
         kept: dict[str, msgspec.Raw] = {}
         pace = Pace()
         for dvrs, seen in list(self._seen.items()):
@@ -187,7 +192,7 @@ class Switches:
             counts = await self._attribution.counts(dvrs, grown)
             if took is not None:
                 counts.setdefault(SeriesKey(Level.DVRS, dvrs), {})[Measure.FLOWS] = seen.flows
-            looks.append((counts, took))
+            looks.append(Look(dvrs, counts, took))
             await pace.breathe()
         return looks, kept
 

@@ -22,7 +22,7 @@ A year of hours is read in 5 ms from chunks of 64 series, 10 ms of 128, 20 ms of
 Read next: archive.py (what the collector calls), rollup.py, columns.py.
 """
 
-from controller.telemetry.archive.archive import FILE, Archive, Size
+from controller.telemetry.archive.archive import FILE, Archive, Look, Size
 from controller.telemetry.archive.reading import Series
 
-__all__ = ["FILE", "Archive", "Series", "Size"]
+__all__ = ["FILE", "Archive", "Look", "Series", "Size"]

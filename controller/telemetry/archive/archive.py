@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from controller.telemetry.archive import file as files
 from controller.telemetry.archive.catalogue import Catalogue
@@ -21,7 +22,7 @@ from controller.telemetry.keys import GAUGES, Measure, SeriesKey
 from data.errors import StoreUnavailable
 from data.store.failures import unavailable
 
-__all__ = ["Archive", "Size"]
+__all__ = ["Archive", "Look", "Size"]
 
 FILE = "statistics.db"
 LATEST = 10**11
@@ -32,6 +33,15 @@ _TOGETHER = 8
 """Series of a chunk from which on opening all of its columns costs less than cutting out one after the other."""
 
 Counted = Mapping[SeriesKey, Mapping[Measure, int]]
+
+
+class Look(NamedTuple):
+    """What was counted in so many seconds. Of series that are `told` the time was known before, or is by another look
+    that ends now: what is counted of them is added to it."""
+
+    length: float
+    counted: Counted
+    told: Collection[SeriesKey] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,34 +92,33 @@ class Archive:
         length: float,
         counted: Counted,
         state: bytes | None = None,
-        beside: Sequence[tuple[float, Counted]] = (),
+        beside: Sequence[Look] = (),
     ) -> str | None:
         """Keep one look in one transaction: what was counted in the `length` seconds that end at `at` (seconds since
         the epoch), gauges as they are; a series without traffic is told with no measure at all, or zeros. `state` is
         the accounting's own memory, kept in the same transaction; None leaves it as it is. `beside` is what was counted
-        of other series in other lengths of time that end now too: a hypervisor that was away.
+        in other lengths of time that end now too, of other series or of the same: a hypervisor that was away.
 
         A series that is not in `counted` is unknown in that time. Returns what an operator should be told, if anything
         (a damaged file was set aside). Raises StoreUnavailable, for a full disk for example: then nothing is kept of
         this look, and the next one may be tried; ValueError for times and numbers that cannot be.
         """
-        looks = [(length, counted), *beside]
-        for took, _counted in looks:
-            if not (0 < at < LATEST and 0 <= took < math.inf):
-                raise ValueError(f"a look of {took} s that ends at {at}")
-        told = [(round(took * 1000), of) for took, of in looks]
+        looks = [Look(length, counted), *beside]
+        for look in looks:
+            if not (0 < at < LATEST and 0 <= look.length < math.inf):
+                raise ValueError(f"a look of {look.length} s that ends at {at}")
         sentence = self._begin_anew() if self._damaged else None  # a read may have found it
         if self._db is not None and files.identity(self.file) != self._identity:
             with self._explained():
                 self._load()  # what is written to a file that was removed is lost
             sentence = f"somebody removed {self.file}; statistics begin anew"
         try:
-            self._append(round(at * 1000), told, state)
+            self._append(round(at * 1000), looks, state)
         except StoreUnavailable:
             if not self._damaged or sentence:
                 raise
             sentence = self._begin_anew()
-            self._append(round(at * 1000), told, state)
+            self._append(round(at * 1000), looks, state)
         return sentence
 
     def state(self) -> bytes | None:
@@ -251,19 +260,19 @@ class Archive:
             self._load()
         return told
 
-    def _append(self, end: int, looks: Sequence[tuple[int, Counted]], state: bytes | None) -> None:
-        starts = [max(0, end - max(1, min(length, KEPT[Tier.HOUR]))) for length, _counted in looks]
+    def _append(self, end: int, looks: Sequence[Look], state: bytes | None) -> None:
+        starts = [max(0, end - max(1, min(round(look.length * 1000), KEPT[Tier.HOUR]))) for look in looks]
         before = self._place.end
         if abs(starts[0] - before) <= min(JITTER, (end - starts[0]) // 4) and before < end:
             starts[0] = before
         minute, hour, day = self._minute.copy(), self._hour.copy(), end // DAY
         with self._changing():
-            for start, (_length, counted) in zip(starts, looks, strict=True):
-                self._catalogue.enter(counted, end)
-                self._roll_up(Item(start, end, self._group(counted, end - start)), minute, hour)
+            for start, look in zip(starts, looks, strict=True):
+                self._catalogue.enter(look.counted, end)
+                self._roll_up(Item(start, end, self._group(look, end - start)), minute, hour)
             place = _advanced(self._place, starts[0], end, minute, hour)
             if day != self._day:
-                self._catalogue.seen((key for _length, counted in looks for key in counted), end, place.hours_since)
+                self._catalogue.seen((key for look in looks for key in look.counted), end, place.hours_since)
             self._tidying.some(
                 self._open, place, end - starts[0], self._catalogue.chunks, len(self._catalogue.measures)
             )
@@ -281,16 +290,17 @@ class Archive:
             for whole in hour.feed(closed, row):
                 self._write(Tier.HOUR, whole)
 
-    def _group(self, counted: Counted, length: int) -> Group:
+    def _group(self, look: Look, length: int) -> Group:
         """A look as columns; a gauge is multiplied by its time, so that it adds up like the rest."""
         group: Group = {}
         numbers, measures = self._catalogue.numbers, self._catalogue.measures
-        for key, values in counted.items():
+        for key, values in look.counted.items():
             chunk, slot = divmod(numbers[key], SLOTS)
             columns = group.get(chunk)
             if columns is None:
                 columns = group[chunk] = {KNOWN: blank()}
-            columns[KNOWN][slot] = length
+            if key not in look.told:
+                columns[KNOWN][slot] = length
             for measure, value in values.items():
                 if value:
                     number = measures.get(measure) or self._catalogue.measure(measure)

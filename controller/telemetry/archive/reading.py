@@ -37,7 +37,8 @@ MOST_POINTS = 10_000
 class Series:
     """Regular steps: value `i` is of the `step` seconds from `since + i * step` on (seconds since the epoch).
 
-    Per second (bytes, packets) while it was known; gauges: the mean of that time; None: nothing is known.
+    Per second (bytes, packets) while it was known, or of the step when only the counts of it are; gauges: the mean of
+    that time; None: nothing is known.
     """
 
     since: float
@@ -79,7 +80,10 @@ def series(steps: Steps, measures: Sequence[Measure], counted: Sums | None) -> S
     values: dict[Measure, Sequence[float | None]] = {}
     for measure, row in zip(measures, rows, strict=True):
         scale = 1 if measure in GAUGES else 1000
-        values[measure] = [value * scale / time if time else None for value, time in zip(row, known, strict=True)]
+        values[measure] = [
+            value * scale / (time or steps.step) if time or value else None
+            for value, time in zip(row, known, strict=True)
+        ]
     return Series(steps.since / 1000, steps.step / 1000, values)
 
 
@@ -161,20 +165,17 @@ def sums_together(
     for tier, since, until in parts:
         for start, end, data in _blobs(db, chunk, tier, since, until):
             found = columns_of(data)
-            known = found.get(KNOWN)
-            if known is None:
-                continue
             columns = [found.get(measure) for measure in (KNOWN, *measures)]
             index = (max(since, start) - steps.since) // steps.step
             if since <= start and end <= until and index == (end - 1 - steps.since) // steps.step:
                 for row, column in enumerate(columns):
                     if column is not None:
                         have = whole.setdefault((index, row), [0] * len(column))
-                        whole[index, row] = list(map(operator.add, have, _while_known(column, known)))
+                        whole[index, row] = list(map(operator.add, have, column))
                 continue
             for slot, table in tables.items():
-                if known[slot]:
-                    numbers = [0 if column is None else column[slot] for column in columns]
+                numbers = [0 if column is None else column[slot] for column in columns]
+                if any(numbers):
                     _spread(table, steps, start, end, max(since, start), min(until, end), numbers)
         if tier is not Tier.LOOK:
             _add_packs(db, chunk, measures, tier, since, until, steps, tables)
@@ -182,13 +183,6 @@ def sums_together(
         for slot, table in tables.items():
             table[row][index] += added[slot]
     return tables
-
-
-def _while_known(column: Sequence[int], known: Sequence[int]) -> Sequence[int]:
-    """The numbers of a column, 0 for series that were not known."""
-    if 0 not in known:
-        return column
-    return [value if time else 0 for value, time in zip(column, known, strict=True)]
 
 
 def _nothing(measures: Sequence[object], steps: Steps) -> Sums:
@@ -210,7 +204,7 @@ def _cells(
     wanted = (KNOWN, *measures)
     for start, end, data in _blobs(db, chunk, tier, since, until):
         numbers = slot_of(data, slot, wanted)
-        if numbers[0]:
+        if any(numbers):
             yield start, end, numbers
 
 

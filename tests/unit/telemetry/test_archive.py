@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.telemetry.archive import FILE, Archive
+from controller.telemetry.archive import FILE, Archive, Look
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from tests.unit.telemetry.archive_writer import BEGINNING, KEYS, LENGTH
 
@@ -144,7 +144,7 @@ def test_a_clock_ahead_for_a_moment_does_not_take_the_history(archive: Archive) 
 
 def test_a_hypervisor_that_was_away_is_told_for_the_whole_of_its_absence(archive: Archive) -> None:
     for number in range(1, 61):
-        beside = [(400.0, {DB: {SENDS: 800}})] if number == 60 else []
+        beside = [Look(400.0, {DB: {SENDS: 800}})] if number == 60 else []
         archive.append(NOON + 10 * number, 10, {WEB: {SENDS: 10}}, b"%d" % number, beside)
     reopened(archive)
     assert archive.state() == b"60"
@@ -156,6 +156,29 @@ def test_a_hypervisor_that_was_away_is_told_for_the_whole_of_its_absence(archive
     for number in range(1, 200):
         archive.append(NOON + 610 + 60 * number, 60, {WEB: {SENDS: 60}})
     assert archive.total(DB, [SENDS], NOON, NOON + 7200) == {SENDS: 800}
+
+
+def test_what_it_shares_with_others_gets_its_counts_for_the_whole_of_its_absence_too(archive: Archive) -> None:
+    """Their subnet, say: its time is known by the others, and neither twice nor with a jump at the end."""
+    for number in range(1, 61):
+        beside = [Look(400.0, {DB: {SENDS: 800}, WEB: {SENDS: 800}}, {WEB})] if number == 60 else []
+        archive.append(NOON + 10 * number, 10, {WEB: {SENDS: 10}}, b"", beside)
+    reopened(archive)
+    for number in range(1, 200):
+        assert archive.total(WEB, [SENDS], NOON, NOON + 600) == {SENDS: 1400}
+        assert archive.total(WEB, [SENDS], NOON + 240, NOON + 300) == {SENDS: 180}
+        for found in (archive.read(WEB, [SENDS], NOON, NOON + 600, 10),
+                      archive.read_together([WEB, DB], [SENDS], NOON, NOON + 600, 10)[WEB]):  # fmt: skip
+            assert found.values[SENDS][:3] == [1] * 3 and found.values[SENDS][4:10] == [3] * 6
+        archive.append(NOON + 600 + 60 * number, 60, {WEB: {SENDS: 60}})
+        if number % 50 == 0:
+            reopened(archive)
+
+
+def test_what_was_counted_while_nobody_was_known_is_shown_all_the_same(archive: Archive) -> None:
+    archive.append(NOON + 10, 10, {DB: {}})
+    archive.append(NOON + 610, 10, {WEB: {}}, b"", [Look(600.0, {WEB: {SENDS: 600}}, {WEB})])
+    assert archive.read(WEB, [SENDS], NOON, NOON + 600, 10).values[SENDS][1:] == [1] * 9
 
 
 def test_series_appear_and_go_and_a_forgotten_one_begins_anew(archive: Archive) -> None:

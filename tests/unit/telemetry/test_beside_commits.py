@@ -122,4 +122,29 @@ async def test_a_look_that_is_late_asks_one_thing_at_a_time_and_a_hung_switch_ho
             done = commits.done
             await it.look()
             assert commits.done > done + 10
-        assert not any("does not answer" in event.text for event in it.model.events)
+
+
+async def test_a_switch_that_is_deaf_while_a_change_is_carried_out_is_not_told_to_be_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.telemetry.service._WAIT", 0.05)
+    async with counting(tmp_path) as it:
+        await it.look()
+        it.telemetry._rhythm.configured = 0.1
+        asked = 0
+
+        async def never(kind: int, body: bytes) -> list[bytes]:
+            nonlocal asked
+            asked += 1
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        it.switches["hv1"].multipart = never  # type: ignore[method-assign]
+        async with it.network.turn:
+            it.pass_time(3 * INTERVAL)
+            await it.look()
+            assert asked, "it is late, and asked all the same"
+            assert not any("does not answer" in event.text for event in it.model.events)
+        async with asyncio.timeout(10):
+            while not any("does not answer" in event.text for event in it.model.events):
+                await asyncio.sleep(0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from controller.telemetry.account import Kept
+from controller.telemetry.archive import Look
 from controller.telemetry.attribute import Counts
 from controller.telemetry.board import Board
 from controller.telemetry.keeping import KeptSwitch, encoded, packed, recalled
@@ -27,22 +28,41 @@ def sent(**numbers: int) -> Counts:
 
 def test_a_look_that_covers_more_than_the_round_is_kept_as_of_its_own_time() -> None:
     looks: list[tuple[Counts, float | None]] = [(sent(one=10, subnet=10), 10.0), (sent(two=300, subnet=300), 300.0)]
-    assert grouped(looks, 10.0, {ONE, TWO, SUBNET}) == [
-        (300.0, sent(two=300)),
-        (10.0, sent(one=10, subnet=310)),
+    assert grouped(looks, 10.0, {ONE, SUBNET}) == [
+        Look(300.0, sent(two=300, subnet=300), {SUBNET}),
+        Look(10.0, sent(one=10, subnet=10)),
+    ]
+    looks[0] = {}, 10.0
+    assert grouped(looks, 10.0, {ONE, SUBNET}) == [
+        Look(300.0, sent(two=300, subnet=300), {SUBNET}),
+        Look(10.0, {ONE: {}, SUBNET: {}}),
+    ], "an idle look at the same subnet knows that time as well"
+
+
+def test_what_several_counted_that_were_away_is_known_since_the_last_of_them_left() -> None:
+    looks: list[tuple[Counts, float | None]] = [
+        (sent(two=3600, subnet=3600), 3600.0), (sent(one=300, subnet=300), 300.0), ({}, 10.0),
+    ]  # fmt: skip
+    assert grouped(looks, 10.0, set()) == [
+        Look(300.0, sent(one=300, subnet=300), set()),
+        Look(3600.0, sent(two=3600, subnet=3600), {SUBNET}),
+        Look(10.0, {}),
     ]
 
 
 def test_after_a_restart_all_looks_cover_the_time_of_absence() -> None:
-    looks: list[tuple[Counts, float | None]] = [(sent(one=60, subnet=60), 60.0), (sent(two=61, subnet=61), 61.0)]
     idle = SeriesKey(Level.VPORT, "3")
-    ((length, counted),) = grouped(looks, 1.0, {ONE, TWO, SUBNET, idle})
+    looks: list[tuple[Counts, float | None]] = [
+        ({**sent(one=60, subnet=60), idle: {}}, 60.0), (sent(two=61, subnet=61), 61.0),
+    ]  # fmt: skip
+    ((length, counted, told),) = grouped(looks, 1.0, set())
+    assert not told
     assert 60 <= length <= 61
     assert counted == {**sent(one=60, two=61, subnet=121), idle: {}}
 
 
 def test_a_vport_that_is_idle_is_known_to_be_so_and_one_that_was_not_looked_at_is_not() -> None:
-    ((_, counted),) = grouped([(sent(one=1), 1.0)], 1.0, {ONE, TWO})
+    ((_, counted, _told),) = grouped([(sent(one=1), 1.0)], 1.0, {ONE, TWO})
     assert counted == {**sent(one=1), TWO: {}}
 
 

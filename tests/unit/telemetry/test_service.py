@@ -269,7 +269,7 @@ async def test_a_listener_that_fails_does_not_end_the_counting(tmp_path: Path) -
 async def test_keys_are_told_in_words(tmp_path: Path) -> None:
     async with counting(tmp_path) as it:
         name: Callable[[SeriesKey], str | None] = it.telemetry.name_of
-        assert name(VM[2]) == "acme/prod/vm-2" and name(SUBNET) == "acme/prod/web/web1"
+        assert name(VM[2]) == "acme/prod/vm-2" and name(SUBNET) == "acme/prod/web1"
         assert name(SeriesKey(Level.TUNNEL, "hv1>192.0.2.1")) == "hv1>192.0.2.1"
         assert name(SeriesKey(Level.DVRS, "hv9")) is None
         assert it.telemetry.key_of(Level.SUBNET, WEB) == SUBNET
@@ -312,3 +312,28 @@ async def test_routes_of_bgp_neighbours_are_values_and_their_messages_are_sums(t
         assert latest.totals[Measure.ROUTES_RECEIVED] == 3 and latest.totals[Measure.ROUTES_SENT] == 7
         assert it.telemetry.recent(SeriesKey(Level.BGP, "rr"), Measure.ROUTES_SENT) == (7.0, 7.0, 7.0)
         assert latest.totals[Measure.MESSAGES_RECEIVED] == 10, "a speaker that was started anew begins at 0"
+
+
+async def test_what_a_hypervisor_counted_while_it_was_away_is_spread_over_sums_that_it_shares(tmp_path: Path) -> None:
+    async with counting(tmp_path) as it:
+        it.pass_time(9)  # a step of ten seconds begins
+        await it.look()
+        begun = it.time
+        it.network.channels["hv2"].ready = False
+        for _ in range(6):
+            it.flows[2][0].packets += 10
+            it.flows[3][0].packets += 100
+            it.pass_time(10)
+            await it.look()
+        it.network.channels["hv2"].ready = True
+        it.flows[2][0].packets += 10
+        it.flows[3][0].packets += 100
+        it.pass_time(10)
+        await it.look()
+        for key, rate in ((VM[2], 1.0), (VM[3], 10.0), (SUBNET, 11.0), (ENTERPRISE, 11.0)):
+            found = await it.telemetry.series(key, [Measure.SENDS_PACKETS], begun, it.time, 7)
+            assert {value for value in found.values[Measure.SENDS_PACKETS] if value is not None} == {rate}, key
+            total = await it.telemetry.total(key, [Measure.SENDS_PACKETS], begun, it.time)
+            assert total == {Measure.SENDS_PACKETS: 70 * rate}
+        silent = await it.telemetry.series(VM[3], [Measure.DENIED_PACKETS], begun, it.time, 7)
+        assert {value for value in silent.values[Measure.DENIED_PACKETS] if value is not None} == {0.0}
