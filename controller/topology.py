@@ -27,6 +27,8 @@ from enum import StrEnum
 
 from controller.events import Events, Kind, Severity
 from controller.ovsdb.model import UPLINK
+from data.path import Path, vport_name
+from data.schema.objects import Vport
 
 __all__ = ["TUNNEL_PORT", "Attachment", "Hypervisor", "Interface", "Standing", "Topology"]
 
@@ -238,12 +240,12 @@ class Topology:
         claims = [claim for claim in self._claims.get(UPLINK + name, ()) if claim.dvrs not in without]
         return min(claims, key=lambda claim: claim.order, default=None)
 
-    def attachment(self, uuid: str, full_name: str, uplink: str | None) -> Attachment | None:
-        """Where the vport is resolved, for people; one behind an uplink is where that is."""
-        claim = self.claim(uuid, full_name) if uplink is None else self.uplink(uplink)
+    def attachment(self, path: Path, vport: Vport) -> Attachment | None:
+        """Where a vport is resolved, for people; one behind an uplink is where that is."""
+        claim = self.claim(vport.uuid, vport_name(path)) if vport.uplink is None else self.uplink(vport.uplink)
         if claim is None:
             return None
-        return Attachment(uuid, claim.dvrs, claim.ofport, claim.name, claim.since)
+        return Attachment(vport.uuid, claim.dvrs, claim.ofport, claim.name, claim.since)
 
     def claims_of(self, dvrs: str) -> Iterator[Interface]:
         """The interfaces with an iface-id on one hypervisor, also those that name no vport."""

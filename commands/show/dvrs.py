@@ -33,7 +33,7 @@ def attachments(fabric: Fabric, under: Path = ()) -> Iterator[tuple[Path, Vport,
     """Every vport with where it is resolved."""
     topology = fabric.topology
     for path, vport in fabric.running.objects(Vport, under):
-        yield path, vport, topology.attachment(vport.uuid, vport_name(path), vport.uplink)
+        yield path, vport, topology.attachment(path, vport)
 
 
 def known(fabric: Fabric) -> list[Hypervisor]:

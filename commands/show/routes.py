@@ -19,7 +19,7 @@ from controller.topology import Hypervisor
 from data.addresses import BITS, address
 from data.errors import NothingThere
 from data.networks import networks
-from data.path import Path, vport_name
+from data.path import Path
 from data.schema.objects import Controller, Domain, Subnet, Vport
 from data.schema.services import StaticRoute, VirtualIp
 from data.templates import in_template
@@ -144,7 +144,7 @@ def whereabouts(context: Context, one: Share) -> tuple[str | None, str | None]:
     vport = None if one.vport is None else context.fabric.acting.get(one.vport)
     if one.vport is None or not isinstance(vport, Vport):
         return None, None
-    where = context.fabric.topology.attachment(vport.uuid, vport_name(one.vport), vport.uplink)
+    where = context.fabric.topology.attachment(one.vport, vport)
     return vport.subnet, where.dvrs if where else None
 
 

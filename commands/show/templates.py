@@ -70,7 +70,7 @@ def _domains(context: Context, template: Path) -> Table:
         overrides = sum(1 for path in given if running.get(placed(domain, path)) is not None)
         there = set()
         for path, vport in running.objects(Vport, domain):
-            where = topology.attachment(vport.uuid, "/".join(path[1::2]), vport.uplink)
+            where = topology.attachment(path, vport)
             if where is not None:
                 there.add(where.dvrs)
         vports = running.count(domain, "vport")

@@ -149,7 +149,7 @@ def branch(fabric: Fabric, claim: Interface) -> dict[str, object]:
     if path is None or not isinstance(vport, Vport):
         note = "no such vport"
     else:
-        where = topology.attachment(vport.uuid, vport_name(path), vport.uplink)
+        where = topology.attachment(path, vport)
         if where is not None and (where.dvrs, where.interface) != (claim.dvrs, claim.name):
             note = f"ignored: {where.interface} on {where.dvrs} came later"
     shown = vport_of(fabric.running, claim.iface_id)

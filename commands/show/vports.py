@@ -101,7 +101,7 @@ async def show_vports(context: Context, arguments: Arguments) -> Model:
     found = []
     for path, vport in chosen(context, arguments):
         await pace.breathe()
-        found.append((path, vport, topology.attachment(vport.uuid, vport_name(path), vport.uplink)))
+        found.append((path, vport, topology.attachment(path, vport)))
     state = states_of(fabric)
     if arguments.has("detail"):
         there = {where.dvrs for _, _, where in found if where is not None}

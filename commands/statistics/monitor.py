@@ -79,7 +79,7 @@ async def monitor_vports(context: Context, arguments: Arguments) -> Stream:
         rows = []
         state = states_of(fabric)
         for path, vport in chosen(context, arguments):
-            where = fabric.topology.attachment(vport.uuid, vport_name(path), vport.uplink)
+            where = fabric.topology.attachment(path, vport)
             values, trend = figures(path, vport)
             total = sum(value or 0 for value in values[::2])
             bits = [None if value is None else Rate(value * 8) for value in values[::2]]

@@ -16,7 +16,7 @@ from commands.statistics.figures import FIGURES, Numbers, cell
 from commands.statistics.measured import IN, PROVIDERS, TENANTS, Measured, listed, measured, ranked, telemetry
 from commands.statistics.measured import WORDS as OBJECTS
 from controller.telemetry.keys import GAUGES, MEASURES_OF, Level, Measure
-from data.path import Path, vport_name
+from data.path import Path
 from data.schema.objects import Vport
 from data.steps import spread
 from views.models import Cell, Column, Document, Moment, Octets, PerSecond, Rate, Table, Trend
@@ -129,7 +129,7 @@ def _places(fabric: Fabric) -> Callable[[Path], tuple[Cell, Cell]]:
         vport = fabric.running.get(path)
         if not isinstance(vport, Vport):
             return None, None
-        where = topology.attachment(vport.uuid, vport_name(path), vport.uplink)
+        where = topology.attachment(path, vport)
         return (where.dvrs if where else None), state(path, where)
 
     return place

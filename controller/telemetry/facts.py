@@ -11,7 +11,6 @@ from prometheus_client.core import Metric
 from controller.pe.router import RouterState
 from controller.telemetry.naming import Labels, vport_labels
 from controller.topology import Standing
-from data.path import vport_name
 from data.schema.objects import Vport
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def _vports(fabric: Fabric, resolved: Counter[str]) -> Iterator[Metric | None]:
     view, topology = fabric.acting, fabric.topology
     for number, (path, vport) in enumerate(list(view.objects(Vport))):
         labels = vport_labels(view, path)
-        attachment = topology.attachment(vport.uuid, vport_name(path), vport.uplink)
+        attachment = topology.attachment(path, vport)
         dvrs = "" if attachment is None else attachment.dvrs
         hypervisor = topology.hypervisors.get(dvrs)
         resolved[dvrs] += 1

@@ -15,7 +15,7 @@ from commands.lookup import no_hypervisor
 from controller.planning import vports_of
 from controller.topology import Attachment, Hypervisor
 from data.configuration import Configuration, Edits
-from data.path import vport_name
+from data.path import Path
 from data.schema.objects import Vport
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ class ConfinedTopology:
         self._running = running
         self.unknown: Mapping[str, Hypervisor] = {}
 
-    def attachment(self, vport: str, full_name: str, uplink: str | None) -> Attachment | None:
+    def attachment(self, path: Path, vport: Vport) -> Attachment | None:
         """Where a vport is; None for one that the user does not see."""
-        seen = self._running.by_uuid(vport) is not None
-        return self._topology.attachment(vport, full_name, uplink) if seen else None
+        seen = self._running.by_uuid(vport.uuid) is not None
+        return self._topology.attachment(path, vport) if seen else None
 
     @property
     def hypervisors(self) -> Mapping[str, Hypervisor]:
@@ -46,7 +46,7 @@ class ConfinedTopology:
         """
         found: dict[str, Hypervisor] = {}
         for path, vport in self._running.objects(Vport):
-            where = self._topology.attachment(vport.uuid, vport_name(path), vport.uplink)
+            where = self._topology.attachment(path, vport)
             if where is not None and where.dvrs not in found and where.dvrs in self._topology.hypervisors:
                 known = self._topology.hypervisors[where.dvrs]
                 found[where.dvrs] = Hypervisor(known.name, "", known.state, known.since)
@@ -56,7 +56,7 @@ class ConfinedTopology:
         """Whether an own vport is on this hypervisor: costs its interfaces, not the own vports."""
         for claim in self._topology.claims_of(dvrs):
             for path, vport in vports_of(self._running, claim.iface_id):
-                where = self._topology.attachment(vport.uuid, vport_name(path), vport.uplink)
+                where = self._topology.attachment(path, vport)
                 if where is not None and where.dvrs == dvrs:
                     return True
         return False
@@ -67,7 +67,7 @@ class ConfinedTopology:
         for path, item in edits.items():
             for vport in (item, self._running.get(path)):
                 if isinstance(vport, Vport):
-                    where = self._topology.attachment(vport.uuid, vport_name(path), vport.uplink)
+                    where = self._topology.attachment(path, vport)
                     found |= set() if where is None else {where.dvrs}
         return frozenset(found)
 

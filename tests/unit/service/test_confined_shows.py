@@ -10,8 +10,10 @@ import pytest
 from commands.language.lexer import lex
 from commands.language.parse import parse
 from commands.language.registry import Mode
-from controller.topology import Interface, Topology
+from controller.topology import Attachment, Interface, Topology
 from data.access import Access
+from data.path import Path, vport_name
+from data.schema.objects import Vport
 from nshell.sessions.confined import facade
 from tests.unit.shell.pretend import PretendContext, PretendFabric, running
 from views.models import Table
@@ -46,9 +48,9 @@ def looked_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     names: list[str] = []
     real = Topology.attachment
 
-    def attachment(self: Topology, vport: str, full_name: str, uplink: str | None):  # type: ignore[no-untyped-def]
-        names.append(full_name)
-        return real(self, vport, full_name, uplink)
+    def attachment(self: Topology, path: Path, vport: Vport) -> Attachment | None:
+        names.append(vport_name(path))
+        return real(self, path, vport)
 
     monkeypatch.setattr(Topology, "attachment", attachment)
     yield names

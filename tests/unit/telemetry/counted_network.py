@@ -39,7 +39,7 @@ class Network:
         self.where: dict[str, Attachment] = {}
         hypervisor = Hypervisor("hv1", "hv1", Standing.READY, 0.0)
         self.topology = SimpleNamespace(
-            hypervisors={"hv1": hypervisor}, attachment=lambda uuid, name, uplink: self.where.get(uuid)
+            hypervisors={"hv1": hypervisor}, attachment=lambda path, vport: self.where.get(vport.uuid)
         )
         self.trust = SimpleNamespace(certificates=lambda: ())
         self.bgp = None
