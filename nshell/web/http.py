@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from nshell.web.entrance import Entrance
@@ -58,7 +59,7 @@ class Http(RequestHandler):
         super().__init__(
             server, loop=asyncio.get_running_loop(), access_log=None,  # type: ignore[arg-type]
             keepalive_timeout=KEEP_ALIVE, lingering_time=LINGERING,
-            max_line_size=LINE, max_field_size=FIELD, max_headers=FIELDS, logger=log,
+            max_line_size=LINE, max_field_size=FIELD, max_headers=FIELDS, logger=log, auto_decompress=False,
         )  # fmt: skip
         self.entrance = entrance
 
@@ -70,6 +71,8 @@ class Http(RequestHandler):
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """The answer to what is no request, and to a mistake of ours, whose traceback is in the log alone."""
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR and _theirs(exc):
+            status = HTTPStatus.BAD_REQUEST
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             log.error("origin=%r internal error", self.entrance.origin, exc_info=exc)
         else:
@@ -79,6 +82,19 @@ class Http(RequestHandler):
         answer = web.Response(status=status, text=f"{status} {HTTPStatus(status).phrase}\n", headers=HEADERS)
         answer.force_close()
         return answer
+
+    def log_exception(self, *args: object, **how: object) -> None:
+        """What aiohttp meets beside handlers: a mistake of ours goes into the log, and no stranger's."""
+        problem = how.get("exc_info")
+        if isinstance(problem, BaseException) and _theirs(problem):
+            log.debug("origin=%r sent half a request: %r", self.entrance.origin, problem)
+        else:
+            super().log_exception(*args, **how)
+
+
+def _theirs(problem: BaseException | None) -> bool:
+    """Whether who asks is to blame: a body that ends early, or is none. Anybody can send that, a thousand times."""
+    return isinstance(problem, web.RequestPayloadError | HttpProcessingError | ConnectionError)
 
 
 def entrance_of(request: web.Request) -> Entrance:

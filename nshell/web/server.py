@@ -96,6 +96,8 @@ class WebServer(Server):
         entrance.deadline = asyncio.get_running_loop().time() + ANSWERING
         if "Host" not in request.headers:  # aiohttp would ask DNS who this machine is, and everybody would wait for it
             raise web.HTTPBadRequest(text="say which host you mean\n")
+        if "Content-Encoding" in request.headers:  # no browser packs a form, and unpacking is work for whoever asks
+            raise web.HTTPUnsupportedMediaType(text="send it as it is, not compressed\n")
         if (request.method not in SAFE or request.path == "/ws") and not from_here(request):
             self.entrances.refusals.tell(entrance.origin, "a page of another site asked for it")
             raise web.HTTPForbidden(text="this must be asked for from a page of this server\n")

@@ -18,6 +18,8 @@ from tests.system.web_site import OTHER, PASSWORD, WRONG, Web, form, logged_in, 
 
 DEEP = "[" * 100_000
 """More than the interpreter's stack has room for."""
+SECOND = b"\r\n\r\n0\r\n\r\nGET /style.css HTTP/1.1\r\nHost: x\r\n\r\n"
+"""The end of a request, and one behind it that nobody should answer."""
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +157,20 @@ def test_what_is_no_tls_is_dropped(web: Web, sent: bytes) -> None:
         (b"POST /login HTTP/1.1\r\nHost: x\r\nOrigin: https://x\r\nContent-Length: 999999999\r\n"
          b"Content-Type: application/x-www-form-urlencoded\r\n\r\n" + b"a" * 20000, b"413"),
         (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", b"400"),
+        *(
+            (b"POST /login HTTP/1.1\r\nHost: x\r\n" + twice + SECOND, b"400")
+            for twice in (
+                b"Content-Length: 5\r\nContent-Length: 6", b"Content-Length: 5\r\nContent-Length: 5",
+                b"Content-Length: 5, 5", b"Content-Length: +5", b"Content-Length : 5", b"Content-Length: 0x5",
+                b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", b"Transfer-Encoding: chunked, identity",
+                b"Transfer-Encoding: xchunked", b"Transfer-Encoding:\x0bchunked", b"Transfer-Encoding : chunked",
+            )
+        ),  # what two servers in a row would cut differently (RFC 9112, section 11.2)
+        (b"GET /login HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", b"400"),
+        (b"GET /login HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n", b"400"),
+        (b"GET /login HTTP/1.1\nHost: x\n\n", b"400"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"400"),
+        (b"GET /login HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Encoding: gzip\r\n\r\n", b"415"),
     ],
 )  # fmt: skip
 def test_what_is_no_request_gets_a_short_answer(web: Web, sent: bytes, status: bytes) -> None:
@@ -162,6 +178,24 @@ def test_what_is_no_request_gets_a_short_answer(web: Web, sent: bytes, status: b
     assert b"aiohttp" not in said and b"Traceback" not in said and len(said) < 2000
     if len(sent) < 65536 or said:  # who goes on sending after the answer may lose it (RFC 9112 section 9.6)
         assert said.split()[1].startswith(status) and b"nshell" in said, said[:300]
+
+
+def test_half_a_request_and_one_that_is_packed_leave_nothing_in_the_log(web: Web) -> None:
+    before = web.shell.log()
+    head = (f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{web.port}\r\nOrigin: {web.base}\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n").encode()  # fmt: skip
+    rests = (b"Content-Length: 100\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+             b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nabcde")  # fmt: skip
+    for rest in rests:
+        with (
+            socket.create_connection(("127.0.0.1", web.port), timeout=30) as plain,
+            ssl._create_unverified_context().wrap_socket(plain) as secure,
+        ):
+            secure.sendall(head + rest)
+            assert web.curl(f"{web.base}/login")[0] == 200, "what was sent before has been read"
+    assert web.curl(f"{web.base}/login")[0] == 200
+    said = web.shell.log().removeprefix(before)
+    assert "Traceback" not in said and "level=ERROR" not in said
 
 
 def test_strangers_who_are_many_or_slow_hold_nobody_up(web: Web) -> None:
