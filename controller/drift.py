@@ -24,12 +24,12 @@ from controller.events import Kind, Severity
 from controller.flow_words import NAMES, flow_text, owner_name
 from controller.network import Network
 from controller.openflow import messages, packed
-from controller.openflow.errors import RequestRefused, SwitchGone
+from controller.openflow.errors import RequestRefused
 from controller.openflow.messages import METERS, Phase, phase
 from controller.openflow.text import actions_text, match_text, meter_text
 from controller.openflow.wire import METER_MOD
 from controller.pipeline import TABLE_NAMES
-from controller.reconcile import Difference, Differing, What, repair
+from controller.reconcile import LOST, Difference, Differing, What, repair
 from data.errors import CommandFailed, NshellError
 from data.path import Path
 from data.schema.objects import Controller
@@ -48,7 +48,6 @@ WINDOW = 10.0  # seconds
 AUDITED = 50  # flows that a row of the audit names
 REPAIR, REPORT = "repair", "report"
 
-Lost = (SwitchGone, LookupError)
 Spawn = Callable[[Coroutine[object, object, None], str], asyncio.Task[None]]
 
 
@@ -94,12 +93,10 @@ class Drift:
         self._stranded = stranded
         self.audit: Callable[[Sequence[AuditRow]], Awaitable[None]] = _unaudited
         self._suspects: dict[str, set[int] | None] = {}  # hypervisor -> tables, None: all
-        self._repairing: set[str] = set()
+        self._looking: set[str] = set()
         self._standings: dict[str, Standing] = {}
         self._told: dict[str, tuple[float, int]] = {}  # hypervisor -> begin of its window, events in it
-        self._found: dict[
-            str, tuple[float, int]
-        ] = {}  # hypervisor -> last look that found something, and the how many-th
+        self._found: dict[str, tuple[float, int]] = {}  # hypervisor -> last look that found something, the how many-th
         self._comparing: set[str] = set()  # hypervisors of which everything is being compared
 
     @property
@@ -145,8 +142,8 @@ class Drift:
             self._suspects[dvrs] = None
         elif known is not None:
             known.add(table)
-        if dvrs not in self._repairing:
-            self._repairing.add(dvrs)
+        if dvrs not in self._looking:
+            self._looking.add(dvrs)
             self._spawn(self._look(dvrs), f"drift on {dvrs}")
 
     async def periodically(self) -> None:
@@ -189,7 +186,7 @@ class Drift:
                 tables = self._suspects.pop(dvrs)
                 await self._compare(dvrs, None if tables is None else frozenset(tables))
         finally:
-            self._repairing.discard(dvrs)
+            self._looking.discard(dvrs)
 
     async def _everything(self, dvrs: str) -> None:
         try:
@@ -200,11 +197,9 @@ class Drift:
     def _pause(self, dvrs: str) -> float:
         """Seconds to the next look; each look costs the switch, an event and a row of the audit."""
         at, number = self._found.get(dvrs, (0.0, 0))
-        return (
-            PAUSE
-            if number <= QUICK or time.monotonic() > at + WINDOW
-            else min(LONGEST_PAUSE, PAUSE * 2.0 ** min(number - QUICK, 10))
-        )
+        if number <= QUICK or time.monotonic() > at + WINDOW:
+            return PAUSE
+        return min(LONGEST_PAUSE, PAUSE * 2.0 ** min(number - QUICK, 10))
 
     def _noted(self, dvrs: str, found: Difference) -> None:
         now = time.monotonic()
@@ -230,7 +225,7 @@ class Drift:
         began = time.perf_counter()
         try:
             found = await repair(channel, network.compile_all, network.turn, tables, send=send)
-        except Lost:
+        except LOST:
             return None
         except RequestRefused as refusal:
             network.events.add(
@@ -254,11 +249,11 @@ class Drift:
     async def _repaired(
         self, dvrs: str, known: Standing, found: Difference, tables: Collection[int] | None, milliseconds: float
     ) -> None:
-        now, count = time.time(), found.missing + found.wrong + found.alien
+        now = time.time()
         differs = () if tables is None else _elsewhere(known.differs, tables)
         self._standings[dvrs] = replace(
             known, compared=now, differs=differs, more=known.more if differs else 0,
-            repaired=known.repaired + count, last_repair=now if found else known.last_repair,
+            repaired=known.repaired + found.count, last_repair=now if found else known.last_repair,
         )  # fmt: skip
         if not found:
             return
@@ -272,7 +267,7 @@ class Drift:
 
     async def _reported(self, dvrs: str, known: Standing, found: Difference, tables: Collection[int] | None) -> None:
         elsewhere = () if tables is None else _elsewhere(known.differs, tables)
-        more = found.missing + found.wrong + found.alien - len(found.found)
+        more = found.count - len(found.found)
         self._standings[dvrs] = replace(known, compared=time.time(), differs=(*elsewhere, *found.found), more=more)
         former = set(known.differs)
         fresh = [one for one in found.found if one not in former]
@@ -309,7 +304,7 @@ class Drift:
 
     async def _audit(self, dvrs: str, verb: str, result: str, found: Difference, flows: Sequence[Flow]) -> None:
         named = [str(flow) for flow in flows[:AUDITED]]
-        rest = found.missing + found.wrong + found.alien - len(named)
+        rest = found.count - len(named)
         detail = "; ".join([f"{result}: {found}", *named, *([f"{rest} more"] if rest > 0 else [])])
         row = AuditRow(
             id=0, time=time.time(), user=RETURNER, origin="drift", command=f"drift {verb} dvrs {dvrs}", detail=detail

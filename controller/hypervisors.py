@@ -25,6 +25,7 @@ from controller.network import Network
 from controller.openflow import wire
 from controller.openflow.connection import Switch
 from controller.openflow.errors import OpenFlowError
+from controller.openflow.packed import DELETE_ALL
 from controller.ovsdb.connection import Hypervisor as Database
 from controller.ovsdb.errors import OvsdbError
 from controller.ovsdb.model import Change
@@ -345,12 +346,8 @@ async def _answers(connection: Database | Switch) -> bool:
 
 async def _empty(channel: Channel) -> None:
     """Removes every flow of a switch; one that is lost meanwhile keeps them, and nobody sends to it any more."""
-    everything = wire.FLOW_MOD.pack(
-        wire.VERSION, wire.FLOW_MOD_TYPE, wire.FLOW_MOD.size + 8, wire.FLOW_XID, 0, 0, wire.ALL_TABLES, wire.DELETE,
-        0, 0, 0, wire.NO_BUFFER, wire.PORT_ANY, wire.GROUP_ANY, 0, 0,
-    ) + bytes((0, 1, 0, 4, 0, 0, 0, 0))  # fmt: skip
     try:
         async with asyncio.timeout(ECHO_LIMIT):
-            await channel.push([everything])
+            await channel.push([DELETE_ALL])
     except (TimeoutError, OpenFlowError):
         return

@@ -20,13 +20,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from controller.channel import Channel
+from controller.openflow.errors import SwitchGone
 from controller.openflow.messages import METERS, as_delete, as_replacement, key
 from controller.openflow.packed import as_delete_strict, cookie, instructions
 from controller.openflow.readback import FlowEntry
 from controller.patience import patience
 from data.steps import Steps, spread
 
-__all__ = ["LISTED", "Difference", "Differing", "Reconciled", "What", "compare", "reconcile", "repair"]
+__all__ = ["LISTED", "LOST", "Difference", "Differing", "Reconciled", "What", "compare", "reconcile", "repair"]
+
+LOST = (SwitchGone, LookupError)  # how both end when the connection is gone, or is another: who dials in begins anew
 
 ATTEMPTS = 3  # reads of a ready switch that a commit may spoil before the turn is taken for the whole of the read
 
@@ -72,6 +75,11 @@ class Difference:
 
     def __bool__(self) -> bool:
         return bool(self.messages)
+
+    @property
+    def count(self) -> int:
+        """Flows and meters that differ."""
+        return self.missing + self.wrong + self.alien
 
     def note(self, what: What, at: bytes, should: bytes | None, held: bytes | None) -> None:
         """Keeps one of the differences, as long as they are few."""

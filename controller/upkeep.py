@@ -23,15 +23,13 @@ from controller.openflow.errors import OpenFlowError, RequestRefused, SwitchGone
 from controller.pipeline import SERVICE_ZONE, TRUNK_SLOTS
 from controller.plan import told
 from controller.planning import Draft, located, relocation, vports_of, work
-from controller.reconcile import Reconciled, reconcile
+from controller.reconcile import LOST, Reconciled, reconcile
 from controller.topology import Interface, Standing
 from controller.transaction import Rank, Work
 
 __all__ = ["Upkeep"]
 
 _AGAIN = 5.0  # seconds until a refused reconcile is tried again
-
-Lost = (SwitchGone, LookupError)
 
 
 class _Gathering:
@@ -226,7 +224,7 @@ class Upkeep:
             switch = channel.switch
             try:
                 done = await reconcile(channel, network.compile_all, network.turn)
-            except Lost:
+            except LOST:
                 if network.channels.get(dvrs) is channel and channel.switch is switch:
                     return None  # the loss is told by the connection itself
                 continue

@@ -190,6 +190,13 @@ def as_delete_strict(msg: bytes) -> bytes:
     return msg[:2] + end.to_bytes(2, "big") + msg[4:25] + bytes((wire.DELETE_STRICT,)) + msg[26:end]
 
 
+DELETE_ALL = wire.FLOW_MOD.pack(
+    wire.VERSION, wire.FLOW_MOD_TYPE, wire.FLOW_MOD.size + 8, wire.FLOW_XID, 0, 0, wire.ALL_TABLES, wire.DELETE,
+    0, 0, 0, wire.NO_BUFFER, wire.PORT_ANY, wire.GROUP_ANY, 0, 0,
+) + bytes((0, 1, 0, 4, 0, 0, 0, 0))  # fmt: skip
+"""The flow-mod that removes every flow of a switch."""
+
+
 def is_delete(msg: bytes) -> bool:
     """Whether the flow-mod removes instead of adds."""
     return msg[25] == wire.DELETE_STRICT
