@@ -13,7 +13,7 @@ from controller.compile.addresses import mac as mac_bytes
 from controller.compile.state import Place, State
 from controller.trace.contents import Contents
 from controller.trace.ends import ends_of, group_mac, hardware_of, next_hop, own_address
-from controller.trace.judge import judge
+from controller.trace.judge import judge, leavings
 from controller.trace.machine import Asked, Machine, What
 from controller.trace.packet import (
     Packet,
@@ -36,6 +36,7 @@ from data.steps import Steps
 __all__ = ["MOST_WAYS", "trace"]
 
 MOST_WAYS = 64  # that a hash can decide between and that are followed
+_PLACES = 4  # outside that are named of those to which a question is flooded
 _GROUP = 1 << 40  # bit of a MAC address
 _SOLICITED, _REPLIED = 136, 2  # RFC 4861, RFC 826
 _RECEIVED = (Verdict.DELIVERED, Verdict.LEFT)  # what may be answered, by a vport or from behind a bridge vport
@@ -135,6 +136,9 @@ class _Asking:
             return Way(told, Verdict.UNRESOLVED, path, reason)
         if path is not None:
             return Way(told, Verdict.DROPPED, path, f"{asked} for {target} is not answered")
+        if outside := leavings(self._scene, machine):
+            where = " and ".join(one.reason for one in outside[:_PLACES])
+            return Way(told, Verdict.LEFT, None, f"{asked} for {target} {where}: nobody here is known to have it")
         return Way(told, Verdict.DROPPED, None, f"nobody has {target}: nobody answers {asked} for it")
 
     # The packet -----------------------------------------------------------------------------------------------

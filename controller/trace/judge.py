@@ -18,7 +18,7 @@ from controller.trace.scene import Scene, Told
 from data.addresses import Ip
 from data.path import Path
 
-__all__ = ["Judgement", "judge"]
+__all__ = ["Judgement", "judge", "leavings"]
 
 _ANSWERED = {
     Feature.DHCP: "the controller answers: DHCP",
@@ -57,6 +57,12 @@ def judge(scene: Scene, machine: Machine, wanted: Path | None = None) -> Judgeme
             best.packet, best.receiver,
         )  # fmt: skip
     return best
+
+
+def leavings(scene: Scene, machine: Machine) -> list[Judgement]:
+    """The ends by which a packet goes where only others know what becomes of it, each once."""
+    found = (_one(scene, machine, end, None) for end in machine.ends if not end.copy)
+    return list({one.reason: one for one in found if one.verdict is Verdict.LEFT}.values())
 
 
 def _rank(one: Judgement, meant: Path | None) -> int:

@@ -14,6 +14,7 @@ from controller.packets.neighbour import link_local
 from nshell.lab import Machine, Outside, Uplink, packets
 from nshell.lab.probing import wait_until
 from tests.system.network import PATIENCE, Network
+from tests.system.saying import arriving, said
 from tests.system.traffic import TcpStream
 
 WAN = Uplink(name="wan", hypervisors=("hv1", "hv2"), vlans=(100, 200, 300, 400))
@@ -206,6 +207,47 @@ def test_a_routed_domain_and_a_physical_host_reach_each_other_by_the_anycast_gat
     ttls = {one["ttl"] for one in watch.stop()["frames"] if one.get("kind") == "icmp"}
     assert ttls == {63}, "routed once"
     none_reach(network, (("c2", "10.1.1.77"), ("pc", "192.168.7.1")))
+
+
+@pytest.mark.parametrize(
+    ("source", "vport", "target", "to", "vlan", "ttl"),
+    [
+        ("a1", "acme/office/a1", "pa", "192.168.7.50", 100, 64),
+        ("a2", "acme/office/a2", "pa", "192.168.7.50", 100, 64),
+        ("b1", "globex/lab/b1", "pb", "192.168.7.60", 200, 64),
+        ("c1", "acme/prod/c1", "pc", "10.1.1.50", 300, 64),
+        ("c2", "acme/prod/c2", "pc", "10.1.1.50", 300, 63),
+        ("c2", "acme/prod/c2", "pc", "fd00:1::50", 300, 63),
+        ("c1", "acme/prod/c1", "ph", "10.1.2.60", 400, 63),
+    ],
+)
+def test_trace_says_by_which_vlan_packets_break_out_and_where_answers_come_back(
+    network: Network, source: str, vport: str, target: str, to: str, vlan: int, ttl: int
+) -> None:
+    lab, own = network.lab, "" if "prod" in vport else f" source {network.lab.address(source)}"
+    assert wait_until(lambda: lab.ping(source, to).ok, PATIENCE, 0.1)
+    told = said(network, f"trace from {vport} to {to}{own} reply")
+    sender = lab.address6(source) if ":" in to else lab.address(source)
+    line = f"{sender} > {to}: "
+    with lab.capture(target, "icmp or icmp6") as seen:
+        with arriving(lab, carrying(network), [WAN.nic], f"vlan {vlan} and (icmp or icmp6)", 2) as tagged_lines:
+            assert lab.ping(source, to).ok
+    assert any(line in one and hardware(network, target) in one for one in seen.lines)
+    going = [one for one in tagged_lines if line in one and "echo request" in one]
+    assert going and all(f"vlan {vlan}," in one and f"{'hlim' if ':' in to else 'ttl'} {ttl}" in one for one in going)
+    assert told.words[-1].endswith(f" in VLAN {vlan}") and told.ttl == ttl
+    assert told.end == (
+        "delivered: to ph" if target == "ph" else f"left: leaves by bridge vport {told.words[-1].split()[2]}"
+    )
+    assert told.reply is not None and told.reply.end == f"delivered: to {source}"
+
+
+def test_what_is_asked_for_somebody_unknown_leaves_into_the_segment_as_trace_says(network: Network) -> None:
+    told = said(network, "trace from acme/prod/c1 to 10.1.1.77")
+    assert told.end == "left: ARP for 10.1.1.77 leaves by bridge vport door: nobody here is known to have it"
+    with network.lab.capture("pc", "arp") as seen:
+        assert not network.lab.ping("c1", "10.1.1.77", count=1, timeout=0.4).received
+        assert wait_until(lambda: any("who-has 10.1.1.77 tell 10.1.1.11" in one for one in seen.read()), PATIENCE, 0.1)
 
 
 def test_a_physical_host_that_is_a_vport_is_guarded_as_a_machine_is(network: Network) -> None:

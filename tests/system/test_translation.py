@@ -15,6 +15,7 @@ import pytest
 from nshell.lab import Machine, Outside, Uplink, packets
 from nshell.lab.probing import wait_until
 from tests.system.network import Network
+from tests.system.saying import said
 from tests.system.traffic import TcpStream
 
 INFRA = "set enterprise infra domain services"
@@ -186,6 +187,44 @@ def test_a_floating_ip_is_reached_from_outside_and_seen_outside(network: Network
     with lab.tcp_server("router", 8089, bind=BEYOND6):
         assert "fd00:51::20." in sees(network, "router", "dns", BEYOND6, 8089)
     assert not lab.tcp("router", "172.16.0.10", 8086).ok, "the router knows no inner prefix"
+
+
+@pytest.mark.parametrize(
+    ("source", "inner", "outer", "service"),
+    [
+        ("acme-web", "10.1.1.11", "198.51.100.10", "source-nat infra/services/everybody"),
+        ("acme-web", "fd00:1::11", "fd00:51::10", "source-nat infra/services/everybody6"),
+        ("dns", "172.16.0.10", "198.51.100.20", "floating-ip 198.51.100.20"),
+        ("dns", "fd00:16::10", "fd00:51::20", "floating-ip fd00:51::20"),
+    ],
+)
+def test_trace_says_under_which_address_packets_are_seen_outside_and_where_answers_come_back(
+    network: Network, source: str, inner: str, outer: str, service: str
+) -> None:
+    lab = network.lab
+    to = BEYOND6 if ":" in inner else BEYOND
+    ask = f"trace from {lab.machines[source].vport} to {to} protocol tcp destination-port 8097"
+    with lab.tcp_server("router", 8097, bind=to):
+        assert f"{outer}." in sees(network, "router", source, to, 8097)
+    told = said(network, ask)
+    assert told.end.startswith("left: leaves by bridge vport ") and told.end.endswith("exit")
+    assert any(one.startswith(service) and one.endswith(f" becomes {outer}") for one in told.words), told
+    assert told.words[-1].endswith(" in VLAN 100")
+    back = said(network, f"{ask} reply").reply
+    assert back is not None and back.end == f"delivered: to {lab.machines[source].vport.split('/')[-1]}"
+
+
+def test_trace_says_to_whom_packets_for_a_floating_ip_are_delivered(network: Network) -> None:
+    for outside, floating, inner in ((BEYOND, "198.51.100.20", "172.16.0.10"), (BEYOND6, "fd00:51::20", "fd00:16::10")):
+        line = f"trace from infra/services/exit to {floating} source {outside} protocol tcp destination-port 8098"
+        told = said(network, line)
+        assert told.end == "delivered: to dns", told
+        with network.lab.tcp_server("dns", 8098, bind=inner):
+            with network.lab.capture("dns", "tcp port 8098 or ip6") as seen:
+                assert reaches(network, "router", floating, 8098)
+                wait_until(seen.read, 10.0, 0.2)
+        assert any(f" > {inner}.8098: Flags [S]" in line for line in seen.lines)
+        assert f"destination becomes {inner}" in " ".join(told.words)
 
 
 def test_a_router_outside_cannot_speak_to_a_tenant_as_one_of_its_own(network: Network) -> None:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from nshell.lab.probing import wait_until
+from tests.system.saying import said, tunnel
 from tests.system.sites import DOMAIN, EAST, PATIENCE, WEST, Site, Sites, listening, mac, machine, of_one_site, vport
 from tests.system.traffic import Ping100Hz, TcpStream
 
@@ -61,6 +62,34 @@ def test_subnets_of_one_site_are_routed_to_the_other(sites: Sites) -> None:
     reaches(east, "app-2", west, "web-2")
     reaches(west, "app-1", east, "web-4")
     assert west.lab.ping("app-1", "10.1.3.11").ttl == (62,), "routed at both sites (RFC 9135, symmetric)"
+
+
+@pytest.mark.parametrize(
+    ("source", "to", "ttl"),
+    [
+        ("web-1", "10.1.1.13", 64),
+        ("web-2", "2001:db8:1::14", 64),
+        ("app-1", "10.1.3.11", 63),
+        ("app-1", "10.1.1.14", 63),
+    ],
+)
+def test_trace_says_to_which_hypervisor_of_the_other_site_packets_come_and_on_which_vni(
+    sites: Sites, source: str, to: str, ttl: int
+) -> None:
+    west, east = sites.both
+    assert wait_until(lambda: west.lab.ping(source, to).ok, PATIENCE), f"{source} to {to}"
+    told = said(west, f"trace from {source} to {to}")
+    here = west.lab.tunnel_address(west.lab.machines[source].hypervisor)
+    own = west.lab.address6(source) if ":" in to else west.lab.address(source)
+    with ExitStack() as stack:
+        through = f"udp port 4789 and src host {here}"
+        seen = [stack.enter_context(east.lab.capture(name, through)) for name in ("hv1", "hv2")]
+        assert west.lab.ping(source, to, count=2).ok
+    lines = [line for one in seen for line in one.lines if f"{own} > {to}: " in line]
+    assert lines
+    for line in lines:
+        assert told.end == f"left: leaves to {tunnel(line, here)}"
+        assert f"{'hlim' if ':' in to else 'ttl'} {ttl}" in line and told.ttl == ttl
 
 
 def test_a_policy_group_holds_for_members_that_are_at_the_other_site(sites: Sites) -> None:

@@ -21,8 +21,9 @@ from agent.host import run
 from nshell.lab import Machine
 from nshell.lab.probing import wait_until
 from nshell.lab.wan import vrfs
-from nshell.lab.wan.plan import Wan
+from nshell.lab.wan.plan import Wan, ends
 from tests.system.network import PATIENCE, Network, dual_stack, machine
+from tests.system.saying import arriving, said, tunnel
 from tests.system.traffic import Ping100Hz
 from tests.system.wan_rows import established, routes
 
@@ -115,6 +116,25 @@ def test_a_machine_and_the_host_behind_the_vtep_reach_each_other_by_ping_and_tcp
         assert lab.ping("web-1", VTEP_HOST, count=3).ok
         wait_until(lambda: seen.read("dst host 172.31.255.12"), PATIENCE, 0.2)
     assert any("vni 10101" in line for line in seen.read("dst host 172.31.255.12"))
+
+
+@pytest.mark.parametrize(("target", "six"), [(PE_HOST, False), (PE_HOST, True), (VTEP_HOST, False)])
+def test_trace_says_by_which_tunnel_and_number_packets_arrive_at_the_other_end(
+    network: Network, target: str, six: bool
+) -> None:
+    lab = network.lab
+    to = lab.address6(target) if six else lab.address(target)
+    node, through = ("pe", "proto gre") if target == PE_HOST else ("vtep", "udp port 4789")
+    for source, here in (("web-1", "172.31.0.1"), ("web-2", "172.31.0.2")):
+        told = said(network, f"trace from {source} to {to}")
+        own = lab.address6(source) if six else lab.address(source)
+        nics = [nic for nic, _ in ends(lab.wan.wan, node)]
+        with arriving(lab, node, nics, f"{through} and src host {here}", 2) as lines:
+            assert lab.ping(source, to, count=2).ok
+        for line in (one for one in lines if f"{own} > {to}: " in one):
+            assert told.end.startswith("left: ") and f"leaves to {tunnel(line, here)}" in told.end
+            assert (told.ttl == 63) is (f"{'hlim' if six else 'ttl'} 63" in line), line
+        assert any(f"{own} > {to}: " in line for line in lines)
 
 
 def test_a_tenant_with_the_same_addresses_reaches_neither(network: Network) -> None:

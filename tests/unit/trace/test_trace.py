@@ -53,6 +53,12 @@ def test_the_answer_of_a_stateful_connection_passes_on_account_of_the_rule_that_
     [
         ("10.200.1.1", {}, Verdict.LEFT, "leaves to PE pe1 (192.0.2.1), MPLS label 300"),
         ("10.1.1.77", {}, Verdict.LEFT, "leaves to VTEP 192.0.2.2, VXLAN vni 900"),
+        (
+            "10.1.1.78",
+            {},
+            Verdict.LEFT,
+            "ARP for 10.1.1.78 leaves to VTEP 192.0.2.2, VXLAN vni 900: nobody here is known to have it",
+        ),
         ("8.8.8.8", {}, Verdict.LEFT, "leaves by bridge vport edge"),
         ("10.1.1.19", {}, Verdict.UNRESOLVED, "10.1.1.19 is web-9's, which is not resolved: nobody answers ARP for it"),
         ("web-9", {}, Verdict.UNRESOLVED, "10.1.1.19 is web-9's, which is not resolved: nobody answers ARP for it"),
