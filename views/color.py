@@ -44,15 +44,27 @@ LINES = (Style.FIRST, Style.SECOND, Style.THIRD, Style.FOURTH)
 """Of the lines of a graph, in their order; they begin again after the last."""
 
 STATES = {
-    **dict.fromkeys(("up", "ready", "verified", "applied", "confirmed", "functional", "ok"), Style.GOOD),
     **dict.fromkeys(
-        ("programming", "connected", "pending", "unconfirmed", "scheduled", "confirmed-pending"), Style.SOON
+        ("up", "ready", "verified", "applied", "confirmed", "functional", "ok", "established", "reachable", "in sync"),
+        Style.GOOD,
     ),
     **dict.fromkeys(
-        ("away", "unresolved", "failed", "refused", "missed", "reverted", "unknown", "fault", "revoked"), Style.BAD
+        (
+            "programming", "connected", "pending", "unconfirmed", "scheduled", "confirmed-pending", "new", "changed",
+            "connect", "active", "opensent", "openconfirm",
+        ),
+        Style.SOON,
     ),
-}
-"""Words of state; the first word of a cell is looked up, so that 'unconfirmed, 4:31 left' is one."""
+    **dict.fromkeys(
+        (
+            "away", "unresolved", "failed", "refused", "missed", "reverted", "unknown", "fault", "revoked", "idle",
+            "lost", "down",
+        ),
+        Style.BAD,
+    ),
+}  # fmt: skip
+"""Words of state; of a longer text the first word is looked up, so that 'unconfirmed, 4:31 left' is one. A BGP session
+comes up by way of connect ... openconfirm (RFC 4271 section 8.2.2)."""
 
 
 def wants_color(term: str, environment: Mapping[str, str]) -> bool:
@@ -73,9 +85,14 @@ def marked(text: str, style: Style) -> str:
 
 def of_state(text: str) -> str:
     """A word of state in its style, other text as it is."""
-    words = text.split(maxsplit=1)
-    style = STATES.get(words[0].rstrip(",")) if words else None
+    style = style_of_state(text)
     return marked(text, style) if style else text
+
+
+def style_of_state(text: str) -> Style | None:
+    """What a word of state says; None for any other text."""
+    words = text.split(maxsplit=1)
+    return STATES.get(text.strip()) or (STATES.get(words[0].rstrip(",")) if words else None)
 
 
 def of_difference(line: str) -> str:

@@ -227,6 +227,11 @@ class Dashboard(App[NshellError]):
         """The screen that is seen wants to know something else."""
         self._seen()
 
+    def ask_again(self, board: Board) -> None:
+        """This screen wants to know something else; keys, filter and help stay as they are."""
+        if self.stack and board is self.board:
+            self.feed.start(board)
+
     def refresh_now(self) -> None:
         """Ask everything anew, without waiting."""
         self.feed.hurry()

@@ -29,6 +29,8 @@ ROOMY = 100
 """Cells from which on times have their date."""
 DATE = 10
 """Characters of a date."""
+DRAWN = (TREND, "share")
+"""Keys of columns that are drawings."""
 GRAVE = {"critical": "bad", "error": "bad", "warning": "soon"}
 """Severities of events that have a colour."""
 
@@ -146,7 +148,7 @@ def _role(table: Table, cells: Sequence[str], at: int) -> str:
     if key == "text":
         severity = next((other for other, column in enumerate(table.columns) if column.key == "severity"), None)
         return "" if severity is None else GRAVE.get(cells[severity], "")
-    return "graph" if key == TREND else ""
+    return "graph" if key in DRAWN else ""
 
 
 def _foot(look: Look) -> Row:

@@ -40,6 +40,8 @@ FIGURES = 11
 CORNER = "from    to"
 BROADEST = 28
 """Cells of a box where there are few."""
+NAMED = 8
+"""Vports that are named in a box before something else has the room."""
 Facts = Mapping[str, Any]
 
 
@@ -67,8 +69,7 @@ class Map(Canvas):
         if self.problem:
             lines = [part for line in self.problem.splitlines() for part in wrap(harmless(line), max(1, width - 1))]
             return [((f" {line}", "dim" if number else "soon"),) for number, line in enumerate(lines)]
-        nodes = [_hypervisor(one) for one in self.facts.get("hypervisors", ())]
-        nodes += [_end(one) for one in self.facts.get("ends", ())]
+        nodes = _nodes(self.facts)
         if not nodes:
             return [((" no hypervisor is configured: 'set dvrs NAME' admits one" if self.facts else "", "dim"),)]
         matrix = self._matrix(width)
@@ -83,6 +84,14 @@ class Map(Canvas):
         if matrix and len(rows) + len(matrix) < height:
             rows += [(), *matrix]
         return rows
+
+    def needed(self, width: int) -> int:
+        """Rows that everything takes as boxes with up to NAMED vports each, and the matrix."""
+        nodes = _nodes(self.facts)
+        lines = -(-len(nodes) // max(1, width // BROADEST))
+        named = min(NAMED, max((len(node.vports) for node in nodes), default=0))
+        matrix = self._matrix(width)
+        return lines * (BOX_ROWS + named) + (len(matrix) + 1 if matrix else 0)
 
     @property
     def _ellipsis(self) -> str:
@@ -181,6 +190,10 @@ class Map(Canvas):
             return f"{'·' if self.dashboard.unicode else '-'} ".rjust(column)
         shade = shades[max(1, round(load / busiest * (len(shades) - 1)))] * (COLUMN - 1)
         return f"{shade} ".rjust(column)
+
+
+def _nodes(facts: Facts) -> list[Node]:
+    return [*map(_hypervisor, facts.get("hypervisors", ())), *map(_end, facts.get("ends", ()))]
 
 
 def _hypervisor(one: Facts) -> Node:

@@ -117,10 +117,12 @@ class Pages(Moving):
         return seen if self._left is None else [shifted(row, self._left) for row in seen]
 
     def _say_place(self, seen: int) -> None:
-        """Which lines, in the border, when there are others."""
+        """Which lines, in the border, when there are others; of a graph which time."""
         place = f"{self._top + 1}-{self._top + seen} of {len(self._folded)}" if seen < len(self._folded) else ""
         if self._left is not None or self._cut:
             place = f"{place}   {'← →' if self.dashboard.unicode else '<- ->'}".strip()
+        if not place and isinstance(self._model, Graph):
+            place = self._model.note
         if self.has_class("panel") and (self.border_subtitle or "") != place:
             self.border_subtitle = place
 

@@ -60,12 +60,14 @@ class Seen:
 
     async def settled(self) -> str:
         """The screen when all that it asks is answered and drawn."""
-        lines = [ask.line for ask in self.app.board.asks if not ask.follow]
         before = len(self.source.asked)
         self.app.refresh_now()
-        await self.until(lambda: set(lines) <= set(self.source.asked[before:]))
-        for _ in range(3):  # rounds in which answers are taken, arranged and drawn
-            await self.pilot.pause()
+        lines: set[str] = set()
+        while lines != (now := {ask.line for ask in self.app.board.asks if not ask.follow}):
+            lines = now  # an answer may lead to another question
+            await self.until(lambda: now <= set(self.source.asked[before:]))
+            for _ in range(3):  # rounds in which answers are taken, arranged and drawn
+                await self.pilot.pause()
         return self.text
 
 

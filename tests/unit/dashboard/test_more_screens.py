@@ -23,7 +23,7 @@ from tests.unit.dashboard.test_frames import SIZES, compare
 from tests.unit.dashboard.test_frames import update as update
 from views.dashboard.catalogue import SCREENS
 from views.dashboard.grid import Grid
-from views.dashboard.palette import LIGHT
+from views.dashboard.palette import LIGHT, style_of
 from views.models import Model
 from views.render import Screen
 
@@ -133,6 +133,35 @@ async def test_a_tunnel_leads_to_its_load_over_time_and_to_the_hypervisor_that_s
         await it.see("› hv1 to pe1 › hv1", "web-1")
         await it.press("escape", "escape")
         assert "›" not in titles(it)
+
+
+async def test_a_large_screen_draws_the_load_of_the_tunnel_under_the_cursor_below_the_map() -> None:
+    source = wide(LARGE)
+    async with seen("topology", LARGE, source) as it:
+        await it.see("hv1 → hv2", "Mbit/s", "the last hour")
+        assert "graph throughput tunnel hv1>hv2" in source.asked
+        await it.press("down", "down")
+        await it.see("hv1 → pe1", "Mbit/s")
+        assert "graph throughput tunnel hv1>192.0.2.1" in source.asked
+        await it.press("slash", *"192.0.2.9")
+        await it.see("hv2 → 192.0.2.9", "/ 192.0.2.9")
+        await it.press("escape")
+        await it.pilot.resize_terminal(*SMALL)
+        await it.until(lambda: "Mbit/s" not in it.text)
+        source.asked.clear()
+        await it.settled()
+        assert not any(line.startswith("graph") for line in source.asked), "nobody would see it"
+
+
+async def test_what_is_bad_stands_out_on_the_screen_of_bgp() -> None:
+    async with seen("bgp", LARGE, wide(LARGE)) as it:
+        await it.settled()
+        rows = it.app.screen._compositor.render_strips()
+        looks = {part.text.strip(): part.style for row in rows for part in row if part.style is not None}
+        for word, role in (("idle", "bad"), ("established", "good"), ("pending", "soon")):
+            color = style_of(it.app.theme, role).color
+            assert looks[word].color == color, word
+        assert it.text.index("Refused") < it.text.index("Reason"), "what went wrong has the room at the end"
 
 
 async def test_a_neighbor_leads_to_its_facts_and_routes_and_a_router_to_what_must_change_there() -> None:

@@ -26,12 +26,12 @@ ASKED = 60.0
 """Seconds between two questions to a router itself, which has other things to do."""
 COLUMNS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
     "neighbors": (
-        ("name", "address", "state", "since", "received", "advertised", "reason"),
+        ("name", "address", "state", "since", "received", "advertised", "refused", "stale", "role", "as", "reason"),
         ("refused", "stale", "role", "as"),
     ),
-    "routers": (("name", "state", "address", "vpns", "contact", "reason"), ("driver",)),
+    "routers": (("name", "state", "address", "vpns", "contact", "driver", "reason"), ("driver",)),
 }
-"""What is seen of both tables, and what else where there is room."""
+"""What is seen of both tables where there is room, and what of it is left out first; what went wrong stands last."""
 
 
 class Neighbors(Board):

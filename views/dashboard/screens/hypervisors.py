@@ -36,7 +36,7 @@ class Hypervisors(Beside):
     LINE: ClassVar[str] = "show dvrs"
     NUMBERS: ClassVar[str] = "show statistics dvrs"
     COLUMNS: ClassVar[Sequence[str]] = ("name", "state", "vports", "flows", "sends", "gets", "trend", "reason")
-    SPARE: ClassVar[Sequence[str]] = ("since", "tunnel_address", "dropped", "system_id")
+    SPARE: ClassVar[Sequence[str]] = ("trend", "since", "tunnel_address", "dropped", "system_id")
 
     def enter(self, grid: Grid, row: Cells) -> Board | None:
         return Hypervisor(str(grid.value(row, "name")))

@@ -35,7 +35,7 @@ class Vports(Beside):
     LINE: ClassVar[str] = "show vports"
     NUMBERS: ClassVar[str] = f"show statistics vports top {BUSIEST}"
     COLUMNS: ClassVar[Sequence[str]] = ("name", "place", "address", "dvrs", "state", "sends", "gets", "trend")
-    SPARE: ClassVar[Sequence[str]] = ("sent", "got", "since", "dropped", "mac")
+    SPARE: ClassVar[Sequence[str]] = ("trend", "sent", "got", "since", "dropped", "mac")
 
     @staticmethod
     def identity(row: Cells) -> object:
