@@ -1,6 +1,6 @@
 """A connection before and below HTTP: how many there may be, TLS, and how long each may take.
 
-    accept ──too many──> dropped
+    accept ──too many──> the stranger who is longest here is dropped, in the network that most are from; else who comes
       └──TLS, HANDSHAKE s──no──> one line in the log (bounded)
            └──> HTTP: WAITING s for the headers of a request, ANSWERING s for its body and answer; a websocket as long
                 as its dashboard
@@ -73,6 +73,8 @@ class Entrance(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._attended: asyncio.Task[object] | None = None
         self.network, self.origin = "", "web"
+        self.known = False
+        """Whether somebody proved here to be a user, or to have the token."""
         self.deadline = FOREVER
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -164,7 +166,7 @@ class Entrances:
         self.server = server
         self.certificates = certificates
         self.refusals = Refusals()
-        self._here: set[Entrance] = set()
+        self._here: dict[Entrance, None] = {}
         self._networks: Counter[str] = Counter()
         self._handshakes = asyncio.Lock()
         self._sweeping = asyncio.create_task(self._sweep(), name="web connections")
@@ -173,18 +175,26 @@ class Entrances:
         return len(self._here)
 
     def arrived(self, entrance: Entrance) -> bool:
-        """Counts a connection; False when there are too many."""
-        if len(self._here) >= CONNECTIONS or self._networks[entrance.network] >= NEIGHBOURS:
-            self.refusals.tell(entrance.origin, f"{len(self._here)} connections are open")
-            return False
-        self._here.add(entrance)
+        """Counts a connection; False when there are too many, all of which are known. A stranger gives way otherwise:
+        who holds connections open keeps nobody out.
+        """
+        crowded = self._networks[entrance.network] >= NEIGHBOURS
+        if crowded or len(self._here) >= CONNECTIONS:
+            network = entrance.network if crowded else self._networks.most_common(1)[0][0]
+            strangers = [one for one in self._here if not one.known and (not crowded or one.network == network)]
+            leaves = next((one for one in strangers if one.network == network), next(iter(strangers), None))
+            self.refusals.tell((leaves or entrance).origin, f"{len(self._here)} connections are open")
+            if leaves is None:
+                return False
+            leaves.abort()
+        self._here[entrance] = None
         self._networks[entrance.network] += 1
         return True
 
     def left(self, entrance: Entrance) -> None:
         """A connection is closed."""
         if entrance in self._here:
-            self._here.discard(entrance)
+            del self._here[entrance]
             self._networks[entrance.network] -= 1
             if not self._networks[entrance.network]:
                 del self._networks[entrance.network]

@@ -78,6 +78,7 @@ class Metrics:
         if not right:
             self._refused(entrance)
             raise web.HTTPForbidden(text="this is not the token\n")
+        entrance.known = True
         kind, text = await self._text(request.headers.get("Accept", ""))
         answer = web.Response(body=text, headers={"Content-Type": kind}, zlib_executor_size=IN_A_THREAD)
         answer.enable_compression()

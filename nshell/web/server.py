@@ -108,6 +108,7 @@ class WebServer(Server):
                     raise web.HTTPSeeOther("/login")
                 raise web.HTTPUnauthorized(text="log in first\n")
             request[LOGIN] = login
+            entrance.known = True
         return await handler(request)
 
     async def handle_index(self, request: web.Request) -> web.StreamResponse:  # type: ignore[override]

@@ -226,6 +226,18 @@ def test_strangers_who_are_many_or_slow_hold_nobody_up(web: Web) -> None:
             stranger.close()
 
 
+def test_strangers_from_many_addresses_who_hold_all_connections_keep_nobody_out(web: Web) -> None:
+    held = []
+    try:
+        for n in range(300):  # more than there may be in all; none begins its handshake
+            address = (f"127.0.1.{n // 60}", 0)
+            held.append(socket.create_connection(("127.0.0.1", web.port), source_address=address, timeout=20))
+        assert logged_in(web, "ann", PASSWORD)
+    finally:
+        for stranger in held:
+            stranger.close()
+
+
 def test_headers_and_forms_that_are_no_text_are_refused_in_words(web: Web) -> None:
     token, cookie = form(web)
     said = spoken(web, b"GET /login HTTP/1.0\r\n\r\n")
