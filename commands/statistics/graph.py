@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TypeAlias
 
 from commands.context import Context
 from commands.language.registry import Arguments, command
-from commands.statistics.counted import course, period, span
+from commands.statistics.counted import Course, Period, course, period, span
 from commands.statistics.measured import PROVIDERS, TENANTS, WORDS, Measured, measured, telemetry
 from controller.telemetry.keys import MEASURES_OF, Measure
 from data.errors import CommandFailed
@@ -17,6 +18,11 @@ POINTS = 240
 """Values of a line: more than a terminal has dots for, enough for a page."""
 HOUR = 3600.0
 """Seconds that a graph looks back, unless it is said since when."""
+LITTLE = 4
+"""Of the last hour is drawn what is known of it, where that is less than one part in so many: of two minutes at its end
+one would see a spike."""
+LEAST = 120.0
+"""Seconds that are drawn at least."""
 Drawn: TypeAlias = "tuple[tuple[str, Measure], ...]"
 """Lines of a graph: what each is called, and its measure."""
 THROUGHPUT: Drawn = (
@@ -65,7 +71,7 @@ TIME = "[since <since>] [until <until:since>]"
 
 @command(f"graph {KIND} {TENANTS} {TIME}", help="a measure over time, as a graph", words=HELP, confined=True)
 async def graph(context: Context, arguments: Arguments) -> Graph:
-    """Of the last hour, or of another time."""
+    """Of the last hour, or of what is known of it where that is little; or of another time, which is drawn whole."""
     return await drawn(context, arguments)
 
 
@@ -84,14 +90,28 @@ async def drawn(context: Context, arguments: Arguments) -> Graph:
     lines = tuple(line for line in lines if line[1] in MEASURES_OF[what.level])
     if not lines:
         raise CommandFailed(f"graph {kind}", f"a {what.level} has no {kind}", f"there are: {', '.join(kinds(what))}")
-    over = await course(telemetry(context), what.keys, [measure for _, measure in lines], when, POINTS)
-    note = span(when) if arguments.get("since") is not None or arguments.get("until") is not None else "the last hour"
+    measures, counted = [measure for _, measure in lines], telemetry(context)
+    over = await course(counted, what.keys, measures, when, POINTS)
+    note = span(when)
+    if arguments.get("since") is None and arguments.get("until") is None:
+        note, first = "the last hour", _first_known(over)
+        if first is not None and when.until - first < HOUR / LITTLE:
+            begin = max(when.since, min(first, when.until - LEAST))
+            over = await course(counted, what.keys, measures, Period(begin, when.until), POINTS)
+            note = f"the last hour, known since {time.strftime('%H:%M:%S', time.localtime(first))}"
     factor = 8 if unit == "bit/s" else 1
     values = tuple(
         Line(label, [None if value is None else round(value * factor, 3) for value in over.values[measure]])
         for label, measure in lines
     )
     return Graph(f"{title} of {what.title}", unit, over.since, over.step, values, note)
+
+
+def _first_known(over: Course) -> float | None:
+    """When the first step begins of which anything is known; None when nothing is."""
+    known = (at for row in over.values.values() for at, value in enumerate(row) if value is not None)
+    first = min(known, default=None)
+    return None if first is None else over.since + first * over.step
 
 
 def kinds(what: Measured) -> list[str]:

@@ -192,6 +192,25 @@ async def test_a_graph_has_the_values_of_the_archive_in_bits_and_its_gaps(shop: 
     assert graph.step * len(sends) == pytest.approx(3600)
 
 
+async def test_of_an_hour_of_which_little_is_known_that_is_drawn_and_said(shop: Shop) -> None:
+    begun = time.time() - 300
+    shop.telemetry.past = lambda key, measure, at: None if at < begun else 1000.0
+    graph = await shop.ask("graph throughput vport acme/prod/web-1")
+    assert isinstance(graph, Graph)
+    assert graph.step * len(graph.lines[0].values) == pytest.approx(300, abs=20)
+    assert graph.note == f"the last hour, known since {time.strftime('%H:%M:%S', time.localtime(graph.since))}"
+    begun = time.time() - 40
+    graph = await shop.ask("graph throughput vport acme/prod/web-1")
+    assert isinstance(graph, Graph)
+    assert graph.step * len(graph.lines[0].values) == pytest.approx(120, abs=20), "a moment is no graph"
+    asked = await shop.ask("graph throughput vport acme/prod/web-1 since 1h")
+    assert isinstance(asked, Graph)
+    assert asked.step * len(asked.lines[0].values) == pytest.approx(3600), "what is asked for is drawn whole"
+    shop.telemetry.past = lambda key, measure, at: None
+    graph = await shop.ask("graph throughput vport acme/prod/web-1")
+    assert isinstance(graph, Graph) and graph.note == "the last hour"
+
+
 async def test_a_graph_of_what_an_object_has_not_says_what_it_has(shop: Shop) -> None:
     with pytest.raises(CommandFailed, match=r"a vport has no hits(.|\n)*throughput, packets, drops"):
         await shop.ask("graph hits vport acme/prod/web-1")
