@@ -89,36 +89,11 @@ class Fabric(Answers):
         interfaces, observed = await self.submit(self._remembered.load)
         self._network = network = Network(running, numbers, interfaces, self.events, self._clock, observed)
         self.events.know_tenants(network.tenant)
-        self.analysis = Analysis(network)  # what the rules of a domain are good for
-        self.tracing = Tracing(network, self.flows, self.at_revision)  # where a packet goes, and why
-        self._upkeep = Upkeep(network, self._remember, self._returned)
-        self.drift = self._upkeep.drift  # what others changed in switches, and what is done about it
-        self.drift.audit = lambda rows: self.submit(self.store.add_audit, rows)
-        self._edge = Edge(network, self._upkeep, self._clock)
-        self._hypervisors = Hypervisors(network, self._upkeep, self._edge.punted)
-        self._trust = Trust(self.store, self.submit, self.events, self._clock)
+        self._assemble(network)
         await self._trust.start()
-        self._listeners = Listeners(self._hypervisors, network, self._trust)
-        neighbours = Neighbours(network, lambda system_id, peers: self.agents.set_peers(system_id, peers))
-        self._underlay = Underlay(self.events, lambda: network.running)
-        self._commits = Commits(
-            network, self.store, self.submit, self._upkeep.stranded,
-            (self._listeners, self._hypervisors, self._underlay, self.told.syslog), self._clock,
-        )  # fmt: skip
-        self._bgp = Bgp(
-            network, self._upkeep, self._underlay, Kept(self.store.file.parent), self.submit, self._commits.settled
-        )
-        self._commits.add_side(BgpSide(self._bgp))
-        self._edge.beyond.tell = self._bgp.answered
-        self._pe = PeRouters(network, self.store.file.parent, self._commits.settled)
-        self._commits.add_side(self._pe)
-        others = Others(
-            lambda: self.bgp, self._pe, network.turn.locked, lambda: network.running.settings(Counting).pe_interval
-        )
-        self._telemetry = Telemetry(network, self.store.file.parent, self.events, others, self._clock)
         await self.told.follow(self._telemetry)
         await self._commits.recover()
-        neighbours.all()
+        self._neighbours.all()
         await self._listeners.open(running.settings(Controller))
         self._upkeep.start()
         self._edge.start()
@@ -128,6 +103,34 @@ class Fabric(Answers):
         await self._telemetry.start()
         gc.collect()
         gc.freeze()  # the configuration is not looked at again by every collection
+
+    def _assemble(self, network: Network) -> None:
+        """Makes the parts, and makes them known to each other; none of them does anything yet."""
+        directory = self.store.file.parent
+        self.analysis = Analysis(network)  # what the rules of a domain are good for
+        self.tracing = Tracing(network, self.flows, self.at_revision)  # where a packet goes, and why
+        self._upkeep = Upkeep(network, self._remember, self._returned)
+        self.drift = self._upkeep.drift  # what others changed in switches, and what is done about it
+        self.drift.audit = lambda rows: self.submit(self.store.add_audit, rows)
+        self._edge = Edge(network, self._upkeep, self._clock)
+        self._hypervisors = Hypervisors(network, self._upkeep, self._edge.punted)
+        self._trust = Trust(self.store, self.submit, self.events, self._clock)
+        self._listeners = Listeners(self._hypervisors, network, self._trust)
+        self._neighbours = Neighbours(network, lambda system_id, peers: self.agents.set_peers(system_id, peers))
+        self._underlay = Underlay(self.events, lambda: network.running)
+        self._commits = Commits(
+            network, self.store, self.submit, self._upkeep.stranded,
+            (self._listeners, self._hypervisors, self._underlay, self.told.syslog), self._clock,
+        )  # fmt: skip
+        self._bgp = Bgp(network, self._upkeep, self._underlay, Kept(directory), self.submit, self._commits.settled)
+        self._commits.add_side(BgpSide(self._bgp))
+        self._edge.beyond.tell = self._bgp.answered
+        self._pe = PeRouters(network, directory, self._commits.settled)
+        self._commits.add_side(self._pe)
+        others = Others(
+            lambda: self.bgp, self._pe, network.turn.locked, lambda: network.running.settings(Counting).pe_interval
+        )
+        self._telemetry = Telemetry(network, directory, self.events, others, self._clock)
 
     def add_participant(self, participant: Participant) -> None:
         """Lets something else take part in every commit from now on (the SSH listener, the sessions)."""
