@@ -25,7 +25,7 @@ from nshell.sessions.context import DONE
 from nshell.ssh.files import UserFiles
 from nshell.terminal.fullscreen import FullScreen
 from nshell.terminal.source import SessionSource
-from views.render import Screen, ScreenSettings, harmless
+from views.render import Screen, ScreenSettings, encode, harmless
 
 if TYPE_CHECKING:
     from nshell.sessions.session import Session
@@ -172,7 +172,7 @@ class Browser(AppService):
 
     async def write(self, text: str) -> None:
         """Text for the terminal itself, before and after the dashboard."""
-        self.put(harmless(text).replace("\n", "\r\n").encode())
+        self.put(encode(harmless(text).replace("\n", "\r\n"), self.screen))
 
     async def write_error(self, text: str) -> None:
         await self.write(text)

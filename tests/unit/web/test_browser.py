@@ -10,6 +10,8 @@ import pytest
 
 from data.errors import CommandFailed
 from nshell.web.browser import PAUSE, SLICE, UNSENT, WAITING, Browser
+from views.errors import render_failure
+from views.models import Failure
 
 
 class Socket:
@@ -67,6 +69,20 @@ async def test_what_is_put_is_sent_in_order_and_waited_for(tmp_path: Path) -> No
     socket.closed = True
     with pytest.raises(ConnectionResetError):
         await page.drain()
+    sending.cancel()
+
+
+async def test_words_beside_the_dashboard_are_coloured_for_the_terminal_and_steer_nothing(tmp_path: Path) -> None:
+    socket = Socket()
+    socket.open.set()
+    page, _ = browser(tmp_path, socket)
+    sending = asyncio.create_task(page.send_all())
+    failure = Failure("dashboard", "the rights of tom\x1b[2J have changed", "open it again", 1, "CommandFailed")
+    await page.write_error("".join(line + "\n" for line in render_failure(failure, page.screen.color, 80)))
+    await page.flushed()
+    said = b"".join(socket.taken).decode()
+    assert "\x1b[" in said and "dashboard\r\n" in said and "\x1b[2J" not in said
+    assert not [mark for mark in said if ord(mark) > 0xF0000], "no mark is left for a font to draw"
     sending.cancel()
 
 
