@@ -6,9 +6,8 @@ past     what the archive has of the period: in all, and the mean per second of 
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from commands.statistics.figures import Numbers
 from commands.times import past
 from controller.telemetry.keys import GAUGES, MEASURES_OF, Level, Measure, SeriesKey
 from data.errors import CommandFailed
+from data.steps import Pace
 
 if TYPE_CHECKING:
     from commands.language.registry import Arguments
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 POINTS = 12
 """Values of a sparkline in a table."""
-AT_ONCE = 16
-"""Series that are asked for together; the archive reads one after the other."""
+TOGETHER = 16
+"""Series that are made numbers of between two looks at the clock, 0.5 ms."""
 NOTHING = Numbers({}, {})
 
 
@@ -122,14 +122,36 @@ def summary(level: Level, over: Course) -> Numbers:
     return Numbers(totals, rates, shown)
 
 
-async def in_the_past(counted: Telemetry, keys: Sequence[SeriesKey], when: Period) -> list[Numbers]:
-    """What the archive has of each key. Raises StoreUnavailable."""
-    numbers: list[Numbers] = []
-    for at in range(0, len(keys), AT_ONCE):
-        some = keys[at : at + AT_ONCE]
-        found = await asyncio.gather(*(whole(counted, [key], when, POINTS) for key in some))
-        numbers += [summary(key.level, over) for key, over in zip(some, found, strict=True)]
+async def in_the_past(
+    counted: Telemetry, keys: Sequence[SeriesKey], when: Period, told: Callable[[int], None]
+) -> dict[SeriesKey, Numbers]:
+    """What the archive has of each key, of one level, without totals; `told` is told how many are read now and then.
+    Raises StoreUnavailable."""
+    if not keys:
+        return {}
+    level = keys[0].level
+    found = await counted.series_of_many(keys, MEASURES_OF[level], when.since, when.until, POINTS, told)
+    pace, numbers = Pace(), dict[SeriesKey, Numbers]()
+    for number, (key, one) in enumerate(found.items()):
+        numbers[key] = summary(level, Course(one.since, one.step, one.values))
+        if number % TOGETHER == 0:
+            await pace.breathe()
     return numbers
+
+
+async def with_totals(
+    counted: Telemetry, numbers: Mapping[SeriesKey, Numbers], when: Period
+) -> dict[SeriesKey, Numbers]:
+    """The same with what was counted in all of that time, of measures of which anything is known. Raises
+    StoreUnavailable."""
+    if not numbers:
+        return {}
+    keys = list(numbers)
+    added = await counted.totals_of_many(keys, MEASURES_OF[keys[0].level], when.since, when.until)
+    return {
+        key: replace(its, totals={**its.totals, **{one: added[key][one] for one in its.rates if one in added[key]}})
+        for key, its in numbers.items()
+    }
 
 
 def span(when: Period) -> str:

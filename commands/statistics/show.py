@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from commands.context import Context
 from commands.language.registry import Arguments, command
 from commands.lookup import note, scope
 from commands.show.vports import states_of
-from commands.statistics.counted import Course, in_the_past, lately, latest, period, span, whole
+from commands.statistics.counted import Course, in_the_past, lately, latest, period, span, whole, with_totals
 from commands.statistics.figures import FIGURES, Numbers, cell
 from commands.statistics.measured import IN, PROVIDERS, TENANTS, Measured, listed, measured, ranked, telemetry
 from commands.statistics.measured import WORDS as OBJECTS
@@ -30,6 +31,8 @@ LONG = 20
 """Values of the sparklines of one object."""
 ROWS = 100
 """Rows of a table unless a number is given."""
+PROGRESS = 2.0
+"""Seconds between two words of how far a table is; most need less."""
 HOUR = 3600.0
 """Seconds that the statistics of one object look back, unless it is said since when."""
 LEVELS: dict[str, tuple[Level, str]] = {
@@ -94,8 +97,14 @@ async def listing(context: Context, arguments: Arguments) -> Table:
     cleared = counted.baselines.of(context.user) if when is None else None
     found = await spread(listed(fabric, counted, level, under, cleared))
     keys = [each.key for each in found]
-    numbers = [each.seen for each in found] if when is None else await in_the_past(counted, keys, when)
-    busiest = await spread(ranked(level, found, numbers, int(arguments.get("number") or ROWS)))
+    most = int(arguments.get("number") or ROWS)
+    if when is None:
+        busiest = await spread(ranked(level, found, [each.seen for each in found], most))
+    else:
+        past = await in_the_past(counted, keys, when, progress(context, len(keys)))
+        busiest = await spread(ranked(level, found, [past[each.key] for each in found], most))
+        shown_past = await with_totals(counted, {each.key: its for each, its in busiest}, when)
+        busiest = [(each, shown_past[each.key]) for each, _ in busiest]
     place = _places(fabric) if level is Level.VPORT else None
     shown: list[tuple[Cell, ...]] = []
     for each, its in busiest:
@@ -114,6 +123,21 @@ async def listing(context: Context, arguments: Arguments) -> Table:
     where = note(under) if level in (Level.VPORT, Level.SUBNET, Level.ZONE, Level.DOMAIN, Level.RULE) else ""
     title = f"Statistics of {what}" + (f", {span(when)}" if when is not None else "")
     return Table(title, columns, shown, what, detail, where)
+
+
+def progress(context: Context, all_: int) -> Callable[[int], None]:
+    """Says every PROGRESS seconds how far a table is, to who waits for it."""
+    begun = time.monotonic()
+    last = 0
+
+    def told(done: int) -> None:
+        nonlocal last
+        passed = int((time.monotonic() - begun) / PROGRESS)
+        if passed > last and done < all_ and context.interactive:
+            last = passed
+            context.note(f"{done} of {all_} read")
+
+    return told
 
 
 def _since(cleared: Baseline | None) -> str:

@@ -165,16 +165,29 @@ class Telemetry:
         return await self._shelf.read(key, measures, since, until, points)
 
     async def series_of_many(
-        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float, points: int = 200
+        self,
+        keys: Sequence[SeriesKey],
+        measures: Sequence[Measure],
+        since: float,
+        until: float,
+        points: int = 200,
+        told: Callable[[int], None] = lambda done: None,
     ) -> Mapping[SeriesKey, Series]:
-        """The same of many at once, which costs little more than of one. Raises StoreUnavailable."""
-        return await self._shelf.read_together(keys, measures, since, until, points)
+        """The same of many at once, which costs little more than of one; `told` is told how many are read now and then.
+        Raises StoreUnavailable."""
+        return await self._shelf.read_together(keys, measures, since, until, points, told)
 
     async def total(
         self, key: SeriesKey, measures: Sequence[Measure], since: float, until: float
     ) -> dict[Measure, int]:
         """What was counted in a period, in all; gauges are left out. Raises StoreUnavailable."""
         return await self._shelf.total(key, measures, since, until)
+
+    async def totals_of_many(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float
+    ) -> Mapping[SeriesKey, dict[Measure, int]]:
+        """The same of many at once. Raises StoreUnavailable."""
+        return await self._shelf.total_together(keys, measures, since, until)
 
     async def size(self) -> Size:
         """How much is kept of the past."""

@@ -122,16 +122,35 @@ class Shelf:
         return await self._call(lambda: self._archive.read(key, measures, since, until, points))
 
     async def read_together(
-        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float, points: int
+        self,
+        keys: Sequence[SeriesKey],
+        measures: Sequence[Measure],
+        since: float,
+        until: float,
+        points: int,
+        told: Callable[[int], None],
     ) -> dict[SeriesKey, Series]:
-        """The same of many. Raises StoreUnavailable."""
-        return await self._call(lambda: self._archive.read_together(keys, measures, since, until, points))
+        """The same of many, some hundred at a time; `told` is told after each how many. Raises StoreUnavailable."""
+        read, found = self._archive.read_together, dict[SeriesKey, Series]()
+        for some in await self._call(lambda: self._archive.portions(keys)):
+            found |= await self._call(lambda some=some: read(some, measures, since, until, points))  # type: ignore[misc]
+            told(len(found))
+        return found
 
     async def total(
         self, key: SeriesKey, measures: Sequence[Measure], since: float, until: float
     ) -> dict[Measure, int]:
         """What was counted of one series in a period; gauges are left out. Raises StoreUnavailable."""
         return await self._call(lambda: self._archive.total(key, measures, since, until))
+
+    async def total_together(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float
+    ) -> dict[SeriesKey, dict[Measure, int]]:
+        """The same of many, some hundred at a time. Raises StoreUnavailable."""
+        add, found = self._archive.total_together, dict[SeriesKey, dict[Measure, int]]()
+        for some in await self._call(lambda: self._archive.portions(keys)):
+            found |= await self._call(lambda some=some: add(some, measures, since, until))  # type: ignore[misc]
+        return found
 
     async def size(self) -> Size:
         """How much is kept."""

@@ -76,12 +76,18 @@ class ConfinedTelemetry:
         return await self._telemetry.series(known, measures, since, until, min(points, _SERIES_LIMIT))
 
     async def series_of_many(
-        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float, points: int = 200
+        self,
+        keys: Sequence[SeriesKey],
+        measures: Sequence[Measure],
+        since: float,
+        until: float,
+        points: int = 200,
+        told: Callable[[int], None] = lambda done: None,
     ) -> Mapping[SeriesKey, Series]:
         """The same of many at once."""
         known = {key: key if self._sees(key) else SeriesKey(key.level, "") for key in keys}
         asked = list(dict.fromkeys(known.values()))
-        found = await self._telemetry.series_of_many(asked, measures, since, until, min(points, _SERIES_LIMIT))
+        found = await self._telemetry.series_of_many(asked, measures, since, until, min(points, _SERIES_LIMIT), told)
         return {key: found[seen] for key, seen in known.items()}
 
     async def total(
@@ -90,6 +96,14 @@ class ConfinedTelemetry:
         """What was counted in a period, in all; of what the user may not read nothing."""
         known = key if self._sees(key) else SeriesKey(key.level, "")
         return await self._telemetry.total(known, measures, since, until)
+
+    async def totals_of_many(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float
+    ) -> Mapping[SeriesKey, dict[Measure, int]]:
+        """The same of many at once."""
+        known = {key: key if self._sees(key) else SeriesKey(key.level, "") for key in keys}
+        found = await self._telemetry.totals_of_many(list(dict.fromkeys(known.values())), measures, since, until)
+        return {key: found[seen] for key, seen in known.items()}
 
     async def size(self) -> Size:
         """How much is kept of the past: of all, which only those may ask who are not confined to tenants."""

@@ -1,20 +1,29 @@
 """Statistics of 10,000 vports as series beside the plain way: a table in SQLite with a row per value.
 
 One vport of ten is busy all the time, three are heard now and then, six say nothing. Both sides get the same numbers in
-one transaction per look, WAL, synchronous=NORMAL; the plain table leaves out what is zero, and has no roll-up.
+one transaction per look, WAL, synchronous=NORMAL; the plain table leaves out what is zero, and has no roll-up. A table
+of them since some time ago is compared with what somebody who types may wait.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
-from controller.telemetry.archive import FILE, Archive
+from commands.statistics.counted import Period, in_the_past, with_totals
+from commands.statistics.measured import Listed, ranked
+from controller.telemetry.archive import FILE, Archive, Series
 from controller.telemetry.keys import MEASURES_OF, Level, Measure, SeriesKey
+from controller.telemetry.service import Telemetry
+from controller.telemetry.shelf import Shelf
+from data.steps import spread
 from tests.bench.measure import Row, median, timed
 
 NAME = "series"
@@ -26,6 +35,11 @@ INTERVAL = 20
 YEAR_VPORTS = 256
 YEAR_HOURS = 8760
 MEBI = 1024 * 1024
+SHOWN = 100
+TABLE_TOLD = ((3600, 7 * 24), (60, 24 * 60), (10, 60))
+"""Looks of so many seconds, so many: hours, minutes, looks of the present."""
+TABLE_SINCE = (("1h", 3600), ("1d", 86_400), ("7d", 7 * 86_400))
+TABLE_BUDGET = 2.0  # seconds that somebody who types may wait
 BEGINNING = 1_800_057_600
 MEASURES = MEASURES_OF[Level.VPORT]
 _SENDS, _SENDS_PACKETS, _GETS, _GETS_PACKETS = MEASURES[:4]
@@ -112,6 +126,8 @@ def measure() -> Iterator[Row]:
         yield from appended(Path(folder))
     with tempfile.TemporaryDirectory(prefix="nshell-bench-") as folder:
         yield from a_year(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="nshell-bench-") as folder:
+        yield from a_table(Path(folder))
 
 
 def appended(folder: Path) -> Iterator[Row]:
@@ -175,6 +191,71 @@ def a_year(folder: Path) -> Iterator[Row]:
         f"  info: {VPORTS} vports, all tiers: looks, minutes, hours", archive.file.stat().st_size * scale / MEBI, None,
         None, "MiB", "the file after a year of hours, a day of minutes and an hour of looks, multiplied",
     )  # fmt: skip
+
+
+class Kept:
+    """As much of telemetry as a table since some time ago asks of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shelf = Shelf(folder, lambda text: None)
+
+    async def series_of_many(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float, points: int,
+        told: Callable[[int], None],
+    ) -> Mapping[SeriesKey, Series]:  # fmt: skip
+        return await self.shelf.read_together(keys, measures, since, until, points, told)
+
+    async def totals_of_many(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float
+    ) -> Mapping[SeriesKey, dict[Measure, int]]:
+        return await self.shelf.total_together(keys, measures, since, until)
+
+
+def a_table(folder: Path) -> Iterator[Row]:
+    """`show statistics vports since ...`: what the archive is asked for each vport, and in all for those shown, and by
+    how much others of the same loop are late meanwhile."""
+    archive = Archive(folder / FILE)
+    archive.open()
+    series, drawn, at = network(VPORTS, SUBNETS), random.Random(4), BEGINNING
+    for seconds, count in TABLE_TOLD:
+        looks = [look(series, at, seconds, drawn) for _ in range(4)]
+        for number in range(count):
+            at += seconds
+            archive.append(at, seconds, looks[number % len(looks)])
+    archive.close()
+    keys = [key for key in series if key.level is Level.VPORT]
+    for name, seconds in TABLE_SINCE:
+        took, late = asyncio.run(a_look_back(folder, keys, Period(at - seconds, at)))
+        yield Row(
+            f"show statistics vports since {name}, of {VPORTS}", took, TABLE_BUDGET, 1.0, "s",
+            f"{SHOWN} rows are shown; the loop was late by {late * 1000:.0f} ms at most",
+        )  # fmt: skip
+
+
+async def a_look_back(folder: Path, keys: Sequence[SeriesKey], when: Period) -> tuple[float, float]:
+    """Seconds that a table takes, and the longest that the loop was late."""
+    kept, late = Kept(folder), 0.0
+    await kept.shelf.open()
+
+    async def watch() -> None:
+        nonlocal late
+        while True:
+            begun = time.monotonic()
+            await asyncio.sleep(0.01)
+            late = max(late, time.monotonic() - begun - 0.01)
+
+    watching = asyncio.create_task(watch())
+    begun = time.monotonic()
+    past = await in_the_past(cast(Telemetry, kept), keys, when, lambda done: None)
+    found = [Listed(key, key.name, (), past[key]) for key in keys]
+    busiest = await spread(ranked(Level.VPORT, found, [past[key] for key in keys], SHOWN))
+    shown = await with_totals(cast(Telemetry, kept), {each.key: its for each, its in busiest}, when)
+    took = time.monotonic() - begun
+    watching.cancel()
+    if len(shown) != SHOWN or not all(its.totals.get(_SENDS) for its in shown.values()):
+        raise RuntimeError("the table lacks what was sent")
+    await kept.shelf.close()
+    return took, late
 
 
 def packed_bytes(file: Path) -> int:

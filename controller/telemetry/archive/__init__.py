@@ -19,7 +19,7 @@ read of one series: 5 ms for an hour, 20 ms for a day, 40-75 ms for a year (test
 Measured alternatives, one measure, in bytes per vport and hour: packs of a day 1.27, of a week 1.14 (and fuller pages).
 A year of hours is read in 5 ms from chunks of 64 series, 10 ms of 128, 20 ms of 256; a look has as many rows more.
 
-Read next: archive.py (what the collector calls), rollup.py, columns.py.
+Read next: archive.py (what the collector calls), rollup.py, columns.py; together.py (tables of many series).
 """
 
 from controller.telemetry.archive.archive import FILE, Archive, Look, Size

@@ -14,10 +14,11 @@ from typing import NamedTuple
 from controller.telemetry.archive import file as files
 from controller.telemetry.archive.catalogue import Catalogue
 from controller.telemetry.archive.columns import KNOWN, LARGEST, SLOTS, blank, cell, columns_of
-from controller.telemetry.archive.reading import Series, Steps, Sums, plan, series, sums, sums_together
+from controller.telemetry.archive.reading import Series, Steps, Sums, plan, series, sums
 from controller.telemetry.archive.rollup import Group, Item, OpenBucket
 from controller.telemetry.archive.tidying import Tidying
 from controller.telemetry.archive.tiers import DAY, HOUR, KEPT, LONGEST_INTERVAL, MINUTE, Place, Tier
+from controller.telemetry.archive.together import portions, sums_of_many
 from controller.telemetry.keys import GAUGES, Measure, SeriesKey
 from data.errors import StoreUnavailable
 from data.store.failures import unavailable
@@ -29,8 +30,6 @@ LATEST = 10**11
 """The last time that is accepted, in seconds: the year 5138."""
 JITTER = 500
 """Two looks that are told to be so many milliseconds apart, or to overlap so much, follow each other."""
-_TOGETHER = 8
-"""Series of a chunk from which on opening all of its columns costs less than cutting out one after the other."""
 
 Counted = Mapping[SeriesKey, Mapping[Measure, int]]
 
@@ -144,21 +143,39 @@ class Archive:
     ) -> dict[SeriesKey, Series]:
         """What `read` says of each; those that lie in one chunk are read at once. Raises StoreUnavailable."""
         steps = Steps.over(round(since * 1000), round(until * 1000), points, self._place)
-        found: dict[SeriesKey, Sums | None] = dict.fromkeys(keys)
-        chunks: dict[int, dict[int, SeriesKey]] = {}
-        for key in found:
-            if (where := self._catalogue.where(key)) is not None:
-                chunks.setdefault(where[0], {})[where[1]] = key
-        parts, numbers = plan(steps.since, steps.until, steps.step, self._place), self._catalogue.of_measures(measures)
-        with self._explained():
-            for chunk, slots in chunks.items():
-                if len(slots) >= _TOGETHER:
-                    for slot, counted in sums_together(self._open, chunk, slots, numbers, steps, parts).items():
-                        found[slots[slot]] = counted
-                    continue
-                for slot, key in slots.items():
-                    found[key] = sums(self._open, (chunk, slot), numbers, steps, parts)
+        found = self._sums_of_many(keys, measures, steps, plan(steps.since, steps.until, steps.step, self._place))
         return {key: series(steps, measures, counted) for key, counted in found.items()}
+
+    def total_together(
+        self, keys: Iterable[SeriesKey], measures: Sequence[Measure], since: float, until: float
+    ) -> dict[SeriesKey, dict[Measure, int]]:
+        """What `total` says of each, likewise. Raises StoreUnavailable."""
+        wanted = [measure for measure in measures if measure not in GAUGES]
+        begin, end = round(since * 1000), round(until * 1000)
+        if begin >= end:
+            return {key: dict.fromkeys(wanted, 0) for key in keys}
+        steps = Steps(begin, end - begin, 1)
+        found = self._sums_of_many(keys, wanted, steps, plan(begin, end, HOUR, self._place))
+        return {
+            key: dict.fromkeys(wanted, 0) if counted is None
+            else {measure: row[0] for measure, row in zip(wanted, counted[1:], strict=True)}
+            for key, counted in found.items()
+        }  # fmt: skip
+
+    def portions(self, keys: Iterable[SeriesKey]) -> list[list[SeriesKey]]:
+        """Keys in parts that are read one after the other, so that others get their turn."""
+        return portions(self._catalogue, keys)
+
+    def _sums_of_many(
+        self,
+        keys: Iterable[SeriesKey],
+        measures: Sequence[Measure],
+        steps: Steps,
+        parts: Sequence[tuple[Tier, int, int]],
+    ) -> dict[SeriesKey, Sums | None]:
+        catalogue = self._catalogue
+        with self._explained():
+            return sums_of_many(self._open, catalogue, keys, measures, steps, parts)
 
     def total(self, key: SeriesKey, measures: Sequence[Measure], since: float, until: float) -> dict[Measure, int]:
         """What was counted in a period. Gauges are left out. Raises StoreUnavailable.

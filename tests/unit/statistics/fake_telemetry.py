@@ -62,9 +62,24 @@ class FakeTelemetry:
         return Series(since, step, values)
 
     async def series_of_many(
-        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float, points: int = 200
+        self,
+        keys: Sequence[SeriesKey],
+        measures: Sequence[Measure],
+        since: float,
+        until: float,
+        points: int = 200,
+        told: Callable[[int], None] = lambda done: None,
     ) -> dict[SeriesKey, Series]:
-        return {key: await self.series(key, measures, since, until, points) for key in keys}
+        found: dict[SeriesKey, Series] = {}
+        for key in keys:
+            found[key] = await self.series(key, measures, since, until, points)
+            told(len(found))
+        return found
+
+    async def totals_of_many(
+        self, keys: Sequence[SeriesKey], measures: Sequence[Measure], since: float, until: float
+    ) -> dict[SeriesKey, dict[Measure, int]]:
+        return {key: await self.total(key, measures, since, until) for key in keys}
 
     async def total(
         self, key: SeriesKey, measures: Sequence[Measure], since: float, until: float

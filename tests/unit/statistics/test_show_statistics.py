@@ -108,6 +108,23 @@ async def test_the_past_comes_from_the_archive(shop: Shop) -> None:
     assert {until - since for _, since, until, _ in shop.telemetry.asked} == {7200.0}
 
 
+async def test_totals_of_the_past_are_added_up_for_those_that_are_shown(shop: Shop) -> None:
+    shop.telemetry.past = lambda key, measure, at: 1000.0 if measure is SENDS else None
+    table = await shop.ask("show statistics vports since 2h top 1")
+    assert "2 more are less busy" in table.detail and rows(table)[0]["sent"] == pytest.approx(7_200_000, rel=1e-6)
+    assert len(shop.telemetry.asked) == 3 + 1, "the archive is asked for the course of all, and for one total"
+
+
+async def test_a_table_that_takes_long_says_how_far_it_is_to_who_waits_for_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("commands.statistics.show.PROGRESS", 1e-9)
+    for shop.interactive, said in ((True, ["1 of 3 read", "2 of 3 read"]), (False, [])):
+        shop.notes.clear()
+        await shop.ask("show statistics vports since 2h")
+        assert shop.notes == said
+
+
 async def test_of_one_object_every_measure_is_told(shop: Shop) -> None:
     shop.telemetry.past = lambda key, measure, at: None if measure is not SENDS else 100.0 if at % 600 < 300 else 300.0
     table = await shop.ask("show statistics vport web-1 enterprise acme")

@@ -11,8 +11,7 @@ from unittest import mock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.telemetry.archive import FILE, Archive
-from controller.telemetry.archive import archive as archiving
+from controller.telemetry.archive import FILE, Archive, together
 from controller.telemetry.archive.columns import (
     KNOWN,
     LARGEST,
@@ -159,7 +158,7 @@ def test_rates_are_those_of_every_look_on_steps_that_hold_whole_hours(
 def test_many_series_that_are_read_at_once_are_those_that_are_read_one_by_one(
     story: list[Burst], points: int, begin: int
 ) -> None:
-    with tempfile.TemporaryDirectory() as directory, mock.patch.object(archiving, "_TOGETHER", 1):
+    with tempfile.TemporaryDirectory() as directory, mock.patch.multiple(together, _TOGETHER=1, _PORTION=2):
         archive = Archive(Path(directory) / FILE)
         archive.open()
         _model, end = told(archive, story)
@@ -167,6 +166,9 @@ def test_many_series_that_are_read_at_once_are_those_that_are_read_one_by_one(
         keys = [*KEYS, SeriesKey(Level.VPORT, "never seen")]
         found = archive.read_together(keys, MEASURES, since, end / 1000, points)
         assert found == {key: archive.read(key, MEASURES, since, end / 1000, points) for key in keys}
+        totals = archive.total_together(keys, MEASURES, since, end / 1000)
+        assert totals == {key: archive.total(key, MEASURES, since, end / 1000) for key in keys}
+        assert sorted(key for some in archive.portions(keys) for key in some) == sorted(keys)
         archive.close()
 
 
