@@ -162,6 +162,8 @@ def _remedy(context: Context, question: Question, way: Way) -> str:
         return f"{domains} do not reach each other: only a domain that is shared is reached by those that use it"
     if way.verdict is Verdict.DENIED and way.at is None:
         return f"{_ASK} to let it through"
+    if way.verdict is Verdict.DROPPED and way.at == question.source and way.reason.endswith("its own address"):
+        return "a machine keeps what it sends to itself"
     if way.verdict is Verdict.DROPPED and isinstance(to, Ip):
         return f"'show routes enterprise {own[1]} domain {own[3]}' tells what leads where"
     return "no line of the configuration changes this"

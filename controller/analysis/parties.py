@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from controller.compile.access import access_address
 from controller.compile.policy import Direction
 from controller.compile.state import State
+from controller.trace.ends import ICMP
 from controller.trace.question import Question
 from data.addresses import BITS, Ip, address, prefix
 from data.path import Path, path_text
@@ -71,9 +72,10 @@ def receiver_of(state: State, question: Question) -> Path | None:
 def _pair(state: State, question: Question, receiver: Path | None) -> tuple[Ip, Ip] | None:
     """The first two addresses of one IP version, as a trace takes them."""
     known, to = question.source_address, question.destination
+    only = ICMP.get(question.protocol or "")
     targets = (to,) if isinstance(to, Ip) else _addresses(state, receiver)
     for source in (known,) if known is not None else _addresses(state, question.source):
-        target = next((ip for ip in targets if ip.version == source.version), None)
+        target = next((ip for ip in targets if ip.version == source.version and only in (None, ip.version)), None)
         if target is not None:
             return source, target
     return None

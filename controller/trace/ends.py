@@ -9,7 +9,7 @@ from __future__ import annotations
 from controller.compile.addresses import link_local, prefixes
 from controller.compile.addresses import mac as mac_bytes
 from controller.compile.services.bridging import known_behind
-from controller.compile.state import State
+from controller.compile.state import BRIDGE, State
 from controller.trace.packet import icmp_types, protocol_number
 from controller.trace.question import Connection, Question
 from data.addresses import Ip, address, gateway, prefix
@@ -17,7 +17,7 @@ from data.errors import CommandFailed
 from data.path import Path, vport_name
 from data.schema.objects import Subnet, Vport
 
-__all__ = ["ends_of", "group_mac", "hardware_of", "next_hop", "own_address"]
+__all__ = ["ICMP", "ends_of", "group_mac", "hardware_of", "next_hop", "own_address"]
 
 _LOCAL = tuple(map(prefix, ("0.0.0.0/8", "127.0.0.0/8", "::/128", "::1/128")))
 """Addresses that nothing on the wire is sent to (RFC 6890)."""
@@ -26,13 +26,15 @@ _GROUPS = {4: prefix("224.0.0.0/4"), 6: prefix("ff00::/8")}
 _EVERYBODY = Ip(4, 0xFFFFFFFF)
 _BROADCAST = 0xFFFFFFFFFFFF
 _GROUP_MACS = {4: (0x01005E000000, 0x7FFFFF), 6: (0x333300000000, 0xFFFFFFFF)}  # RFC 1112, RFC 2464: base, own bits
-_ICMP = {"icmp": 4, "icmpv6": 6}
+_NEW_MAC = "02:00:00:00:00:01"
+ICMP = {"icmp": 4, "icmpv6": 6}
+"""Protocols that one IP version alone has."""
 
 
 def ends_of(state: State, question: Question, vport: Vport) -> tuple[Ip, Ip, Path | None]:
     """From which address to which, and the vport that is meant. Raises CommandFailed."""
     to, known = question.destination, question.source_address
-    name, only = vport_name(question.source), _ICMP.get(question.protocol or "")
+    name, only = vport_name(question.source), ICMP.get(question.protocol or "")
     where = f"vport {name}"
     if isinstance(to, Ip):
         if known is not None and known.version != to.version:
@@ -49,13 +51,20 @@ def ends_of(state: State, question: Question, vport: Vport) -> tuple[Ip, Ip, Pat
     body = state.view.get(to)
     if not isinstance(body, Vport):
         raise CommandFailed(f"vport {to[-1]}", "there is no such vport", "see 'show vports'")
+    if body.type == BRIDGE:
+        raise CommandFailed(f"vport {vport_name(to)}", "it is a bridge vport", "name an address behind it")
     versions = [known.version] if known else [ip.version for ip in map(address, vport.address)] or [4, 6]
-    for version in versions if only is None else [one for one in versions if one == only]:
-        destination = own_address(body, version)
-        source = None if destination is None else known or _source(state, question.source, vport, destination)
-        if source is not None and destination is not None:
-            _refuse(question, version, str(destination))
+    if only is not None and only not in versions:
+        remedy = f"say one with 'source', or leave 'protocol {question.protocol}' out"
+        raise CommandFailed(where, f"it has no IPv{only} address", remedy)
+    found = [ip for one in versions if only in (None, one) and (ip := own_address(body, one)) is not None]
+    for destination in found:
+        source = known or _source(state, question.source, vport, destination)
+        if source is not None:
+            _refuse(question, destination.version, str(destination))
             return source, destination, to
+    if found:
+        raise CommandFailed(where, f"no IPv{found[0].version} address of it is known", "say one with 'source'")
     family = f"no IPv{only} address" if only and only in versions else f"no address of a family of {name}"
     raise CommandFailed(f"vport {vport_name(to)}", f"it has {family}", "name an address")
 
@@ -63,8 +72,8 @@ def ends_of(state: State, question: Question, vport: Vport) -> tuple[Ip, Ip, Pat
 def _refuse(question: Question, version: int, to: str) -> None:
     """Raises CommandFailed for ICMP of the other family, or that cannot be where it is said to be."""
     protocol, said, where = question.protocol, question.connection, f"vport {vport_name(question.source)}"
-    if protocol in _ICMP and _ICMP[protocol] != version:
-        other = next(name for name, one in _ICMP.items() if one == version)
+    if protocol in ICMP and ICMP[protocol] != version:
+        other = next(name for name, one in ICMP.items() if one == version)
         raise CommandFailed(where, f"{protocol} does not go to {to}", f"say 'protocol {other}', or leave it out")
     if protocol_number(protocol, version) != protocol_number(None, version):
         if said is Connection.RELATED:
@@ -103,10 +112,14 @@ def _behind(state: State, path: Path, version: int) -> Ip | None:
 
 
 def hardware_of(state: State, path: Path, vport: Vport, source: Ip) -> int:
-    """The MAC address that a packet from an address bears."""
-    learned = (mac for mac, held in known_behind(state, path).items() if str(source) in held)
-    text = next(learned, vport.mac or "02:00:00:00:00:01")
-    return int.from_bytes(mac_bytes(text), "big")
+    """The MAC address that a packet from an address bears. What comes through a router behind a bridge vport bears the
+    router's, the first one that is known; nobody knows yet that of a machine which is new there."""
+    known, place = known_behind(state, path), state.place(path)
+    subnet = None if place is None else state.view.get(place.subnet)
+    found = [mac for mac, held in known.items() if str(source) in held]
+    if isinstance(subnet, Subnet) and not any(network.covers(source) for network in prefixes(subnet)):
+        found += known
+    return int.from_bytes(mac_bytes(next(iter(found), vport.mac or _NEW_MAC)), "big")
 
 
 def group_mac(subnet: object, to: Ip) -> int | None:

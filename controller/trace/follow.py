@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from controller.compile.addresses import mac as mac_bytes
 from controller.compile.state import Place, State
+from controller.pipeline import Table
 from controller.trace.contents import Contents
 from controller.trace.ends import ends_of, group_mac, hardware_of, next_hop, own_address
 from controller.trace.judge import judge, leavings
@@ -36,6 +37,7 @@ from data.steps import Steps
 __all__ = ["MOST_WAYS", "trace"]
 
 MOST_WAYS = 64  # that a hash can decide between and that are followed
+_GUARDS = (Table.CLASSIFY, Table.SPOOF_GUARD)
 _PLACES = 4  # outside that are named of those to which a question is flooded
 _GROUP = 1 << 40  # bit of a MAC address
 _SOLICITED, _REPLIED = 136, 2  # RFC 4861, RFC 826
@@ -129,6 +131,9 @@ class _Asking:
         asked = "ARP" if target.version == 4 else "neighbour discovery"
         path = self._scene.holder(target)
         told = tuple(hops(self._scene, machine.steps, machine.ends))
+        came = judge(self._scene, machine)
+        if came.verdict is Verdict.DROPPED and machine.steps[-1].table in _GUARDS:
+            return Way(told, came.verdict, came.at, f"{asked} for {target}: {came.reason}")
         if path == self._scene.question.source:
             return Way(told, Verdict.DROPPED, path, f"{target} is its own address")
         if path is not None and self._scene.state.place(path) is None:

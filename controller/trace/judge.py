@@ -51,6 +51,9 @@ def judge(scene: Scene, machine: Machine, wanted: Path | None = None) -> Judgeme
         return Judgement(Verdict.DROPPED, None, "nothing comes of it", {})
     best = min(found, key=lambda one: _rank(one, meant))
     others = sorted({scene.name(one.receiver) for one in found if one.receiver not in (None, best.receiver)})
+    others += sorted(
+        {one.reason for one in found if one.verdict is Verdict.LEFT and one.receiver is None} - {best.reason}
+    )
     if others:
         best = Judgement(
             best.verdict, best.at, f"{best.reason} (flooded: {', '.join(others[:4])}{', ...' if others[4:] else ''})",

@@ -64,7 +64,7 @@ def _hop(state: State, path: Path, question: Question) -> Ip | None:
     assert isinstance(to, Ip)
     assert place is not None
     subnet = state.view.get(place.subnet)
-    if not isinstance(subnet, Subnet):
+    if not isinstance(subnet, Subnet) or str(to).startswith("fe80:"):
         return to
     for network in prefixes(subnet):
         if network.covers(to):

@@ -13,6 +13,7 @@ from controller.trace import Compiled, Question, Trace, Verdict, trace
 from data.addresses import address
 from data.steps import at_once
 from tests.system.answered import compiled, path_of, program, really
+from tests.system.frames import Tagged, frame_of
 from tests.system.random_policies import HYPERVISORS
 from tests.system.real_packets import wired
 
@@ -66,6 +67,7 @@ LINES = [
     "set enterprise acme l2-domain lan vport l-1 mac 02:00:00:00:07:01 address 192.168.7.1",
     "set enterprise acme l2-domain lan vport l-2 mac 02:00:00:00:07:02 address 192.168.7.2",
 ]
+_LINK = "fe80::ff:fe00:"
 D, A, X, N, U = Verdict.DELIVERED, Verdict.ANSWERED, Verdict.DENIED, Verdict.DROPPED, Verdict.UNRESOLVED
 QUESTIONS: dict[str, tuple[str, str, dict[str, object], Verdict, str]] = {
     "same host": ("web-1", "10.1.1.12", {}, D, "web-2"),
@@ -92,6 +94,24 @@ QUESTIONS: dict[str, tuple[str, str, dict[str, object], Verdict, str]] = {
     "a shared domain": ("web-1", "172.16.0.53", {"protocol": "17", "destination_port": 53}, D, "dns-1"),
     "a mirrored sender": ("web-3", "10.1.1.11", {}, D, "web-1"),
     "an l2-domain": ("acme/lan/l-1", "192.168.7.2", {}, D, "l-2"),
+    "a machine's link-local address": ("web-1", f"{_LINK}103", {"source_address": address(f"{_LINK}101")}, N, ""),
+    "the gateway's link-local address": (
+        "web-1",
+        "fe80::200:5eff:fe00:101",
+        {"source_address": address(f"{_LINK}101")},
+        A,
+        "",
+    ),
+    "a link-local address of another subnet": (
+        "web-1",
+        f"{_LINK}301",
+        {"source_address": address(f"{_LINK}101")},
+        N,
+        "",
+    ),
+    "its own address": ("web-1", "10.1.1.11", {}, N, ""),
+    "the broadcast address of another subnet": ("web-1", "10.1.3.255", {}, N, ""),
+    "a floating IP from inside": ("web-1", "198.51.100.50", {}, D, "db-1"),
     "nobody in an l2-domain": ("acme/lan/l-1", "192.168.7.3", {}, N, ""),
 }
 
@@ -138,3 +158,33 @@ async def test_what_trace_says_of_every_service_is_what_real_packets_do() -> Non
                     f" answered at {back}, and not {expected} {answered}\n{hops}"
                 )
     assert not wrong, "\n\n".join(wrong)
+
+
+MANY = (
+    ("acme/prod/web-1", "10.1.1.11", "10.1.1.255", "ffffffffffff"),
+    ("acme/prod/web-1", "10.1.1.11", "255.255.255.255", "ffffffffffff"),
+    ("acme/prod/web-2", "10.1.1.12", "224.0.0.251", "01005e0000fb"),
+    ("acme/prod/web-3", "10.1.1.13", "239.129.2.3", "01005e010203"),
+    ("acme/prod/web-1", "2001:db8:1::11", "ff02::fb", "3333000000fb"),
+    ("acme/prod/db-1", "2001:db8:3::21", "ff02::1:ff00:77", "3333ff000077"),
+    ("acme/lan/l-1", "192.168.7.1", "255.255.255.255", "ffffffffffff"),
+)
+
+
+async def test_what_is_sent_to_many_comes_to_all_that_trace_names() -> None:
+    state = compiled(LINES, PLACES)
+    named = {place: name.rpartition("/")[2] for name, place in PLACES.items()}
+    async with wired() as real:
+        await program(real, state)
+        for port in (5353, 53):
+            for tag, (sender, own, to, hardware) in enumerate(MANY):
+                source = path_of(state.view, sender)
+                question = Question(source, address(to), address(own), "17", 5353, port)
+                told = at_once(trace(state, question, Compiled(state, source[:4])))
+                hops = [hop for hop in told.hops if hop.table == "deliver" and not hop.copy]
+                said = {hop.words.removeprefix("out to ") for hop in hops if hop.words.startswith("out to ")}
+                frame = frame_of(state, source, question, bytes.fromhex(hardware), tag)
+                came = Tagged(await real.send([(PLACES[sender], frame)])).places(tag)
+                assert {named[one] for one in came} - {"mon-1"} == said - {"mon-1"}, f"{told.packet}: {told.reason}"
+                assert told.verdict is (D if said else N), told.reason
+                assert said or sender.endswith("db-1")

@@ -9,7 +9,7 @@ import pytest
 from controller.analysis.allowed import Answer, why_not
 from controller.analysis.changes import By
 from controller.network import Network
-from controller.trace.question import Question, Verdict
+from controller.trace.question import Fragment, Question, Verdict
 from data.access import Access
 from data.addresses import address
 from data.errors import NotPermitted
@@ -212,3 +212,22 @@ async def test_asking_changes_nothing() -> None:
     state, numbers, revision = where.state, dict(where.numbers.new), where.configured.revision
     assert offered(await asked(where))
     assert where.state is state and where.numbers.new == numbers and where.configured.revision == revision
+
+
+async def test_of_machines_with_both_families_the_one_of_the_protocol_is_meant() -> None:
+    six = "\n".join(
+        ("set enterprise acme domain prod zone web subnet web1 ipv6-prefix 2001:db8:1::/64",
+         "set enterprise acme domain prod vport web-1 address 2001:db8:1::11",
+         "set enterprise acme domain prod vport web-2 address 2001:db8:1::12",
+         f"{EGRESS} p entry 10 action deny")
+    )  # fmt: skip
+    answer = await asked(network(six), Question(vport("web-1"), vport("web-2"), protocol="icmpv6"))
+    assert offered(answer) == (
+        f"{EGRESS} p entry 5 from vport web-1 to vport web-2 protocol icmpv6 icmp-type 128 action allow stateful",
+    )
+
+
+async def test_a_later_fragment_is_let_through_by_what_lets_the_whole_packet_through() -> None:
+    lines = f"{EGRESS} p entry 10 action deny"
+    answer = await asked(network(lines), replace(SSH, fragment=Fragment.LATER))
+    assert offered(answer) == (f"{EGRESS} p entry 5 {TO_DB}",)
