@@ -35,11 +35,13 @@ from views.dashboard.moving import Moving
 from views.dashboard.pages import Pages
 from views.dashboard.palette import DARK, LIGHT, THEMES
 from views.dashboard.screens import BOARDS
+from views.dashboard.small import TooSmall
 from views.dashboard.source import Closed, Source
 from views.dashboard.stage import Stage
 from views.models import Table
 
 if TYPE_CHECKING:
+    from textual import events
     from textual.driver import Driver
 
     from views.models import Model
@@ -49,10 +51,15 @@ __all__ = ["Colors", "Dashboard", "dashboard"]
 Colors = Literal["standard", "256", "truecolor"]
 
 
+UNSEEN = frozenset({"screen", "leave", "interrupt"})
+"""Actions of a terminal that is too small: they change nothing, and lead out."""
+
+
 class Dashboard(App[NshellError]):
     """All screens. Its return value is the error that ended it; None when its user left."""
 
     ENABLE_COMMAND_PALETTE = False
+    AUTO_FOCUS = None  # each screen says what has the keys
     CSS = """
     Screen { layout: vertical; overflow: hidden; }
     FilterLine { height: 1; width: 1fr; background: $panel; }
@@ -60,7 +67,7 @@ class Dashboard(App[NshellError]):
     CommandLine > Output { height: auto; max-height: 60vh; width: 1fr; border-top: solid $primary; }
     CommandLine > Horizontal { height: 1; width: 1fr; background: $panel; }
     Help { layer: above; dock: top; width: 1fr; height: 1fr; background: $surface; border: round $primary; }
-    Screen { layers: below above; }
+    Screen { layers: below above over; }
     .panel { border: round $secondary; border-title-color: $primary; border-title-style: bold; }
     .panel:focus-within { border: round $primary; }
     .ascii .panel { border: ascii $secondary; }
@@ -126,6 +133,11 @@ class Dashboard(App[NshellError]):
         return self.stage.current
 
     @property
+    def small(self) -> bool:
+        """Whether the terminal is too small to show anything."""
+        return any(one.display for one in self.query(TooSmall))
+
+    @property
     def busy(self) -> bool:
         """Whether a command runs that was typed."""
         return bool(self.is_running and self.query(CommandLine) and self.query_one(CommandLine).busy)
@@ -143,9 +155,12 @@ class Dashboard(App[NshellError]):
         yield CommandLine()
         yield Footer()
         yield Help().add_class("panel")
+        yield TooSmall()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Into a line keys are text, but for those that close it."""
+        """Into a line keys are text, but for those that close it; unseen nothing is done but UNSEEN."""
+        if self.small and action not in UNSEEN:
+            return False
         if isinstance(self.focused, Input) and action in TYPED:
             return False
         return super().check_action(action, parameters)
@@ -154,6 +169,11 @@ class Dashboard(App[NshellError]):
         self.screen.set_class(not self.unicode, "ascii")
         self.set_interval(1.0, self._tick)
         await self.action_screen(self.current)
+        self.query_one(TooSmall).judge(self.size)
+
+    def on_resize(self, event: events.Resize) -> None:
+        for one in self.query(TooSmall):
+            one.judge(event.size)
 
     def _tick(self) -> None:
         for header in self.query(Header):
@@ -185,6 +205,8 @@ class Dashboard(App[NshellError]):
 
     def focus_board(self) -> None:
         """The keys are for the screen again."""
+        if self.small:
+            return
         grid = self.board.grid
         target = grid if grid is not None else next(iter(self.board.query("*:can-focus")), None)
         self.set_focus(target)

@@ -267,7 +267,7 @@ async def test_long_names_from_outside_are_cut_and_harmless(unicode: bool) -> No
     telemetry = source.whole.telemetry
     telemetry.count(Level.TUNNEL, f"hv1>{name}", {Measure.SENDS_BYTES: 1}, {Measure.SENDS_BYTES: MEGABIT})
     async with seen("topology", LARGE, source, unicode) as it:
-        for size in (LARGE, SMALL, (40, 12), (20, 5), (1, 1)):
+        for size in (LARGE, SMALL, (60, 15), (40, 12), (20, 5), (1, 1)):
             await it.pilot.resize_terminal(*size)
             for key in "56":
                 await it.press(key)
