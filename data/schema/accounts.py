@@ -48,6 +48,7 @@ class Ssh(Object, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         ),
     ] = "keys-and-passwords"
     max_sessions: Annotated[int, Leaf("most sessions at a time", integer(1, 256, "sessions"))] = 64
+    sessions_per_user: Annotated[int, Leaf("most of them of one user", integer(1, 256, "sessions"))] = 32
     keepalive_interval: Annotated[
         int, Leaf("silence after which the other end is asked", integer(1, 3600, "seconds", units="seconds"))
     ] = 30

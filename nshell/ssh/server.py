@@ -2,7 +2,8 @@
 
     strangers   STRANGERS connections that have not logged in, NEIGHBOURS of them from one address; who is too many
                 makes another give way; GRACE seconds to log in; KEYS keys and PASSWORDS passwords to try
-    users       `ssh max-sessions` connections and as many channels; CHANNELS channels on one connection
+    users       `ssh max-sessions` connections and as many channels, and `ssh sessions-per-user` of one user; CHANNELS
+                channels on one connection
 
 Key exchanges are those that cost a server 1 ms: strangers may ask for as many as they like.
 """
@@ -170,6 +171,12 @@ class Entrance(asyncssh.SSHServer):
     def auth_completed(self) -> None:
         self.user = str(self._connection.get_extra_info("username"))
         how = "a key" if self._key else "its password"
+        problem = self._server.crowded(self)
+        if problem:
+            log.warning("user=%s origin=%r closed: %s", self.user, self.origin, problem)
+            self._refused(self.user, problem)
+            self._connection.disconnect(asyncssh.DISC_TOO_MANY_CONNECTIONS, problem)
+            return
         log.info("user=%s origin=%r logged in with %s", self.user, self.origin, how)
         self._server.admitted(self)
         self._came = self._server.service.visitors.came(self.user, self.origin, how)
@@ -308,11 +315,23 @@ class SshServer:
         if not self._users:
             self._empty.set()
 
+    def _own(self, entrance: Entrance) -> list[Entrance]:
+        return [other for other in self._users if other.user == entrance.user]
+
+    def crowded(self, entrance: Entrance) -> str:
+        """Why a user who has just logged in gets no connection more, '' when it is not so: those without a channel
+        count, too, and would keep all others out.
+        """
+        mine = self._settings.sessions_per_user
+        return _yours(mine) if len(self._own(entrance)) >= mine else ""
+
     def full(self, entrance: Entrance) -> str:
         """Why another channel cannot be opened, '' when it can."""
-        most = self._settings.max_sessions
+        most, mine = self._settings.max_sessions, self._settings.sessions_per_user
         if entrance.channels >= CHANNELS:
             return f"{CHANNELS} channels are open on this connection already; open another connection"
+        if sum(other.channels for other in self._own(entrance)) >= mine:
+            return _yours(mine)
         if sum(other.channels for other in self._users) >= most or len(self._users) > most:
             return f"{most} sessions are open already (ssh max-sessions); end one"
         return ""
@@ -336,3 +355,7 @@ class SshServer:
         for entrance in (*self._strangers, *self._users):
             entrance.close()
         await asyncio.sleep(0)
+
+
+def _yours(most: int) -> str:
+    return f"{most} of your sessions are open already (ssh sessions-per-user); end one"

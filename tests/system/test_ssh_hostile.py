@@ -10,8 +10,9 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
@@ -192,3 +193,34 @@ def test_many_channels_of_one_user_are_refused(site: Site, unharmed: None) -> No
 
     opened, problem = asyncio.run(open_many())
     assert opened == 10 and "10 channels are open" in problem
+
+
+def test_one_user_who_opens_all_connections_he_can_keeps_no_other_out(site: Site, unharmed: None) -> None:
+    site.run("set ssh max-sessions 4", "set ssh sessions-per-user 2", "commit")
+    address: dict[str, Any] = {"host": "127.0.0.1", "port": site.ssh.port, "known_hosts": None, "config": None}
+
+    async def crowd() -> tuple[list[str], str]:
+        said = []
+        async with AsyncExitStack() as stack:
+            for _ in range(8):
+                mine = asyncssh.connect(**address, username=site.ssh.user, client_keys=[str(site.ssh.key)])
+                try:
+                    one = await stack.enter_async_context(mine)
+                    said.append(str((await one.run("show version")).stdout))
+                except asyncssh.Error as problem:
+                    said.append(problem.reason)
+            done = await asyncio.to_thread(site.ssh.run, "show version", options=("LogLevel=INFO",))
+            said.append(done.stderr)
+            bobs = asyncssh.connect(**address, username="bob", password="Correct.Horse", client_keys=None)
+            bob = await stack.enter_async_context(bobs)
+            return said, str((await bob.run("show version")).stdout)
+
+    said, bob = asyncio.run(asyncio.wait_for(crowd(), 120))
+    site.run("delete ssh max-sessions", "delete ssh sessions-per-user", "commit")
+    assert said[0] == said[1] == bob and "revision" in bob
+    assert not [one for one in said[2:] if "revision" in one], "the others were hung up on"
+    why = "2 of your sessions are open already (ssh sessions-per-user); end one"
+    assert why in said[-1], "OpenSSH's client says why"
+    assert site.shell.log().count(why) == 7 and f"{site.ssh.user} from ssh 127.0.0.1:" in site.run(
+        "show events kind session"
+    )
