@@ -161,7 +161,10 @@ async def _removal(
     given: set[str] = set()
     for policy, rows in chosen:
         wanted = {row.path: row for row in rows if _may_go(row, since, shadowed)}
-        for one in removals(fabric.running, fabric.acting, policy, list(wanted), useless, context.access.writes):
+        by = {
+            row.path: row.finding.by for row in rows if row.finding is not None and row.finding.found is Found.SHADOWED
+        }
+        for one in removals(fabric.running, fabric.acting, policy, list(wanted), useless, context.access.writes, by):
             if one.lines and given.issuperset(one.lines):
                 continue  # another domain of the same template has it already
             why = _reason(wanted[one.entry], since)

@@ -114,7 +114,7 @@ class _Looking:
             finding = yield from self._dead(nth)
         except _TooMuch:
             return Finding(Found.UNDECIDED, why="it would take too long to tell")
-        if finding is not None:
+        if finding is not None and not finding.turns:  # one that has to stay decides where what shadows it goes
             self._gone.add(nth)
         return finding
 

@@ -5,13 +5,14 @@
     own, over another     both: without its own leaves the template's would be back
 
 What is removed together is looked at together: the last entry of a direction, without which its default turns, gets a
-line that says the default; the last stateful entry of a domain stays.
+line that says the default; the last stateful entry of a domain stays; so does what shadows an entry that stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from controller.compile.policy import DIRECTIONS, DomainPolicy
 from data.acting import inactive_at
@@ -40,9 +41,11 @@ def removals(
     entries: Sequence[Path],
     useless: Callable[[Path], bool],
     writes: Callable[[Path], bool],
+    shadowing: Mapping[Path, Sequence[Path]] = MappingProxyType({}),
 ) -> list[Removal]:
     """One for each of these entries of a domain. `useless(path)` tells whether an entry of another domain of the same
-    template may go, too; `writes(path)` what the user may change."""
+    template may go, too; `writes(path)` what the user may change; `shadowing` has the entries that decide before one
+    that is shadowed."""
     made, gone = [], set[Path]()
     for path in entries:
         removal = _removal(configured, acting, path, useless, writes)
@@ -52,11 +55,35 @@ def removals(
         if removal.lines:
             gone.add(path)
         made.append(removal)
+    needed = _needed([removal.entry for removal in made if not removal.lines], shadowing)
+    made = [_kept(removal, needed) if removal.lines else removal for removal in made]
+    gone -= needed.keys()
     defaults = list(_defaults(acting, policy, gone))
     at = next((nth for nth, removal in enumerate(made) if removal.lines), None)
     if at is not None and defaults:
         made[at] = Removal(made[at].entry, (*defaults, *made[at].lines), made[at].why, made[at].serves)
     return made
+
+
+def _needed(staying: Iterable[Path], shadowing: Mapping[Path, Sequence[Path]]) -> dict[Path, Path]:
+    """The entries without which one that stays would decide, each with that one."""
+    found: dict[Path, Path] = {}
+    waiting = list(staying)
+    while waiting:
+        path = waiting.pop()
+        for other in shadowing.get(path, ()):
+            if other not in found:
+                found[other] = path
+                waiting.append(other)
+    return found
+
+
+def _kept(removal: Removal, needed: Mapping[Path, Path]) -> Removal:
+    other = needed.get(removal.entry)
+    if other is None:
+        return removal
+    why = f"{other[-3]}/{other[-1]}, which stays, would decide in its place"
+    return Removal(removal.entry, (), why, removal.serves)
 
 
 def _removal(

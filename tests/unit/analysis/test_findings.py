@@ -138,3 +138,12 @@ def test_what_goes_to_many_at_once_is_looked_at_too() -> None:
     zones = "".join(f"{OUT} {n} to zone {zone} action allow\n" for n, zone in enumerate(("web", "app", "db"), 1))
     found = said(f"{zones}{OUT} 9 protocol udp action allow")
     assert "9" not in found, "it decides about multicast"
+
+
+def test_what_shadows_the_last_stateful_entry_stays_with_it() -> None:
+    found = said(
+        f"{OUT} 1 to zone app action deny\n{OUT} 2 to zone app protocol tcp action allow stateful\n"
+        f"{OUT} 3 to zone web protocol tcp action allow\nset enterprise acme domain prod egress-default deny"
+    )
+    assert found["2"].found is Found.SHADOWED and found["2"].turns, "without it no answers are let back"
+    assert "1" not in found, "the default denies alike, but 2, which stays, would allow"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from controller.analysis.ends import ends_now
@@ -72,6 +72,7 @@ def test_every_entry_that_decides_about_no_packet_is_found(seed: int) -> None:
 
 
 @given(st.integers(0, 10_000))
+@example(1505)
 @settings(max_examples=EXAMPLES, deadline=None)
 def test_all_that_is_found_can_go_and_no_verdict_changes(seed: int) -> None:
     for view, policy in domains(case(seed)):

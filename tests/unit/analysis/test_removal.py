@@ -84,3 +84,15 @@ def test_the_last_stateful_entry_stays() -> None:
     where = network(f"{OUT} 1 action allow stateful\n{OUT} 2 protocol tcp action allow stateful\n{OUT} 3 action deny")
     first, second = given(where, 1, 2)
     assert first.lines and not second.lines and "last stateful" in second.why
+
+
+def test_what_shadows_an_entry_that_stays_stays_with_it() -> None:
+    where = network(TEMPLATE + f"{OUT} 1 protocol udp action deny\n{OUT} 2 protocol tcp action deny")
+    policy = where.state.policy(PROD)
+    entries = [entry(1), entry(2), entry(5)]
+    first, second, template = removals(
+        where.configured, where.running, policy, entries, lambda path: path[:4] != TEST, lambda path: True,
+        {entry(5): (entry(1),)},
+    )  # fmt: skip
+    assert not template.lines and second.lines
+    assert (first.lines, first.why) == ((), "p/5, which stays, would decide in its place")
