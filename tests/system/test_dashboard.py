@@ -110,7 +110,7 @@ def test_screens_keys_size_and_the_prompt_after_it(way: Way, network: Network) -
     wide = screen.shows("02:00:0a:01:01:0b")
     assert len(wide.splitlines()) > 40
     screen.resize(40, 10)
-    screen.shows("3 vports", without="02:00:0a:01:01:0b")
+    screen.shows("too small: 40 x 10", without="02:00:0a:01:01:0b")
     screen.resize(100, 30)
     screen.press(":", "configure", "Enter")
     screen.shows("[edit]")

@@ -144,6 +144,9 @@ class Footer(Canvas):
         return [*app.board.KEYS, *((key.sign, key.what) for key in KEYS if key.sign not in idle)]
 
     async def on_click(self, event: events.Click) -> None:
+        if self._said is not None:
+            self._silent()
+            return
         key = next((key for left, right, key in self._spots if left <= event.x < right), None)
         if key is not None:
             await self.dashboard.press_key(key)
