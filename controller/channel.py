@@ -28,10 +28,12 @@ from controller.openflow.actions import Action
 from controller.openflow.bundle import Bundle
 from controller.openflow.errors import BundleRefused, MeterRefused, RequestRefused, SwitchGone
 from controller.openflow.messages import Phase, key, phase
+from controller.openflow.order import in_order
 from controller.openflow.readback import FlowEntry
 from controller.openflow.text import describe
 from controller.openflow.wire import ALL_TABLES, METER, METER_MOD
 from controller.patience import patience
+from data.steps import spread
 
 __all__ = ["Channel", "Prepared", "Switch"]
 
@@ -136,6 +138,7 @@ class Channel:
             raise SwitchGone("not connected")
         started = time.perf_counter()
         flows, early, late = _phases([*self._needed(messages), *messages] if self.lacking else messages)
+        flows = await spread(in_order(flows))
         with patience(switch):
             added: list[bytes] = []
             if early:

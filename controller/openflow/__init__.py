@@ -17,7 +17,7 @@ Read next, in this order::
     hello.py       which version to speak
     connection.py  Switch: one connection, requests and events; requests.py, probing.py
     packets.py     what a flow sent to the controller, what the controller sends out
-    bundle.py      Bundle: all or nothing
+    bundle.py      Bundle: all or nothing; order.py, the order that costs the switch least
     readback.py    flows and monitor events by walking headers
     server.py      OpenFlowServer: listener, limits, handshake
 """
