@@ -1,8 +1,8 @@
 """The agent's connection to a controller: JSON-RPC 2.0, one object per line, both ways.
 
 The agent dials (with TLS unless the controller is on this host), says hello with its system-id, then answers what it
-is asked (controller/agents.py is the other end).  A lost connection is dialled again after 1, 2, 4, then every 8
-seconds; a silent one is pinged.
+is asked (controller/hypervisors/agents.py is the other end).  A lost connection is dialled again after 1, 2, 4, then
+every 8 seconds; a silent one is pinged.
 """
 
 import asyncio

@@ -15,7 +15,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import ParamSpec, TypeVar
 
-from controller.agents import AgentServer
 from controller.bgp.service import Bgp
 from controller.compile.access import access_address, used_path
 from controller.compile.services.sharing import Share, sharing
@@ -26,7 +25,8 @@ from controller.edge.claims import Held
 from controller.edge.dhcp import LeaseRecord
 from controller.edge.health import Target
 from controller.edge.learning import Entry
-from controller.listeners import Listeners
+from controller.hypervisors.agents import AgentServer
+from controller.hypervisors.listeners import Listeners
 from controller.network import Network
 from controller.numbers import Numbers
 from controller.openflow.errors import OpenFlowError

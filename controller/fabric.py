@@ -1,10 +1,8 @@
 """The running network as sessions see it: one object that starts, commits, answers and stops.
 
-    sessions ──> Fabric ── commits.py      check, plan, apply, revert; confirmed commits
-                   │   ├── upkeep.py       workloads that move, reconcile, drift
-                   │   ├── hypervisors.py  contact: admission, identity; bridges.py their set-up
+    sessions ──> Fabric ── commit/         check, plan, apply, revert; confirmed commits
+                   │   ├── hypervisors/    contact: where they dial in, who they are; reconcile, drift
                    │   ├── edge/           what is answered to, learned from and probed of workloads
-                   │   ├── listeners.py    where hypervisors dial in
                    │   ├── bgp/            what neighbours are told, and what they tell
                    │   ├── underlay/       the network below the tunnels, listened to
                    │   ├── pe/             routers configured through NAPALM
@@ -31,28 +29,28 @@ from controller.answers import Answers
 from controller.bgp.kept import Kept
 from controller.bgp.service import Bgp
 from controller.bgp.side import BgpSide
-from controller.commits import Commits, Outcome, Participant
+from controller.commit.commits import Commits, Outcome, Participant
+from controller.commit.plan import Plan
+from controller.commit.transaction import silent
 from controller.compile import Observed
 from controller.edge import Edge
 from controller.events import Events, Kind
 from controller.events.told import Told
-from controller.hypervisors import Hypervisors
-from controller.listeners import Listeners
-from controller.neighbours import Neighbours
+from controller.hypervisors.contact import Hypervisors
+from controller.hypervisors.listeners import Listeners
+from controller.hypervisors.neighbours import Neighbours
+from controller.hypervisors.reconcile import Reconciled
+from controller.hypervisors.remembered import Remembered
+from controller.hypervisors.upkeep import Upkeep
 from controller.network import Network
 from controller.numbers import Numbers
 from controller.pe.routers import PeRouters
-from controller.plan import Plan
-from controller.reconcile import Reconciled
-from controller.remembered import Remembered
 from controller.telemetry.others import Others
 from controller.telemetry.service import Telemetry
 from controller.topology import Interface
 from controller.trace.tracing import Tracing
-from controller.transaction import silent
 from controller.trust.office import Trust
 from controller.underlay.service import Underlay
-from controller.upkeep import Upkeep
 from data.configuration import Edits
 from data.schema.objects import Controller
 from data.schema.seen import Telemetry as Counting
@@ -81,7 +79,7 @@ class Fabric(Answers):
     async def start(self) -> None:
         """Loads, compiles, closes what a crash left open, then listens.
 
-        A port that is taken is told as an event and tried again (`listeners.py`). Raises StoreUnavailable.
+        A port that is taken is told as an event and tried again (`hypervisors/listeners.py`). Raises StoreUnavailable.
         """
         await self.told.start()
         running = await self.submit(self.store.load)

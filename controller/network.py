@@ -16,13 +16,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from controller.channel import Channel
+from controller.commit.planning import Change, Draft, dvrs_of, located, vports_of
 from controller.compile import Location, Observed, Placement, compile_all, start
 from controller.compile.layered import Layered
 from controller.events import Events
+from controller.hypervisors.channel import Channel
 from controller.numbers import Numbers
 from controller.pipeline import split_cookie
-from controller.planning import Change, Draft, dvrs_of, located, vports_of
 from controller.topology import TUNNEL_PORT, Interface, Topology
 from data.acting import Acting, Successor
 from data.configuration import Configuration, Running

@@ -1,7 +1,7 @@
 """What is where: the hypervisors, the interfaces they report, and the vport that each interface resolves.
 
-Pure bookkeeping: no I/O, no asyncio. `hypervisors.py` tells it what OVSDB reports, `fabric.py` asks it which vports may
-have moved (`touched`) and where each one is now (`claim`), and recompiles exactly those.
+Pure bookkeeping: no I/O, no asyncio. `hypervisors/contact.py` tells it what OVSDB reports, `upkeep.py` there asks it
+which vports may have moved (`touched`) and where each one is now (`claim`), and recompiles exactly those.
 
     OVSDB: interface tap7 on hv2, iface-id = acme/prod/web-1, ofport 4      OpenFlow: reconciled, lost, ...
                      |                                                                |

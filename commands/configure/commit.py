@@ -15,8 +15,8 @@ from data.errors import CommandFailed, MergeConflict, NshellError
 from views.models import Lines, Plan, PlanDomain, PlanHypervisor, PlanSide, Receipt, Receipts
 
 if TYPE_CHECKING:
+    from controller.commit.plan import DvrsPlan
     from controller.fabric import Outcome
-    from controller.plan import DvrsPlan
     from data.candidate import Candidate
     from data.configuration import Edits
     from data.path import Path

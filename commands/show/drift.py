@@ -5,8 +5,8 @@ from __future__ import annotations
 from commands.context import Context
 from commands.language.registry import Arguments, command
 from commands.lookup import require
-from controller.drift import Standing
-from controller.reconcile import What
+from controller.hypervisors.drift import Standing
+from controller.hypervisors.reconcile import What
 from data.path import path_text
 from data.steps import Pace
 from views.models import Column, Lines, Moment, Several, Table

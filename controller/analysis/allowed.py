@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 
 from controller.analysis.changes import By, next_step, stopped
 from controller.analysis.verdicts import changed_verdicts
+from controller.commit.planning import Draft, change_of, check, draft
 from controller.network import Network
-from controller.planning import Draft, change_of, check, draft
 from controller.trace import Compiled, Question, Trace, Way, trace
 from data.access import Access
 from data.candidate import Candidate

@@ -32,13 +32,13 @@ from controller.bgp.rib.views import Views
 from controller.bgp.sessions import Sessions
 from controller.bgp.speaker.backend import Down, Event, Fault, Speaker, SpeakerGone, Up
 from controller.bgp.underlay import Listened, NextHops
+from controller.commit.planning import Draft
 from controller.compile import Observed
 from controller.compile.remote import RemoteKey
 from controller.events import Kind, Severity
+from controller.hypervisors.upkeep import Upkeep
 from controller.network import Network
-from controller.planning import Draft
 from controller.underlay.service import Underlay
-from controller.upkeep import Upkeep
 from data.addresses import Ip
 from data.errors import CommandFailed
 from data.steps import spread

@@ -20,10 +20,10 @@ from controller.bgp.routes import Route
 from controller.bgp.service import Bgp
 from controller.bgp.speaker.backend import Peer, SpeakerGone
 from controller.bgp.words import told_lines
-from controller.plan import SidePlan
-from controller.planning import Draft
-from controller.receipts import Kept, Receipt
-from controller.sides import PreparedSide
+from controller.commit.plan import SidePlan
+from controller.commit.planning import Draft
+from controller.commit.receipts import Kept, Receipt
+from controller.commit.sides import PreparedSide
 from data.errors import ApplyFailed, NshellError
 from data.steps import spread
 

@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from controller.commit.planning import Draft
 from controller.compile.addresses import Ip, address
 from controller.compile.services.balance import PORTS
 from controller.compile.services.serving import servings
@@ -23,7 +24,6 @@ from controller.edge.context import EdgeContext
 from controller.events import Kind
 from controller.openflow.conntrack import forget
 from controller.openflow.errors import OpenFlowError
-from controller.planning import Draft
 from data.path import Path
 from data.schema.services import LoadBalancer
 from data.templates import in_template

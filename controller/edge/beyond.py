@@ -21,11 +21,11 @@ from controller.compile.wan.facts import gateways_at, machine
 from controller.edge.allowance import Allowance
 from controller.edge.context import EdgeContext
 from controller.edge.segments import claimed, has_object, may_have, question
+from controller.hypervisors.punted import Punt
 from controller.openflow import actions
 from controller.openflow.actions import Action
 from controller.packets.frame import parse
 from controller.pipeline import Feature
-from controller.punted import Punt
 from data.addresses import Ip
 from data.path import Path
 from data.schema.objects import Subnet

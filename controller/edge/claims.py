@@ -18,15 +18,15 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from controller.commit.planning import Draft
 from controller.compile import Observed, State
 from controller.compile.services.virtual_ip import candidates, holder
 from controller.edge.context import EdgeContext
 from controller.events import Kind
+from controller.hypervisors.punted import Punt
 from controller.openflow import actions
 from controller.packets.neighbour import gratuitous_arp, neighbour_advertisement
 from controller.pipeline import Feature, Register, Table
-from controller.planning import Draft
-from controller.punted import Punt
 from data.addresses import Ip, address
 from data.path import Path, vport_name
 from data.schema.objects import Vport

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from controller.hypervisors.punted import Punted
+from controller.hypervisors.upkeep import Upkeep
 from controller.network import Network
-from controller.punted import Punted
-from controller.upkeep import Upkeep
 
 __all__ = ["EdgeContext", "EdgeService"]
 

@@ -12,15 +12,15 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from controller.commit.planning import Draft
 from controller.edge.allowance import Allowance
 from controller.edge.context import EdgeContext
 from controller.edge.told import lease, lease6
 from controller.events import Kind, Severity
+from controller.hypervisors.punted import Punt
 from controller.packets import dhcp, dhcp6
 from controller.packets.frame import parse
 from controller.pipeline import Feature
-from controller.planning import Draft
-from controller.punted import Punt
 from data.addresses import BITS
 from data.path import Path, vport_name
 from data.schema.objects import Vport

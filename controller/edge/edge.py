@@ -15,11 +15,11 @@ from controller.edge.health import Health
 from controller.edge.learning import Learning
 from controller.edge.names import Names
 from controller.edge.routers import Routers
+from controller.hypervisors.punted import Punted
+from controller.hypervisors.upkeep import Upkeep
 from controller.network import Network
 from controller.pipeline import Feature
 from controller.policylog import PolicyLog
-from controller.punted import Punted
-from controller.upkeep import Upkeep
 
 __all__ = ["Edge"]
 

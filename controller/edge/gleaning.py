@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+from controller.commit.planning import Draft
 from controller.compile.services.bridging import known_behind, vports_in
 from controller.compile.state import BRIDGE, State
 from controller.compile.wan.facts import floods
@@ -21,11 +22,10 @@ from controller.edge.allowance import Allowance
 from controller.edge.beyond import into
 from controller.edge.context import EdgeContext
 from controller.edge.segments import gateway_of, may_have, question, router
+from controller.hypervisors.punted import Punt
 from controller.packets.frame import parse
 from controller.packets.neighbour import gratuitous_arp, neighbour_advertisement
 from controller.pipeline import Feature
-from controller.planning import Draft
-from controller.punted import Punt
 from data.addresses import Ip, address
 from data.networks import network
 from data.path import Path

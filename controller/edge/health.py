@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from controller.commit.planning import Draft
 from controller.compile import Observed
 from controller.compile.catalogue import SERVICES
 from controller.compile.health import Probe
@@ -29,10 +30,9 @@ from controller.compile.services.probed import probes_in
 from controller.edge.context import EdgeContext
 from controller.edge.questions import Asked, Questions
 from controller.events import Kind, Severity
+from controller.hypervisors.punted import Punt
 from controller.openflow.errors import OpenFlowError
 from controller.pipeline import Feature
-from controller.planning import Draft
-from controller.punted import Punt
 from data.path import Path, vport_name
 
 __all__ = ["Health", "Target"]

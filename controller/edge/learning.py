@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from controller.commit.planning import Draft
 from controller.compile import Learned, Observed
 from controller.compile.services.bridge_guard import ADDRESSES_OF_ONE
 from controller.compile.services.bridging import learned_flows
@@ -23,12 +24,11 @@ from controller.compile.state import BRIDGE, Place
 from controller.edge.context import EdgeContext
 from controller.edge.segments import claimed, has_object, hosts, may_have, question
 from controller.events import Kind, Severity
+from controller.hypervisors.punted import Punt
 from controller.openflow.errors import OpenFlowError
 from controller.openflow.packed import flow_key
 from controller.packets.frame import parse
 from controller.pipeline import Feature, Table
-from controller.planning import Draft
-from controller.punted import Punt
 from data.addresses import Ip, address
 from data.path import Path, vport_name
 from data.schema.objects import Vport

@@ -21,15 +21,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from controller.commit.planning import Draft
 from controller.compile.services.punts import DNS_PORT
 from controller.edge.allowance import Allowance
 from controller.edge.context import EdgeContext
+from controller.hypervisors.punted import Punt
 from controller.packets.dns import answer, asked_name, forwardable, onward, refusal, returned
 from controller.packets.frame import Frame, datagram, parse
 from controller.packets.headers import UDP, ip_frame, udp
 from controller.pipeline import Feature
-from controller.planning import Draft
-from controller.punted import Punt
 from data.addresses import Ip, address
 from data.path import Path
 from data.schema.objects import Controller, Subnet, Vport

@@ -14,9 +14,9 @@ from controller.compile import State
 from controller.compile.addresses import gateways
 from controller.compile.health import Probe
 from controller.compile.services.probed import FIRST_PORT, PORT_MASK
+from controller.hypervisors.punted import Punt
 from controller.packets import probe as packets
 from controller.packets.probe import EchoReply, Holder, TcpAnswer
-from controller.punted import Punt
 from data.addresses import Ip, address
 from data.schema.objects import Controller, Subnet
 

@@ -18,15 +18,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from controller.commit.planning import Draft
 from controller.compile.services.punts import advertises, served
 from controller.edge.allowance import Allowance
 from controller.edge.context import EdgeContext
 from controller.edge.told import advertisement, subnet_of
+from controller.hypervisors.punted import Punt
 from controller.openflow import actions
 from controller.packets.neighbour import router_solicitation
 from controller.pipeline import Feature, Register, Table
-from controller.planning import Draft
-from controller.punted import Punt
 from data.addresses import Prefix
 from data.networks import network
 from data.path import Path

@@ -2,8 +2,8 @@
 
 A meter here has one band that drops what exceeds a rate in kbit/s with a burst in kbit. What a hypervisor must hold
 is described by ADD messages, like its flows; a change of a meter in use is a MODIFY, because deleting a meter deletes
-the flows that use it. Bundles of Open vSwitch take no meters: ``controller/channel.py`` sends ADDs before its bundle,
-MODIFYs and DELETEs after it. ``messages.py`` treats flows and meters alike.
+the flows that use it. Bundles of Open vSwitch take no meters: ``controller/hypervisors/channel.py`` sends ADDs before
+its bundle, MODIFYs and DELETEs after it. ``messages.py`` treats flows and meters alike.
 """
 
 from __future__ import annotations

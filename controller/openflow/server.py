@@ -1,13 +1,13 @@
 """The listener that switches dial into: handshake within 5 s, messages of at most 64 KiB (what a length field can say).
 
-What it shares with OVSDB's is in `controller/dialin.py`.
+What it shares with OVSDB's is in `controller/hypervisors/dialin.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from controller.dialin import MAX_CONNECTIONS, DialIn
+from controller.hypervisors.dialin import MAX_CONNECTIONS, DialIn
 from controller.openflow import text
 from controller.openflow.connection import Switch
 from controller.openflow.errors import OpenFlowError

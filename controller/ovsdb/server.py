@@ -1,11 +1,11 @@
 """The listener that ovsdb-servers dial into: handshake within 5 s, 8 MiB of unfinished message.
 
-What it shares with OpenFlow's is in `controller/dialin.py`.
+What it shares with OpenFlow's is in `controller/hypervisors/dialin.py`.
 """
 
 from __future__ import annotations
 
-from controller.dialin import DialIn
+from controller.hypervisors.dialin import DialIn
 from controller.ovsdb.connection import Hypervisor
 from controller.ovsdb.errors import OvsdbError
 

@@ -17,6 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from controller.commit.plan import SidePlan
+from controller.commit.planning import Draft
 from controller.events import Kind, Severity
 from controller.network import Network
 from controller.pe.drivers import Place
@@ -27,8 +29,6 @@ from controller.pe.render import HIDDEN, hidden
 from controller.pe.router import Router, RouterState, counted
 from controller.pe.session import Session
 from controller.pe.side import Change, PreparedPes, prepare
-from controller.plan import SidePlan
-from controller.planning import Draft
 from data.errors import CommandFailed, NothingThere, NshellError
 
 __all__ = ["AGAIN", "LOOK", "PATIENCE", "PeRouters"]

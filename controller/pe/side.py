@@ -1,4 +1,4 @@
-"""PE routers in the commit transaction (sides.py): the same phases as for switches.
+"""PE routers in the commit transaction (commit/sides.py): the same phases as for switches.
 
     plan      the router itself compares: candidate loaded, compared, discarded
     prepare   loaded and compared, before any switch changes; who refuses ends the commit here
@@ -17,11 +17,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from controller.commit.receipts import Kept, Receipt
 from controller.pe.errors import PeAway, PeProblem, PeRefused
 from controller.pe.held import UNDECIDED, Held
 from controller.pe.intent import Wanted
 from controller.pe.router import Router, RouterState, counted
-from controller.receipts import Kept, Receipt
 from data.errors import ApplyFailed
 
 __all__ = ["Change", "PreparedPes", "prepare"]

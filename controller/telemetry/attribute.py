@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
+from controller.commit.planning import Draft
 from controller.network import Network
-from controller.planning import Draft
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from controller.telemetry.purposes import MEASURES, Purpose, Subject
 from data.addresses import Ip, address

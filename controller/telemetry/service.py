@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as File
 
+from controller.commit.planning import Draft
 from controller.events import Events, Kind, Severity
 from controller.network import Network
 from controller.openflow.errors import OpenFlowError
-from controller.planning import Draft
 from controller.telemetry.archive import Series, Size
 from controller.telemetry.attribute import Attribution
 from controller.telemetry.baseline import Baselines

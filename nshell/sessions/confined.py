@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from controller.commit.plan import DvrsPlan
 from controller.compile.services.sharing import Share
 from controller.compile.wan.shown import Elsewhere, RemoteRoute
 from controller.edge.claims import Held
@@ -26,7 +27,6 @@ from controller.openflow.packed import cookie
 from controller.openflow.readback import FlowEntry
 from controller.openflow.wire import ALL_TABLES
 from controller.pipeline import split_cookie
-from controller.plan import DvrsPlan
 from data.access import Access
 from data.addresses import Ip
 from data.configuration import Configuration, Edits, Running

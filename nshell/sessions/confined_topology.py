@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from commands.lookup import no_hypervisor
-from controller.planning import vports_of
+from controller.commit.planning import vports_of
 from controller.topology import Attachment, Hypervisor
 from data.configuration import Configuration, Edits
 from data.path import Path

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from controller.channel import Channel
 from controller.compile import Location, Placement, compile_all, start
+from controller.hypervisors.channel import Channel
 from controller.numbers import Numbers
 from controller.openflow.connection import Switch
 from controller.openflow.server import OpenFlowServer

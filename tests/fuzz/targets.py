@@ -19,10 +19,10 @@ from commands.language.complete import complete, help_lines
 from commands.language.lexer import lex, split_pipes
 from commands.language.parse import parse
 from commands.language.registry import Mode
-from controller.agentlink import Broken
-from controller.agentlink import Link as AgentLink
-from controller.agents import AgentServer
 from controller.events import Events
+from controller.hypervisors.agentlink import Broken
+from controller.hypervisors.agentlink import Link as AgentLink
+from controller.hypervisors.agents import AgentServer
 from controller.openflow import meters, readback, wire
 from controller.openflow.connection import Switch
 from controller.openflow.errors import OpenFlowError

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from unittest.mock import patch
 
+from controller.commit.receipts import Receipt
 from controller.fabric import Fabric
 from controller.pe.side import PreparedPes
-from controller.receipts import Receipt
 from controller.topology import Standing
 from data.store import Store
 from tests.system.pe_site import change

@@ -11,8 +11,8 @@ import pytest
 
 from agent import attach, join, namespaces, uplink
 from agent.host import Ovs, run
-from controller.agents import AgentServer
 from controller.events import Events
+from controller.hypervisors.agents import AgentServer
 from data.errors import CommandFailed
 from nshell.lab import Lab, Machine
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller.channel import Channel
+from controller.hypervisors.channel import Channel
 from controller.openflow import actions as a
 from controller.openflow import match as m
 from controller.openflow import wire

@@ -10,10 +10,10 @@ from pathlib import Path as FilePath
 import msgspec
 import pytest
 
-from controller import hypervisors
+from controller.commit.receipts import Kept
 from controller.events import Kind
+from controller.hypervisors import contact as hypervisors
 from controller.openflow.packed import flow
-from controller.receipts import Kept
 from controller.topology import Standing
 from data.errors import ApplyFailed
 from tests.system.ovs import RealOvs

@@ -9,9 +9,9 @@ import time
 import msgspec
 import pytest
 
-from controller import patience
-from controller.channel import Prepared
-from controller.receipts import Kept
+from controller.commit.receipts import Kept
+from controller.hypervisors import patience
+from controller.hypervisors.channel import Prepared
 from controller.topology import Standing
 from data.errors import ApplyFailed
 from tests.system.site import Site, network, vport, vport_path

@@ -8,8 +8,8 @@ import socket
 import msgspec
 import pytest
 
-from controller import listeners
 from controller.events import Kind
+from controller.hypervisors import listeners
 from controller.topology import Standing
 from data.errors import ApplyFailed
 from tests.system.site import Site, free_port, network

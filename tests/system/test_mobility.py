@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.channel import Channel
+from controller.hypervisors.channel import Channel
 from nshell.lab.probing import wait_until
 from tests.system.network import PATIENCE, Network
 from tests.system.site import Site, vport, vport_path

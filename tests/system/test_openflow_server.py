@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from controller.channel import Channel
+from controller.hypervisors.channel import Channel
+from controller.hypervisors.reconcile import reconcile
 from controller.openflow import actions as a
 from controller.openflow import match as m
 from controller.openflow import messages, meters, packed, wire
@@ -21,7 +22,6 @@ from controller.openflow.readback import FlowEvent
 from controller.openflow.server import OpenFlowServer
 from controller.openflow.text import describe
 from controller.openflow.wire import Field
-from controller.reconcile import reconcile
 from tests.system.ovs import RealOvs
 from tests.unit.openflow.elements import ACTIONS, MATCHES
 

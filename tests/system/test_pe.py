@@ -12,12 +12,12 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from controller.channel import Channel
+from controller.commit.plan import SidePlan
+from controller.commit.planning import Draft
+from controller.commit.receipts import Kept, Receipt
 from controller.events import Kind
+from controller.hypervisors.channel import Channel
 from controller.pe.router import RouterState
-from controller.plan import SidePlan
-from controller.planning import Draft
-from controller.receipts import Kept, Receipt
 from data.errors import ApplyFailed, NshellError, StoreUnavailable
 from tests.system.pe_site import OWN, PREFIX, REVERT, VPN, PeSite, change
 from tests.system.site import vport_path

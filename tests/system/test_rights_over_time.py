@@ -185,5 +185,5 @@ def test_what_strangers_do_is_not_logged_as_the_doing_of_who_opened_the_port(she
         stranger.settimeout(5)
         while stranger.recv(4096):
             pass
-    lines = [line for line in shell.log().splitlines() if "logger=controller.agents" in line]
+    lines = [line for line in shell.log().splitlines() if "logger=controller.hypervisors.agents" in line]
     assert lines and not any("user=" in line for line in lines), lines

@@ -25,7 +25,7 @@ from agent.host import Ovs, run
 from agent.main import main
 from commands.language.registry import Arguments
 from commands.request_dvrs import show_certificates
-from controller.bridges import datapath_id
+from controller.hypervisors.bridges import datapath_id
 from controller.openflow import wire
 from controller.topology import Standing
 from controller.trust import office

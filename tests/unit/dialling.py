@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
-from controller.dialin import C, DialIn
+from controller.hypervisors.dialin import C, DialIn
 
 
 class ScriptedPeer(ABC):

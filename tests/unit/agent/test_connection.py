@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from agent import rpc
-from controller import agents
-from controller.agents import AgentServer
 from controller.events import Events
+from controller.hypervisors import agents
+from controller.hypervisors.agents import AgentServer
 from data.errors import CommandFailed
 
 HELLO = b'{"jsonrpc":"2.0","id":1,"method":"hello","params":{"system_id":"%s","version":"t"}}\n'

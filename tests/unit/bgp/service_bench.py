@@ -14,7 +14,7 @@ from controller.bgp.service import Bgp
 from controller.bgp.side import BgpSide
 from controller.bgp.speaker.backend import ADMINISTRATIVE_RESET, Event, Listener, Peer, Up
 from controller.bgp.speaker.left import Left
-from controller.commits import Outcome
+from controller.commit.commits import Outcome
 from controller.underlay.service import Underlay
 from data.addresses import address, prefix
 from data.configuration import Edits

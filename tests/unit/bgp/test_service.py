@@ -6,8 +6,8 @@ import pytest
 
 from controller.bgp.routes import Family
 from controller.bgp.speaker.backend import Changed, EndOfRib
+from controller.commit.receipts import Kept
 from controller.compile.remote import MPLS, RemoteKey
-from controller.receipts import Kept
 from data.addresses import address, prefix
 from tests.unit.bgp.service_bench import Wan, theirs
 from tests.unit.controller.model import uuid

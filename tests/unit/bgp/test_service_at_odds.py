@@ -12,8 +12,8 @@ from controller.bgp.kept import Kept as KeptNumbers
 from controller.bgp.routes import Family
 from controller.bgp.service import Bgp
 from controller.bgp.speaker.backend import Changed, Down, EndOfRib, SpeakerGone, Up
-from controller.planning import Draft
-from controller.receipts import Kept, Receipt
+from controller.commit.planning import Draft
+from controller.commit.receipts import Kept, Receipt
 from controller.underlay.service import Underlay
 from data.addresses import address
 from data.errors import ApplyFailed, CommandFailed

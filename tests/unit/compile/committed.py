@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from controller.commit.planning import Draft, backward, change_of, check, draft, located, relocation, vports_of
 from controller.compile import Location, Observed, Placement, State, start
 from controller.compile.core import fragments_of
 from controller.compile.state import domains
@@ -20,7 +21,6 @@ from controller.openflow import meters
 from controller.openflow.messages import as_replacement, is_delete, key
 from controller.openflow.text import describe
 from controller.ovsdb.model import UPLINK
-from controller.planning import Draft, backward, change_of, check, draft, located, relocation, vports_of
 from controller.topology import Topology
 from data.acting import Acting
 from data.candidate import Candidate

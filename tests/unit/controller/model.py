@@ -7,11 +7,11 @@ from uuid import UUID
 
 from controller.compile import Observed
 from controller.events import Events, Kind
+from controller.hypervisors.reconcile import Reconciled
+from controller.hypervisors.upkeep import Upkeep
 from controller.network import Network
 from controller.numbers import Numbers
-from controller.reconcile import Reconciled
 from controller.topology import Interface
-from controller.upkeep import Upkeep
 from data.configuration import Running
 from data.path import Path
 from data.schema.objects import Domain, Dvrs, Enterprise, Object, Subnet, Vport, Zone

@@ -10,10 +10,10 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from controller.commits import Commits
+from controller.commit.commits import Commits
+from controller.commit.receipts import Kept
 from controller.compile import compile_all, start
 from controller.network import Network
-from controller.receipts import Kept
 from data.acting import Acting
 from data.candidate import Candidate
 from data.configuration import Edits

@@ -9,14 +9,14 @@ from pathlib import Path as FilePath
 import msgspec
 import pytest
 
-import controller.confirm
+import controller.commit.confirm
 import controller.network
-from controller.commits import Commits
+from controller.commit.commits import Commits
+from controller.commit.receipts import Kept
 from controller.events import Kind
+from controller.hypervisors.reconcile import Reconciled
 from controller.network import Network
 from controller.numbers import Numbers
-from controller.receipts import Kept
-from controller.reconcile import Reconciled
 from data.candidate import Candidate
 from data.errors import ApplyFailed, CheckFailed, CommandFailed, StoreUnavailable
 from data.merge import Edit
@@ -286,7 +286,7 @@ async def test_a_return_that_fails_by_a_mistake_of_ours_is_told_and_tried_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bench.begin()
-    monkeypatch.setattr(controller.confirm, "_AGAIN", 0.01)
+    monkeypatch.setattr(controller.commit.confirm, "_AGAIN", 0.01)
     wrong = [ValueError("what nobody foresaw")]
     difference = bench.store.difference
     monkeypatch.setattr(bench.store, "difference", lambda a, b: fail(wrong.pop()) if wrong else difference(a, b))

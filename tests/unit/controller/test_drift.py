@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from controller import drift
-from controller.drift import Drift
 from controller.events import Kind
+from controller.hypervisors import drift
+from controller.hypervisors.drift import Drift
+from controller.hypervisors.reconcile import Difference
 from controller.openflow.packed import flow
-from controller.reconcile import Difference
 from data.errors import CommandFailed, StoreUnavailable
 from data.store import AuditRow
 from tests.unit.controller.model import Model

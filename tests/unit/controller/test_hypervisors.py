@@ -6,13 +6,14 @@ import asyncio
 
 import pytest
 
-from controller import bridges, hypervisors
-from controller.bridges import datapath_id
 from controller.events import Kind
-from controller.hypervisors import Hypervisors
+from controller.hypervisors import bridges
+from controller.hypervisors import contact as hypervisors
+from controller.hypervisors.bridges import datapath_id
+from controller.hypervisors.contact import Hypervisors
+from controller.hypervisors.punted import Punted
 from controller.openflow.errors import SwitchGone
 from controller.ovsdb.model import Change
-from controller.punted import Punted
 from controller.trust.door import Credential
 from data.schema.objects import Dvrs
 from tests.unit.controller.model import Model

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from controller.channel import Channel
+from controller.commit.receipts import Receipt
+from controller.commit.transaction import Work, apply
+from controller.hypervisors.channel import Channel
+from controller.hypervisors.reconcile import reconcile, repair
 from controller.openflow import actions, match, meters
 from controller.openflow.errors import BundleRefused, MeterRefused, SwitchGone
 from controller.openflow.messages import as_delete, as_replacement, key
 from controller.openflow.packed import as_delete_strict, flow
-from controller.receipts import Receipt
-from controller.reconcile import reconcile, repair
-from controller.transaction import Work, apply
 from data.errors import ApplyFailed
 from tests.unit.controller.pretend import PretendSwitch
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from controller.neighbours import Neighbours
-from controller.planning import Change, draft
+from controller.commit.planning import Change, draft
+from controller.hypervisors.neighbours import Neighbours
 from data.configuration import Edits
 from data.schema.objects import Dvrs
 from tests.unit.controller.model import Model, uuid

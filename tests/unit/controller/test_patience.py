@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from controller import patience as module
-from controller.patience import PER_FLOW, patience
+from controller.hypervisors import patience as module
+from controller.hypervisors.patience import PER_FLOW, patience
 
 
 class Watched:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from controller.commit.plan import summary
+from controller.commit.planning import Change, draft, ranks
+from controller.commit.transaction import Rank
 from controller.compile import Location
-from controller.plan import summary
-from controller.planning import Change, draft, ranks
-from controller.transaction import Rank
 from tests.unit.controller.model import PROD, WEB, Model, configuration, vport, vport_path
 
 

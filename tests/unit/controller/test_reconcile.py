@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from controller.channel import Channel
+from controller.hypervisors.channel import Channel
+from controller.hypervisors.reconcile import reconcile, repair
 from controller.openflow import actions, match
 from controller.openflow.errors import BundleRefused
 from controller.openflow.packed import as_delete_strict, flow, flow_key
-from controller.reconcile import reconcile, repair
 from tests.unit.controller.pretend import PretendSwitch
 
 

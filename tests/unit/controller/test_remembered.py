@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from controller import remembered
 from controller.compile import Observed
 from controller.compile.remote import (
     MPLS,
@@ -19,7 +18,8 @@ from controller.compile.remote import (
     RemotePrefix,
     Tunnel,
 )
-from controller.remembered import FILE, Remembered
+from controller.hypervisors import remembered
+from controller.hypervisors.remembered import FILE, Remembered
 from controller.topology import Interface
 from data.addresses import address, prefix
 

@@ -15,13 +15,13 @@ import pytest
 
 import controller.pe.routers
 import controller.pe.side
+from controller.commit.receipts import Kept, Receipt
+from controller.commit.sides import Sides
 from controller.events import Kind
 from controller.pe.errors import PeAway
 from controller.pe.intent import routers
 from controller.pe.router import RouterState
 from controller.pe.session import Session
-from controller.receipts import Kept, Receipt
-from controller.sides import Sides
 from data.errors import ApplyFailed, CommandFailed, NothingThere, NshellError, StoreUnavailable
 from data.schema.wan import Neighbor, Pe
 from tests.unit.controller.model import uuid, vport, vport_path

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from controller.channel import Channel
+from controller.commit.receipts import Kept, Receipt
+from controller.commit.transaction import Rank, Work, apply
+from controller.hypervisors.channel import Channel
 from controller.openflow import actions, match
 from controller.openflow.packed import as_delete_strict, flow, flow_key
-from controller.receipts import Kept, Receipt
-from controller.transaction import Rank, Work, apply
 from data.errors import ApplyFailed, StoreUnavailable
 from tests.unit.controller.pretend import STEPS, PretendSwitch
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from controller import drift, upkeep
-from controller.channel import Channel
 from controller.events import Kind
+from controller.hypervisors import drift, upkeep
+from controller.hypervisors.channel import Channel
 from controller.openflow.packed import flow
 from controller.openflow.readback import FlowEntry
 from controller.pipeline import SERVICE_ZONE

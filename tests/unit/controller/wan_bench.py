@@ -8,7 +8,10 @@ from pathlib import Path as FilePath
 
 import msgspec
 
-from controller.commits import Commits, Outcome
+from controller.commit.commits import Commits, Outcome
+from controller.commit.plan import SidePlan
+from controller.commit.planning import Draft
+from controller.commit.receipts import Kept, Receipt
 from controller.network import Network
 from controller.numbers import Numbers
 from controller.pe.drivers import Place
@@ -17,9 +20,6 @@ from controller.pe.intent import Wanted
 from controller.pe.router import RouterState
 from controller.pe.routers import PeRouters
 from controller.pe.session import Session
-from controller.plan import SidePlan
-from controller.planning import Draft
-from controller.receipts import Kept, Receipt
 from data.configuration import Edits
 from data.errors import ApplyFailed
 from data.path import Path

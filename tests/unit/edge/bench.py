@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from controller.commit.planning import Change, draft
 from controller.edge.context import EdgeContext
+from controller.hypervisors.punted import Punted
 from controller.openflow.actions import Action
 from controller.openflow.packets import PacketIn
 from controller.packets.headers import UDP, ip_frame, mac_bytes, udp
 from controller.pipeline import Feature, Owner, Table, cookie
-from controller.planning import Change, draft
-from controller.punted import Punted
 from data.addresses import Ip, address
 from data.configuration import Edits
 from data.path import Path

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from controller.commit.planning import Change, draft
 from controller.edge.context import EdgeContext
 from controller.edge.health import TICK, Health
 from controller.events import Kind
+from controller.hypervisors.punted import Punted
 from controller.openflow.actions import Action
 from controller.openflow.errors import SwitchGone
 from controller.openflow.packets import PacketIn
@@ -17,8 +19,6 @@ from controller.packets.frame import parse
 from controller.packets.headers import ICMP, TCP, icmp, ip_frame, tcp
 from controller.packets.neighbour import arp_reply
 from controller.pipeline import Feature, Owner, Register, Table, cookie
-from controller.planning import Change, draft
-from controller.punted import Punted
 from data.addresses import Ip, address
 from data.configuration import Edits
 from data.path import Path

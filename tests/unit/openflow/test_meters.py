@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.channel import Channel
+from controller.hypervisors.channel import Channel
+from controller.hypervisors.reconcile import reconcile
 from controller.openflow import actions as a
 from controller.openflow import match as m
 from controller.openflow import messages, meters, packed, wire
@@ -18,7 +19,6 @@ from controller.openflow.messages import Phase
 from controller.openflow.packed import flow
 from controller.openflow.text import describe
 from controller.openflow.wire import message
-from controller.reconcile import reconcile
 from tests.bench.fake_switch import Counters
 from tests.bench.fake_switch import Switch as PlayedSwitch
 from tests.unit.openflow import oracle

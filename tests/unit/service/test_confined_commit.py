@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from controller.commits import Outcome
-from controller.receipts import Kept, Receipt
+from controller.commit.commits import Outcome
+from controller.commit.receipts import Kept, Receipt
 from controller.topology import Interface
 from data.access import Access
 from data.configuration import Edits

@@ -10,9 +10,9 @@ from commands.language.complete import complete
 from commands.language.lexer import lex
 from commands.language.parse import parse
 from commands.language.registry import Mode, commands
-from controller.commits import Outcome
+from controller.commit.commits import Outcome
+from controller.commit.receipts import Kept, Receipt
 from controller.openflow.readback import FlowEntry
-from controller.receipts import Kept, Receipt
 from controller.topology import Interface
 from data.access import Access, Rule
 from data.configuration import Edits

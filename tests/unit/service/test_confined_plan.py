@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from controller.commit.plan import Plan
+from controller.commit.plan import describe as planned
+from controller.commit.planning import change_of, draft
 from controller.openflow.text import describe
 from controller.pipeline import split_cookie
-from controller.plan import Plan
-from controller.plan import describe as planned
-from controller.planning import change_of, draft
 from data.access import Access
 from data.path import Path
 from nshell.sessions.confined import ConfinedFabric

@@ -11,8 +11,8 @@ from typing import Any, cast
 
 import pytest
 
+from controller.commit.planning import Change, draft
 from controller.pipeline import Feature, Owner, Table, cookie
-from controller.planning import Change, draft
 from controller.telemetry.keys import Level, Measure, SeriesKey
 from controller.telemetry.others import Others
 from controller.telemetry.service import Telemetry

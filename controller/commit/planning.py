@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from controller.channel import Channel
+from controller.commit.transaction import Rank, Work
 from controller.compile import Dirty, Location, Observed, Placement, State, changed, compile_change
+from controller.hypervisors.channel import Channel
 from controller.openflow.messages import is_delete, table_of
 from controller.ovsdb.model import UPLINK
 from controller.topology import TUNNEL_PORT, Topology
-from controller.transaction import Rank, Work
 from data.acting import Acting, acting_edits, all_act
 from data.configuration import Configuration, Edits, Overlay
 from data.errors import CheckFailed

@@ -21,9 +21,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from controller.agentlink import LINE_LIMIT, AgentInfo, Broken, Link
-from controller.dialin import Refusal
 from controller.events import Events, Kind, Severity
+from controller.hypervisors.agentlink import LINE_LIMIT, AgentInfo, Broken, Link
+from controller.hypervisors.dialin import Refusal
 from controller.trust.door import ANONYMOUS, Credential, Gate
 from controller.trust.office import Trust
 from data.errors import CommandFailed

@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import asyncio
 
-from controller.bridges import Bridges, datapath_id
-from controller.channel import Channel
 from controller.events import Kind
+from controller.hypervisors.bridges import Bridges, datapath_id
+from controller.hypervisors.channel import Channel
+from controller.hypervisors.punted import Punted
+from controller.hypervisors.upkeep import Upkeep
 from controller.network import Network
 from controller.openflow import wire
 from controller.openflow.connection import Switch
@@ -29,10 +31,8 @@ from controller.openflow.packed import DELETE_ALL
 from controller.ovsdb.connection import Hypervisor as Database
 from controller.ovsdb.errors import OvsdbError
 from controller.ovsdb.model import Change
-from controller.punted import Punted
 from controller.topology import Standing
 from controller.trust.door import Credential
-from controller.upkeep import Upkeep
 from data.configuration import Edits
 from data.schema.objects import Controller, Dvrs
 from data.schema.seen import FlowExport

@@ -20,9 +20,9 @@ from collections.abc import Awaitable, Iterable, Mapping
 from contextvars import Context
 from typing import NamedTuple, Protocol
 
-from controller.agents import AgentServer
 from controller.events import Kind
-from controller.hypervisors import Hypervisors
+from controller.hypervisors.agents import AgentServer
+from controller.hypervisors.contact import Hypervisors
 from controller.network import Network
 from controller.openflow.server import OpenFlowServer
 from controller.ovsdb.server import OvsdbServer

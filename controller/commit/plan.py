@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from controller.analysis.verdicts import changed_verdicts
+from controller.commit.planning import Draft, by_table
+from controller.commit.touched import Touched, touched
 from controller.events import Fact
 from controller.openflow.messages import METERS
 from controller.pipeline import TABLE_NAMES
-from controller.planning import Draft, by_table
 from controller.topology import Standing, Topology
-from controller.touched import Touched, touched
 from data.configuration import Configuration, Edits
 from data.path import Path, path_text, vport_name
 from data.schema.objects import Object

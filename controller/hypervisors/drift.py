@@ -18,10 +18,11 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.channel import Channel
-from controller.confirm import RETURNER
+from controller.commit.confirm import RETURNER
 from controller.events import Kind, Severity
 from controller.flow_words import NAMES, flow_text, owner_name
+from controller.hypervisors.channel import Channel
+from controller.hypervisors.reconcile import LOST, Difference, Differing, What, repair
 from controller.network import Network
 from controller.openflow import messages, packed
 from controller.openflow.errors import RequestRefused
@@ -29,7 +30,6 @@ from controller.openflow.messages import METERS, Phase, phase
 from controller.openflow.text import actions_text, match_text, meter_text
 from controller.openflow.wire import METER_MOD
 from controller.pipeline import TABLE_NAMES
-from controller.reconcile import LOST, Difference, Differing, What, repair
 from data.errors import CommandFailed, NshellError
 from data.path import Path
 from data.schema.objects import Controller

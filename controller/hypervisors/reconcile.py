@@ -19,12 +19,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from controller.channel import Channel
+from controller.hypervisors.channel import Channel
+from controller.hypervisors.patience import patience
 from controller.openflow.errors import SwitchGone
 from controller.openflow.messages import METERS, as_delete, as_replacement, key
 from controller.openflow.packed import as_delete_strict, cookie, instructions
 from controller.openflow.readback import FlowEntry
-from controller.patience import patience
 from data.steps import Steps, spread
 
 __all__ = ["LISTED", "LOST", "Difference", "Differing", "Reconciled", "What", "compare", "reconcile", "repair"]

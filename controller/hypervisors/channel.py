@@ -23,6 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from controller.hypervisors.patience import patience
 from controller.openflow import meters
 from controller.openflow.actions import Action
 from controller.openflow.bundle import Bundle
@@ -32,7 +33,6 @@ from controller.openflow.order import in_order
 from controller.openflow.readback import FlowEntry
 from controller.openflow.text import describe
 from controller.openflow.wire import ALL_TABLES, METER, METER_MOD
-from controller.patience import patience
 from data.steps import spread
 
 __all__ = ["Channel", "Prepared", "Switch"]

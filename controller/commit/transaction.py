@@ -16,7 +16,7 @@ lost on the way, does not fail a commit (`strict` makes it fail): its receipt is
 return settles it.
 
 `apply` knows nothing of configurations: it takes the flow-mods there and back, and a function that decides. The check
-and plan phases are in `planning.py`; `fabric.py` puts the four together.
+and plan phases are in `planning.py`; `commits.py` puts the four together.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
-from controller.channel import Channel, Prepared
+from controller.commit.receipts import Kept, Receipt
+from controller.hypervisors.channel import Channel, Prepared
 from controller.openflow.errors import OpenFlowError, SwitchGone
-from controller.receipts import Kept, Receipt
 from data.errors import ApplyFailed
 
 __all__ = ["Applied", "Beside", "Rank", "Work", "apply", "prepare", "revert"]

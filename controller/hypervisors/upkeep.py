@@ -13,19 +13,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
-from controller.channel import Channel
+from controller.commit.plan import told
+from controller.commit.planning import Draft, located, relocation, vports_of, work
+from controller.commit.transaction import Rank, Work
 from controller.compile import Learned, Observed
 from controller.compile.remote import Remote, RemoteKey
-from controller.drift import Drift
 from controller.events import Kind, Severity
+from controller.hypervisors.channel import Channel
+from controller.hypervisors.drift import Drift
+from controller.hypervisors.reconcile import LOST, Reconciled, reconcile
 from controller.network import Network
 from controller.openflow.errors import OpenFlowError, RequestRefused, SwitchGone
 from controller.pipeline import SERVICE_ZONE, TRUNK_SLOTS
-from controller.plan import told
-from controller.planning import Draft, located, relocation, vports_of, work
-from controller.reconcile import LOST, Reconciled, reconcile
 from controller.topology import Interface, Standing
-from controller.transaction import Rank, Work
 
 __all__ = ["Upkeep"]
 

@@ -19,9 +19,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from controller.plan import SidePlan
-from controller.planning import Draft
-from controller.receipts import Receipt
+from controller.commit.plan import SidePlan
+from controller.commit.planning import Draft
+from controller.commit.receipts import Receipt
 
 __all__ = ["PreparedSide", "Side", "Sides"]
 

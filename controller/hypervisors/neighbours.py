@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from controller.commit.planning import Draft
 from controller.compile import State
 from controller.compile.change import rehosted
 from controller.network import Network
-from controller.planning import Draft
 from data.path import Path
 from data.schema.objects import Dvrs, Vport
 

@@ -19,15 +19,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ParamSpec, Protocol, TypeVar
 
-from controller.channel import Channel
-from controller.confirm import RETURNER, Confirmation, Waiting
+from controller.commit.confirm import RETURNER, Confirmation, Waiting
+from controller.commit.plan import Plan, describe, told
+from controller.commit.planning import backward, change_of, check, draft, work
+from controller.commit.receipts import Kept, Receipt
+from controller.commit.sides import Side, Sides
+from controller.commit.transaction import Report, apply, silent
 from controller.events import Kind, Severity
+from controller.hypervisors.channel import Channel
 from controller.network import Network
-from controller.plan import Plan, describe, told
-from controller.planning import backward, change_of, check, draft, work
-from controller.receipts import Kept, Receipt
-from controller.sides import Side, Sides
-from controller.transaction import Report, apply, silent
 from data.configuration import Edits
 from data.errors import CommandFailed, NshellError
 from data.path import Path
