@@ -112,6 +112,7 @@ def test_screens_keys_size_and_the_prompt_after_it(way: Way, network: Network) -
     screen.resize(40, 10)
     screen.shows("too small: 40 x 10", without="02:00:0a:01:01:0b")
     screen.resize(100, 30)
+    screen.shows("3 vports", "q quit", without="too small")
     screen.press(":", "configure", "Enter")
     screen.shows("[edit]")
     screen.press("set enterprise acme description made-here", "Enter")
