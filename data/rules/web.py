@@ -13,7 +13,7 @@ from data.schema.seen import Web
 
 _ALL = ("0.0.0.0", "::")
 TOKEN_SHORTEST = 16
-"""Characters of a metrics token: guesses are slowed down by source, and an attacker has many, so there must be too many."""
+"""Characters of a metrics token: guesses are slow for one source, and who has many sources could try few for ever."""
 
 
 @rule(Web)
