@@ -69,6 +69,7 @@ class Dashboard(App[NshellError]):
     Help { layer: above; dock: top; width: 1fr; height: 1fr; background: $surface; border: round $primary; }
     Screen { layers: below above over; }
     .panel { border: round $secondary; border-title-color: $primary; border-title-style: bold; }
+    .panel { border-subtitle-color: $primary; }
     .panel:focus-within { border: round $primary; }
     .ascii .panel { border: ascii $secondary; }
     .ascii Help { border: ascii $primary; }

@@ -6,6 +6,7 @@ import pytest
 from textual.color import Color
 from textual.theme import Theme
 
+from tests.unit.dashboard.screens import LARGE, seen
 from views.dashboard.palette import DARK, LIGHT, ROLES, THEMES, style_of
 
 TEXT, FRAME = 4.5, 3.0
@@ -48,3 +49,14 @@ def test_frames_can_be_seen(theme: Theme) -> None:
     for frame in (theme.primary, theme.secondary):
         assert contrast(str(frame), str(theme.background)) >= FRAME
         assert contrast(str(frame), str(theme.surface)) >= FRAME
+
+
+async def test_what_stands_in_a_frame_can_be_read_too() -> None:
+    async with seen("vports", LARGE) as it:
+        for theme in THEMES:
+            it.app.theme = theme.name
+            await it.press("3", "enter")
+            await it.see("Throughput", "the last hour")
+            for panel in it.app.board.query(".panel"):
+                for color in (panel.styles.border_title_color, panel.styles.border_subtitle_color):
+                    assert contrast(color.hex6, str(theme.background)) >= TEXT, f"{color.hex6} on {theme.name}"
