@@ -9,6 +9,7 @@ system-id in the database, OpenFlow the datapath id that the same name's databas
 Read next::
 
     door.py       who is let in, and as whom
+    refused.py    who is not let in, in words; a flood of them is counted
     office.py     Trust: join tokens, certificates, renewal, revocation
     authority.py  the key that signs; the only module that needs `cryptography`, imported when it is used
     tokens.py     what a join token is

@@ -21,6 +21,7 @@ from typing import Any, Protocol, cast
 from urllib.parse import unquote
 
 from controller.events import Events, Kind
+from controller.trust.refused import RefusedLog, handshake_words
 from data.errors import NshellError
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,6 @@ HANDSHAKE_TIMEOUT = 5.0  # seconds
 SHUTDOWN_TIMEOUT = 1.0  # seconds that a peer has to answer our good-bye
 HANDSHAKES = 16  # at a time from one address; a hypervisor needs three
 EARLY_BYTES = 1 << 17  # a peer sends before we have looked its certificate up; TLS may hand over 64 KiB at once
-LINES = 30  # in the log about strangers, within LINES_WINDOW; the rest is counted
-LINES_WINDOW = 60.0  # seconds
 URI = "nshell:hypervisor:"  # how a hypervisor's certificate names its system-id
 SERVER_NAME = "nshell-controller"  # what the controller's certificate says it is
 
@@ -84,7 +83,7 @@ class Door:
         self.events = events
         self._shaking: Counter[str] = Counter()
         self._turn = asyncio.Lock()
-        self._window, self._lines, self._untold = 0.0, 0, 0
+        self._refused = RefusedLog(log, "connections")
 
     def begin(self, address: str) -> bool:
         """Takes note of a handshake; False when that address has too many under way."""
@@ -107,16 +106,7 @@ class Door:
 
     def refused(self, protocol: str, peer: str, reason: str) -> None:
         """One line in the log for somebody who is not let in; a flood of them is counted."""
-        now = asyncio.get_running_loop().time()
-        if now - self._window > LINES_WINDOW:
-            if self._untold:
-                log.warning("%d more connections refused", self._untold)
-            self._window, self._lines, self._untold = now, 0, 0
-        if self._lines >= LINES:
-            self._untold += 1
-            return
-        self._lines += 1
-        log.warning("%s connection from %s refused: %s", protocol, peer, reason)
+        self._refused.tell("%s connection from %s refused: %s", protocol, peer, reason)
 
 
 class Gate(asyncio.Protocol):
@@ -172,7 +162,7 @@ class Gate(asyncio.Protocol):
             text = f"hypervisors cannot be let in: {refused}; {problem.remedy}"
             self._door.events.once(Kind.FAULT, "door", refused, text)
         except OSError as problem:
-            refused = _words(problem)
+            refused = handshake_words(problem, HANDSHAKE_TIMEOUT)
         except Exception:
             log.exception("%s connection from %s: cannot be let in", self._protocol, peer)
             refused = "internal error"
@@ -224,14 +214,3 @@ def _credential(certificate: Mapping[str, Any] | None) -> Credential | None:
         return None
     system_id = unquote(names[0].removeprefix(URI))
     return Credential(system_id, str(certificate["serialNumber"]).lstrip("0")) if system_id else None
-
-
-def _words(problem: OSError) -> str:
-    """What went wrong with a handshake, in words."""
-    if isinstance(problem, ssl.SSLCertVerificationError):
-        return f"its certificate is not good: {problem.verify_message}"
-    if isinstance(problem, ssl.SSLError):
-        return f"no TLS: {(problem.reason or str(problem)).replace('_', ' ').lower()}"
-    if isinstance(problem, ConnectionAbortedError):
-        return f"no TLS handshake within {HANDSHAKE_TIMEOUT:g} s"
-    return str(problem) or problem.__class__.__name__

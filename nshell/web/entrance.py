@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
+from controller.trust.refused import RefusedLog, handshake_words
 from data.errors import NshellError
 from nshell.serving.throttle import source
 
@@ -36,30 +36,8 @@ ANSWERING = 60.0
 """Seconds. A login may wait 8 s for earlier failures, and behind others."""
 FOREVER = float("inf")
 SWEEP = 1.0
-LINES = 30
-"""Lines in the log about strangers within WINDOW seconds; the rest is counted."""
-WINDOW = 60.0
 EARLY = 1 << 17
 """Bytes that TLS may hand over before HTTP is there."""
-
-
-class Refusals:
-    """One line in the log for each who is not let in; a flood of them is counted."""
-
-    def __init__(self) -> None:
-        self._window, self._lines, self._untold = 0.0, 0, 0
-
-    def tell(self, origin: str, why: str) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._window > WINDOW:
-            if self._untold:
-                log.warning("%d more refused", self._untold)
-            self._window, self._lines, self._untold = now, 0, 0
-        if self._lines >= LINES:
-            self._untold += 1
-            return
-        self._lines += 1
-        log.warning("origin=%r refused: %s", origin, why)
 
 
 class Entrance(asyncio.Protocol):
@@ -138,7 +116,7 @@ class Entrance(asyncio.Protocol):
         except NshellError as problem:
             why = f"{problem.where}: {problem.cause}"
         except OSError as problem:
-            why = _words(problem)
+            why = handshake_words(problem, HANDSHAKE)
         except Exception:
             log.exception("origin=%r cannot be let in", self.origin)
             why = "internal error"
@@ -146,7 +124,7 @@ class Entrance(asyncio.Protocol):
             if why:
                 transport.abort()
                 self._entrances.left(self)
-                self._entrances.refusals.tell(self.origin, why)
+                self._entrances.refused(self.origin, why)
 
     def _hand_over(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -165,7 +143,7 @@ class Entrances:
     def __init__(self, server: WebServer, certificates: Certificates) -> None:
         self.server = server
         self.certificates = certificates
-        self.refusals = Refusals()
+        self._refused = RefusedLog(log)
         self._here: dict[Entrance, None] = {}
         self._networks: Counter[str] = Counter()
         self._handshakes = asyncio.Lock()
@@ -183,7 +161,7 @@ class Entrances:
             network = entrance.network if crowded else self._networks.most_common(1)[0][0]
             strangers = [one for one in self._here if not one.known and (not crowded or one.network == network)]
             leaves = next((one for one in strangers if one.network == network), next(iter(strangers), None))
-            self.refusals.tell((leaves or entrance).origin, f"{len(self._here)} connections are open")
+            self.refused((leaves or entrance).origin, f"{len(self._here)} connections are open")
             if leaves is None:
                 return False
             leaves.abort()
@@ -198,6 +176,10 @@ class Entrances:
             self._networks[entrance.network] -= 1
             if not self._networks[entrance.network]:
                 del self._networks[entrance.network]
+
+    def refused(self, origin: str, why: str) -> None:
+        """One line in the log for somebody who is not let in; a flood of them is counted."""
+        self._refused.tell("origin=%r refused: %s", origin, why)
 
     async def turn(self) -> None:
         """Waits for the turn to begin a handshake, one in each round of the loop: each costs it 1-3 ms."""
@@ -222,14 +204,5 @@ class Entrances:
             now = loop.time()
             for entrance in tuple(self._here):
                 if now > entrance.deadline:
-                    self.refusals.tell(entrance.origin, "it took too long")
+                    self.refused(entrance.origin, "it took too long")
                     entrance.abort()
-
-
-def _words(problem: Exception) -> str:
-    """What went wrong with a handshake, in words."""
-    if isinstance(problem, ssl.SSLError):
-        return f"no TLS: {(problem.reason or str(problem)).replace('_', ' ').lower()}"
-    if isinstance(problem, ConnectionAbortedError | TimeoutError):
-        return f"no TLS handshake within {HANDSHAKE:g} s"
-    return str(problem) or problem.__class__.__name__

@@ -102,7 +102,7 @@ class Metrics:
     def _refused(self, entrance: Entrance) -> None:
         server, why = self._service.web.server, "wrong token of /metrics"
         if server is not None:
-            server.entrances.refusals.tell(entrance.origin, why)
+            server.entrances.refused(entrance.origin, why)
         self._service.visitors.refused("(unknown)", entrance.origin, entrance.network, why)
 
     def close(self) -> None:

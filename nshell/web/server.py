@@ -99,7 +99,7 @@ class WebServer(Server):
         if "Content-Encoding" in request.headers:  # no browser packs a form, and unpacking is work for whoever asks
             raise web.HTTPUnsupportedMediaType(text="send it as it is, not compressed\n")
         if (request.method not in SAFE or request.path == "/ws") and not from_here(request):
-            self.entrances.refusals.tell(entrance.origin, "a page of another site asked for it")
+            self.entrances.refused(entrance.origin, "a page of another site asked for it")
             raise web.HTTPForbidden(text="this must be asked for from a page of this server\n")
         if request.path not in OPEN:
             login = self.logins.find(request.cookies.get(COOKIE))

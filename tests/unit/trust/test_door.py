@@ -15,6 +15,7 @@ import pytest
 from agent import keys
 from controller.events import Events, Kind
 from controller.trust import door as door_module
+from controller.trust import refused
 from controller.trust.authority import Authority
 from controller.trust.door import ANONYMOUS, Credential, Door, Gate, is_local
 from controller.trust.office import _context
@@ -213,7 +214,7 @@ async def test_a_flood_of_strangers_is_a_bounded_number_of_lines(
     with caplog.at_level(logging.WARNING):
         for number in range(500):
             place.door.refused("test", f"192.0.2.1:{number}", "no TLS")
-        assert len(caplog.records) == door_module.LINES
-        monkeypatch.setattr(door_module, "LINES_WINDOW", 0.0)
+        assert len(caplog.records) == refused.LINES
+        monkeypatch.setattr(refused, "WINDOW", 0.0)
         place.door.refused("test", "192.0.2.1:1", "no TLS")
-    assert f"{500 - door_module.LINES} more connections refused" in caplog.text
+    assert f"{500 - refused.LINES} more connections refused" in caplog.text
