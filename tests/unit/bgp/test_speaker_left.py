@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from controller.bgp.speaker import left
+from controller.bgp.speaker.exabgp import ExabgpSpeaker
 from controller.bgp.speaker.left import Left
 
 
@@ -68,3 +70,15 @@ def test_a_file_that_is_not_ours_names_nobody(tmp_path: Path, text: str) -> None
 
 def test_without_a_file_there_is_nobody(tmp_path: Path) -> None:
     assert Left(tmp_path / left.FILE).end() == 0
+
+
+async def test_a_speaker_that_cannot_be_noted_runs_all_the_same_and_the_log_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+    command = (sys.executable, str(Path(__file__).with_name("fake_speaker.py")), "plain")
+    speaker = ExabgpSpeaker(lambda event: None, command=command, left=Left(tmp_path / "nowhere" / left.FILE))
+    await speaker.start()
+    assert speaker.pid is not None
+    await speaker.stop()
+    assert "the speaker is not noted for the next daemon" in caplog.text
