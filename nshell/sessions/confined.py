@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+import msgspec
+
 from controller.commit.plan import DvrsPlan
 from controller.compile.services.sharing import Share
 from controller.compile.wan.shown import Elsewhere, RemoteRoute
@@ -39,7 +41,7 @@ from data.store import HistoryEntry
 from nshell.sessions.confined_analysis import ConfinedAnalysis
 from nshell.sessions.confined_events import ConfinedEvents, of_provider
 from nshell.sessions.confined_telemetry import ConfinedTelemetry
-from nshell.sessions.confined_topology import ConfinedTopology
+from nshell.sessions.confined_topology import ConfinedTopology, without_endpoints
 from nshell.sessions.confined_trace import ConfinedTracing
 
 if TYPE_CHECKING:
@@ -171,7 +173,8 @@ class ConfinedFabric:
     async def flows(self, dvrs: str, table: int = ALL_TABLES) -> list[FlowEntry]:
         """The flows of a known hypervisor that belong to something visible. Raises CommandFailed."""
         self.topology.require(dvrs)
-        return [flow for flow in await self._fabric.flows(dvrs, table) if self.explain(flow.cookie) is not None]
+        found = [flow for flow in await self._fabric.flows(dvrs, table) if self.explain(flow.cookie) is not None]
+        return [msgspec.structs.replace(flow, instructions=without_endpoints(flow.instructions)) for flow in found]
 
     async def history(self, limit: int, number: int | None = None) -> list[HistoryEntry]:
         """The commits that changed something visible, newest first; one that also changed more has no comment."""
@@ -262,7 +265,7 @@ class ConfinedFabric:
                 continue
             path = made.get(parts[2]) or self._fabric.explain(cookie(message))
             if path is not None and self._access.reads(path):
-                own.append(message)
+                own.append(without_endpoints(message))
         own += [message for message in plan.messages if table_of(message) == METERS]
         return await plan.only(own)
 

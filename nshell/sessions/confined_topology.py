@@ -1,8 +1,9 @@
 """What who is confined to tenants may know of hypervisors: one rule for all commands, errors, events and receipts.
 
-A hypervisor is known to whom it hosts a vport of: its name, its state, what it confirmed of own commits. Of any other
-nothing is told, not even how many there are, and naming one says what naming one that does not exist says. One that a
-commit brings an own vport to, or takes one from, is known for the plan and the outcome of that commit.
+A hypervisor is known to whom it hosts a vport of: its name, its state, what it confirmed of own commits. Its address is
+not, nor that of any tunnel in a flow. Of any other nothing is told, not even how many there are, and naming one says
+what naming one that does not exist says. One that a commit brings an own vport to, or takes one from, is known for the
+plan and the outcome of that commit.
 """
 
 from __future__ import annotations
@@ -21,9 +22,18 @@ from data.schema.objects import Vport
 if TYPE_CHECKING:
     from controller.fabric import Fabric
 
-__all__ = ["ConfinedTopology"]
+__all__ = ["ConfinedTopology", "without_endpoints"]
 
 _WORD = re.compile(r"[^\s,:;()]+")
+_ENDPOINT = re.compile(
+    rb"(\x00\x19\x00\x10\x00\x01[\x3e\x40]\x04)....|(\x00\x19\x00\x18\x00\x01[\xda\xdc]\x10).{16}", re.DOTALL
+)
+"""Set-field (OpenFlow 1.3, 7.2.5) of a tunnel's source or destination: NXM 31, 32 of IPv4, 109, 110 of IPv6."""
+
+
+def without_endpoints(flow: bytes) -> bytes:
+    """A flow-mod, or instructions, with the tunnel addresses of hypervisors as zeroes: they are of the underlay."""
+    return _ENDPOINT.sub(lambda found: (found[1] or found[2]) + bytes(4 if found[1] else 16), flow)
 
 
 class ConfinedTopology:

@@ -12,6 +12,7 @@ from data.access import Access
 from data.addresses import Ip
 from data.errors import CommandFailed
 from data.path import Path
+from nshell.sessions.confined_topology import without_endpoints
 
 if TYPE_CHECKING:
     from controller.trace.tracing import Tracing
@@ -75,11 +76,11 @@ class ConfinedTracing:
             reply=None if way.reply is None else self._way(way.reply, seen, reads),
         )
 
-    @staticmethod
-    def _hop(hop: Hop, seen: dict[str, bool], reads: Reads) -> Hop:
+    def _hop(self, hop: Hop, seen: dict[str, bool], reads: Reads) -> Hop:
         dvrs = hop.dvrs if seen.get(hop.dvrs) else ELSEWHERE
         if hop.object is None:  # of the fabric itself, without the underlay
             return Hop(dvrs, hop.table, hop.words, plain=hop.plain, copy=hop.copy)
         if not reads(hop.object):
             return Hop(dvrs, hop.table, SOMEBODY_ELSE, plain=hop.plain, copy=hop.copy)
-        return replace(hop, dvrs=dvrs)
+        flow = hop.flow if hop.flow is None or self._underlay else without_endpoints(hop.flow)
+        return replace(hop, dvrs=dvrs, flow=flow)

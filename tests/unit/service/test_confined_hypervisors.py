@@ -20,7 +20,7 @@ from data.errors import ApplyFailed, NothingThere
 from data.path import Path
 from data.store import HistoryEntry
 from nshell.sessions.confined import BEYOND, ConfinedFabric, facade
-from nshell.sessions.confined_topology import ConfinedTopology
+from nshell.sessions.confined_topology import ConfinedTopology, without_endpoints
 from tests.unit.shell.pretend import PretendContext, PretendFabric, running
 
 LINES = """
@@ -136,6 +136,13 @@ def test_what_each_question_of_the_topology_says_is_the_same() -> None:
     topology = cast(ConfinedTopology, fabric.topology)
     assert list(topology.hypervisors) == [name for name in ("hv1", "hv2", "hv3") if topology.hosts(name)] == ["hv1"]
     assert topology.names_others("hv1, hv2 are away") and not topology.names_others("hv1 hung up: it is away")
+
+
+async def test_tunnel_addresses_are_zeroes_in_own_flows_and_nothing_else_of_them_changes() -> None:
+    four = bytes.fromhex("0019001000014004ac1f000200000000")  # set_field:172.31.0.2->tun_dst
+    six = bytes.fromhex("001900180001dc10") + bytes(range(16))
+    other = bytes.fromhex("00190010800018040a010101") + bytes(4)  # of an IPv4 destination
+    assert without_endpoints(other + four + six + other) == other + four[:8] + bytes(8) + six[:8] + bytes(16) + other
 
 
 async def test_flows_of_one_that_hosts_nothing_of_ones_own_are_not_there() -> None:

@@ -17,6 +17,7 @@ from tests.unit.compile.test_isolation import NETWORK
 
 TINA = Access("tina", "bolt-admin", frozenset(("configure", "commit")), frozenset(("bolt",)))
 INGE = Access("inge", "infra-admin", frozenset(("configure", "commit")), frozenset(("infra",)))
+Places = tuple[tuple[str, str], ...]
 SECRET = ("172.16.0.10", "02:00:ac:10:00:0a")
 
 
@@ -39,7 +40,7 @@ class Fabric:
         return await planned(made, edits, self.model.configured, 2, self.topology)
 
 
-async def plans(*lines: str, access: Access = TINA, used: bool = False) -> tuple[Plan, Plan]:
+async def plans(*lines: str, access: Access = TINA, used: bool = False, more: Places = ()) -> tuple[Plan, Plan]:
     """What the network plans, and what the administrator of bolt sees of it; whether bolt uses the shared domain."""
     model = Committed()
     edits = model.candidate()
@@ -47,7 +48,7 @@ async def plans(*lines: str, access: Access = TINA, used: bool = False) -> tuple
         [line for line in NETWORK if used or line != "set enterprise bolt domain prod use infra/services"], "t"
     )
     await model.carry_out(edits.merge())
-    for name, dvrs in (("infra/services/dns", "hv1"), ("bolt/prod/web", "hv2")):
+    for name, dvrs in (("infra/services/dns", "hv1"), ("bolt/prod/web", "hv2"), *more):
         await model.appear(name, dvrs, model.port())
     candidate = model.candidate()
     candidate.apply_batch(lines, "test")
@@ -79,3 +80,10 @@ async def test_who_runs_a_shared_domain_does_not_learn_on_which_hypervisors_thos
     whole, mine = await plans(line, access=INGE, used=True)
     assert {each.name for each in whole.dvrs} == {"hv1", "hv2"}, "the hypervisor of who uses it has its flows, too"
     assert [each.name for each in mine.dvrs] == ["hv1"] and mine.dvrs[0].messages
+
+
+async def test_flows_of_ones_own_say_nothing_of_the_addresses_of_hypervisors() -> None:
+    line = "set enterprise bolt domain prod vport more subnet web1 mac 02:00:0a:01:01:0c address 10.1.1.12"
+    whole, mine = await plans(line, more=(("bolt/prod/more", "hv1"),))
+    assert "set_field:172.31.0.2->tun_dst" in text(whole)
+    assert "172.31." not in text(mine) and "set_field:0.0.0.0->tun_dst" in text(mine)
