@@ -28,6 +28,7 @@ from views.dashboard.board import Board
 from views.dashboard.command import CommandLine, FilterLine
 from views.dashboard.feed import Feed
 from views.dashboard.frame import Footer, Header, Tabs
+from views.dashboard.frames import CSS
 from views.dashboard.grid import Grid
 from views.dashboard.help import Help
 from views.dashboard.keys import KEYS, TYPED, bindings
@@ -60,22 +61,7 @@ class Dashboard(App[NshellError]):
 
     ENABLE_COMMAND_PALETTE = False
     AUTO_FOCUS = None  # each screen says what has the keys
-    CSS = """
-    Screen { layout: vertical; overflow: hidden; }
-    FilterLine { height: 1; width: 1fr; background: $panel; }
-    CommandLine { height: auto; max-height: 70%; width: 1fr; background: $surface; }
-    CommandLine > Output { height: auto; max-height: 60vh; width: 1fr; border-top: solid $primary; }
-    CommandLine > Horizontal { height: 1; width: 1fr; background: $panel; }
-    Help { layer: above; dock: top; width: 1fr; height: 1fr; background: $surface; border: round $primary; }
-    Screen { layers: below above over; }
-    .panel { border: round $secondary; border-title-color: $primary; border-title-style: bold; }
-    .panel { border-subtitle-color: $primary; }
-    .panel:focus-within { border: round $primary; }
-    .ascii .panel { border: ascii $secondary; }
-    .ascii Help { border: ascii $primary; }
-    .ascii CommandLine > Output { border-top: ascii $primary; }
-    Input { background: $panel; }
-    """
+    CSS = CSS
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
 
     def __init__(
