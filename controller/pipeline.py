@@ -202,6 +202,7 @@ class Feature(IntEnum):
     REMOTE_PREFIX = 39  # to a PE or VTEP that told a route
     TRANSIT = 40  # dropped: from the WAN to the WAN
     ANSWER = 41  # punted: what a machine behind a VTEP says to a gateway that asked who has an address
+    PASSED_OVER = 42  # of an entry that a reply is asked of and that decides nothing about it: it is not stateful
 
 
 _MARK = 0x6E  # 'n': tells our flows from anyone else's

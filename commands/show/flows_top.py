@@ -174,7 +174,7 @@ def group(fabric: Fabric, dvrs: str, flow: FlowEntry, by: str) -> Hashable | Non
     parts, path = split_cookie(flow.cookie), fabric.explain(flow.cookie)
     if parts is None or path is None:
         return None
-    counts = path[-2] == "entry" if by == "rule" else parts[1] in (Feature.RECEIVED, Feature.DELIVERED)
+    counts = parts[1] is Feature.RULE if by == "rule" else parts[1] in (Feature.RECEIVED, Feature.DELIVERED)
     return path if counts else None
 
 

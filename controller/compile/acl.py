@@ -5,6 +5,10 @@
     conj clause L4       protocol, ports, DSCP     one flow per port range piece, and its mirror image for replies
     conj_id              -> verdict                the rule's counter
 
+Of a reply the mirrored rules are asked first, and only a stateful one decides about it (skeleton.py). The verdict of
+any other stands in a flow of its own there, whose counter is nobody's: about that packet the ordinary rules decide,
+and the one that does has the hit.
+
 An entry with a single clause needs no conjunction, one with none matches every packet. Each entry has a priority of its
 own, so the first match decides. A new vport in a known set changes nothing here; one more entry costs its identities.
 """
@@ -48,6 +52,7 @@ MIRRORED_ICMP = {
 """For each ICMP protocol which type answers which; entries of other types decide about no replies."""
 _NOT_LATER = match.ip_frag(0, 2)  # later fragments have no ICMP header: Open vSwitch shows type and code 0
 _LATER = {"src": match.ip_frag(3, 3), "dst": match.ip_frag(2, 2)}  # said in two ways: two clauses need two flows
+_ONWARD, _MIRRORED = match.reg(Register.REPLY, 0), match.reg(Register.REPLY, 1)
 _LOG_BYTES = 128  # of a logged packet that reach the controller: enough for the 5-tuple
 
 _ACL = {"ingress": Table.INGRESS_ACL, "egress": Table.EGRESS_ACL}
@@ -117,14 +122,22 @@ def rule(policy: DomainPolicy, item: Rule, number: int, domain: int) -> Iterator
     if isinstance(item.entry, Redirect):
         ends = (Register.SOURCE, Register.DESTINATION)
         aside = [actions.set_reg(Register.TARGET, number)] if item.entry.redirects else []
-        return _flows(policy, item, Table.FORWARD, ends, priority, owner, number, domain, [([], aside, Table.MARK)])
+        onward: list[Decision] = [([], aside, Table.MARK, owner)]
+        return _flows(policy, item, Table.FORWARD, ends, priority, owner, number, domain, onward)
     ends = (Register.RULE_FROM, Register.RULE_TO)
-    decisions: list[Decision] = [(extra, acts, None) for extra, acts in _verdict(item.entry)]
+    verdict, of_each = _verdict(item.entry)
+    decisions: list[Decision]
+    if policy.tracked and not item.entry.stateful:
+        passed_over = cookie(Owner.ENTRY, Feature.PASSED_OVER, number)
+        decisions = [([*extra, _ONWARD], acts, None, owner) for extra, acts in of_each]
+        decisions.append(([_MIRRORED], [verdict], None, passed_over))
+    else:
+        decisions = [(extra, acts, None, owner) for extra, acts in of_each]
     return _flows(policy, item, _ACL[item.direction], ends, priority, owner, number, domain, decisions)
 
 
-Decision = tuple[list[Match], list[Action], Table | None]
-"""Further matches, what is done, and the table to go on in."""
+Decision = tuple[list[Match], list[Action], Table | None, int]
+"""Further matches, what is done, the table to go on in, and the cookie."""
 
 
 def _flows(
@@ -169,23 +182,33 @@ def _flows(
     else:
         ways = [[]]
     for way in ways:
-        for extra, acts, following in decide:
-            yield flow(table, priority, owner, [*base, *way, *extra], acts, following, told=True)
+        for extra, acts, following, mark in decide:
+            if (matches := _together(way, extra)) is not None:
+                yield flow(table, priority, mark, [*base, *matches], acts, following, told=mark == owner)
 
 
-def _verdict(entry: Entry) -> Iterator[tuple[list[Match], list[Action]]]:
-    """(further matches, actions): a logged entry reports the packets that begin something, not those that go on."""
+def _together(way: Sequence[Match], extra: Sequence[Match]) -> list[Match] | None:
+    """Both; None when one is about replies and the other about what is none."""
+    if (_ONWARD in way and _MIRRORED in extra) or (_MIRRORED in way and _ONWARD in extra):
+        return None
+    return [*way, *(one for one in extra if one not in way)]
+
+
+def _verdict(entry: Entry) -> tuple[Action, list[tuple[list[Match], list[Action]]]]:
+    """The verdict, and (further matches, actions) of each flow that has it: a logged entry reports the packets that
+    begin something, not those that go on."""
     if entry.action == "deny":
         verdict = Verdict.DENY
     else:
         verdict = Verdict.ALLOW_STATEFUL if entry.stateful else Verdict.ALLOW
     decide = actions.set_reg(Register.VERDICT, verdict)
     if not entry.log:
-        yield [], [decide]
-        return
+        return decide, [([], [decide])]
     established = wire.CT_ESTABLISHED
-    yield [match.ct_state(0, established)], [decide, actions.controller(_LOG_BYTES)]
-    yield [match.ct_state(established, established)], [decide]
+    return decide, [
+        ([match.ct_state(0, established)], [decide, actions.controller(_LOG_BYTES)]),
+        ([match.ct_state(established, established)], [decide]),
+    ]
 
 
 def transport_clauses(entry: Entry | Redirect, tracked: bool, families: Sequence[int]) -> Iterator[list[list[Match]]]:
@@ -244,9 +267,9 @@ def _plain(base: list[Match], entry: Entry | Redirect, number: int | None, track
     if not tracked or not (icmp or entry.dscp is not None):
         yield onward
         return
-    yield [*onward, match.reg(Register.REPLY, 0)]
+    yield [*onward, _ONWARD]
     if mirrored:
-        yield [*back, match.reg(Register.REPLY, 1)]
+        yield [*back, _MIRRORED]
 
 
 def _later(base: list[Match], tracked: bool, entry: Entry | Redirect, is_later: Match) -> Iterator[list[Match]]:
@@ -257,9 +280,9 @@ def _later(base: list[Match], tracked: bool, entry: Entry | Redirect, is_later: 
     if not tracked:
         yield [*base, is_later, *_dscp(entry.dscp)]
         return
-    yield [*base, is_later, *_dscp(entry.dscp), match.reg(Register.REPLY, 0)]
+    yield [*base, is_later, *_dscp(entry.dscp), _ONWARD]
     if mirrors(entry):
-        yield [*base, is_later, match.reg(Register.REPLY, 1)]
+        yield [*base, is_later, _MIRRORED]
 
 
 def mirrors(entry: Entry | Redirect) -> bool:
@@ -289,9 +312,9 @@ def _ported(
             if not tracked:
                 yield onward
                 continue
-            yield [*onward, match.reg(Register.REPLY, 0)]
+            yield [*onward, _ONWARD]
             if mirrors(entry):
-                yield [*back, match.reg(Register.REPLY, 1)]
+                yield [*back, _MIRRORED]
 
 
 def _dscp(value: int | None) -> list[Match]:

@@ -4,7 +4,7 @@
     sends      RECEIVED of a vport (classify)                       packets, bytes
     gets       DELIVERED of a vport (deliver)                       packets, bytes
     spoofed    what anti-spoofing drops (classify, spoof_guard)     packets
-    denied     DENIED of a vport (ingress_verdict, egress_verdict)  packets
+    denied     DENIED, INVALID of a vport (both verdict tables)     packets
     limited    its meters (classify, limited)                       packets dropped
     hits       RULE of a policy entry (acl tables, forward)         packets, bytes
     tunnel     what sets a tunnel's endpoint (switch, flood, ...)   packets, bytes
@@ -17,8 +17,7 @@ the encapsulation.
 A packet is counted once for each purpose: it enters by classify once, whatever is resubmitted later, and what comes
 back from the connection tracker goes on behind it. What a vport floods and would get back itself is not delivered. A
 packet that is denied, spoofed or over a limit has been sent: `sends` is everything that came from the vport. A reply
-in a domain with stateless rules may be looked up among the rules twice (`compile/skeleton.py`), and hits what it
-matches each time.
+may be looked up among the rules twice (`compile/skeleton.py`); the first time it hits only what decides about it.
 """
 
 from __future__ import annotations
@@ -81,6 +80,7 @@ PURPOSES: dict[int, Purpose] = {
     upper(Owner.VPORT, Feature.RECEIVED): Purpose.SENDS,
     upper(Owner.VPORT, Feature.DELIVERED): Purpose.GETS,
     upper(Owner.VPORT, Feature.DENIED): Purpose.DENIED,
+    upper(Owner.VPORT, Feature.INVALID): Purpose.DENIED,
     upper(Owner.VPORT, Feature.LIMITED): Purpose.METER,
     upper(Owner.ENTRY, Feature.RULE): Purpose.HITS,
     **{upper(Owner.VPORT, feature): Purpose.SPOOFED for feature in SPOOFED},

@@ -139,7 +139,7 @@ def _nothing(scene: Scene, machine: Machine, end: End, told: Told | None) -> Jud
                 rule = scene.told(before)
                 side = "ingress" if step.table == Table.INGRESS_VERDICT else "egress"
                 return _denied(scene, side, rule, end)
-    path = None if told is None else told.path
+    path = None if told is None or told.feature is Feature.INVALID else told.path  # it is the tracker that refuses
     if told is not None and told.feature is Feature.NO_ROUTE and scene.wanted is not None:
         if scene.state.place(scene.wanted) is None and _is_his(scene, end):
             reason = f"{_destination(end.packet)} is {scene.name(scene.wanted)}'s, which is not resolved"

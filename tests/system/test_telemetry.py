@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from controller.telemetry.keys import Level, Measure, SeriesKey
+from nshell.lab.probing import wait_until
 from tests.system.counted import COUNTERS, Counted
-from tests.system.network import POLICY
+from tests.system.network import PATIENCE, POLICY
 
 BASE = "set enterprise acme domain prod"
 RULES = f"""
@@ -24,6 +25,7 @@ set telemetry polling-interval 1
 """
 NOISE = 12  # packets that a machine sends by itself (ARP, discovery) while there is no switch
 RATE = 50.0  # packets a second
+SENT = 20  # packets, one after the other
 UNTOLD = RATE * 1.0
 """Packets of the last half second before a flow goes, twice that on a busy machine: Open vSwitch adds up what its
 datapath has counted every 500 ms, and credits what it finds after a change to the flows that there are then."""
@@ -106,3 +108,41 @@ def test_a_switch_that_is_restarted_goes_on_where_it_was(network: Counted) -> No
     really = network.interface("web-1")["tx packets"] - sent
     grown = network.settled()[key][Measure.SENDS_PACKETS] - before
     assert really - NOISE <= grown <= really + 2
+
+
+def test_a_reply_hits_what_decides_about_it_and_what_belongs_to_no_connection_is_refused_to_its_sender(
+    network: Counted,
+) -> None:
+    """An entry that is not stateful any more while a connection of it lives is asked of its replies, and decides
+    nothing: they pass by the default of the other direction."""
+    lab, entry = network.lab, f"{BASE} ingress-policy base entry"
+    answers = "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(('', 7000))\n"
+    answers += f"for n in range({SENT}): s.sendto(b'x', ('10.1.1.11', 6000))"
+    begins = "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(('', 6000))\n"
+    begins += "s.sendto(b'x', ('10.1.1.12', 7000))"
+    # echo replies that nobody asked for (RFC 792), which no connection tracker can place
+    unasked = "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)\n"
+    unasked += f"for n in range({SENT}): s.sendto(bytes.fromhex('0000ffff00000000'), ('10.1.1.12', 0))"
+
+    def run(machine: str, script: str) -> None:
+        done = lab.exec(machine, ["python3", "-c", script])
+        assert done.returncode == 0, done.stderr
+
+    network.commit(f"{entry} 30 protocol udp destination-port 7000 action allow stateful", f"{entry} 20 stateful")
+    try:
+        rule, sender = network.rule("30"), network.vport("web-1")
+        before = network.settled()
+        run("web-1", begins)
+        run("web-2", answers)
+        run("web-1", unasked)
+        stateful = network.settled()
+        assert stateful[rule][Measure.HIT_PACKETS] == 1 + SENT, "the packet that began it, and each answer"
+        denied = stateful[sender][Measure.DENIED_PACKETS] - before.get(sender, {}).get(Measure.DENIED_PACKETS, 0)
+        assert denied == SENT
+        network.commit(f"delete {entry.removeprefix('set ')} 30 stateful")
+        got = network.interface("web-1")["rx packets"]
+        run("web-2", answers)
+        assert wait_until(lambda: network.interface("web-1")["rx packets"] >= got + SENT, PATIENCE)
+        assert network.settled()[rule][Measure.HIT_PACKETS] == 1 + SENT
+    finally:
+        network.commit(f"delete {entry.removeprefix('set ')} 30", f"delete {entry.removeprefix('set ')} 20 stateful")

@@ -9,6 +9,7 @@ from controller.compile import Location
 from controller.compile.acl import port_pieces
 from controller.openflow.packed import cookie, priority_of, table_of
 from controller.pipeline import Feature, Owner, Priority, Table, split_cookie
+from controller.pipeline import cookie as cookie_of
 from data.path import Path
 from data.schema.objects import IngressPolicy, Object, PolicyGroup
 from tests.unit.compile.fabric_model import PROD, Model, base, entry, vport
@@ -95,6 +96,33 @@ def test_a_stateful_entry_is_mirrored_and_a_stateless_one_is_not() -> None:
     assert len(rule_flows(model, (*POLICY, "entry", "10"))) == stateless + 2, (
         "mirrored for replies, and for later fragments of them"
     )
+
+
+def test_a_stateless_entry_has_no_hit_where_replies_are_asked_and_a_stateful_one_has() -> None:
+    """About a reply only stateful entries decide; others go on as they are when no connection is tracked."""
+    model = populated()
+
+    def asked(number: str, feature: Feature) -> int:
+        mark = cookie_of(Owner.ENTRY, feature, model.state.number((*POLICY, "entry", number)))
+        return sum(cookie(flow) == mark for flow in model.held["hv1"].values())
+
+    model.commit({(*POLICY, "entry", "10"): entry(model), (*POLICY, "entry", "20"): entry(model, action="deny")})
+    assert [asked(number, Feature.PASSED_OVER) for number in ("10", "20")] == [0, 0]
+    alone = asked("10", Feature.RULE)
+    model.commit({(*POLICY, "entry", "30"): entry(model, protocol="tcp", stateful=True)})
+    assert [asked(number, Feature.PASSED_OVER) for number in ("10", "20", "30")] == [1, 1, 0]
+    assert asked("10", Feature.RULE) == alone
+    assert model.held["hv1"] == model.fresh("hv1")
+    model.commit({(*POLICY, "entry", "30"): None})
+    assert [asked(number, Feature.PASSED_OVER) for number in ("10", "20")] == [0, 0]
+
+
+def test_what_belongs_to_no_connection_is_refused_to_the_vport_on_both_sides() -> None:
+    model = populated(members=1)
+    (path,) = [(*PROD, "vport", name) for name in model.running.children(PROD, "vport")]
+    mark = cookie_of(Owner.VPORT, Feature.INVALID, model.state.number(path))
+    tables = sorted(table_of(flow) for flow in model.held["hv1"].values() if cookie(flow) == mark)
+    assert tables == [Table.INGRESS_VERDICT, Table.EGRESS_VERDICT]
 
 
 def test_identities_keep_their_numbers_over_other_changes() -> None:
