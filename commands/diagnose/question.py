@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from commands.context import Context
 from commands.language.registry import Arguments
 from commands.lookup import named
+from controller.topology import Standing
 from controller.trace.question import Connection, Fragment, Question
 from data.addresses import Ip, address
 from data.errors import CommandFailed
 from data.path import Path, vport_name
 from data.schema.types import PROTOCOL
 
-__all__ = ["ENDS", "FRAGMENTS", "TRANSPORT", "packet_question"]
+__all__ = ["ENDS", "FRAGMENTS", "TRANSPORT", "packet_question", "unready"]
 
 ENDS = "from <source:vport> to <destination>"
 TRANSPORT = (
@@ -58,6 +61,16 @@ def packet_question(context: Context, arguments: Arguments, verb: str) -> Questi
         connection=Connection(arguments.get("connection") or Connection.NEW),
         fragment=None if fragment is None else Fragment(fragment),
     )
+
+
+def unready(context: Context, visited: Iterable[str]) -> Iterator[str]:
+    """Of hypervisors that packets came to by what they are to hold: those of which it is not known that they do."""
+    topology = context.fabric.topology.hypervisors
+    for name in visited:
+        known = topology.get(name)
+        if known is not None and known.state is not Standing.READY:
+            why = f" ({known.reason})" if known.reason and not context.access.confined else ""
+            yield f"{name} is {known.state}{why}: this is what it is to hold"
 
 
 def _number(arguments: Arguments, name: str) -> int | None:

@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from commands.context import Context
-from commands.diagnose.question import ENDS, FRAGMENTS, TRANSPORT, packet_question
+from commands.diagnose.question import ENDS, FRAGMENTS, TRANSPORT, packet_question, unready
 from commands.language.registry import Arguments, command
 from commands.show.configuration import exists
 from controller.flow_words import flow_text, object_name
 from controller.openflow.packed import flow_key, instructions, priority_of
-from controller.topology import Standing
 from controller.trace import Hop, Trace, Verdict, Way
 from data.acting import inherited_from
 from data.errors import CommandFailed
@@ -115,11 +114,8 @@ def _notes(context: Context, answer: Trace, revision: str | None, live: bool) ->
         yield f"by revision {revision}, with every vport where it is now"
     if live:
         yield "by the flows that the switches hold now"
-    topology = context.fabric.topology.hypervisors
-    for name in answer.visited:
-        known = topology.get(name)
-        if known is not None and known.state is not Standing.READY and not live:
-            yield f"{name} is {known.state}: this is what it is to hold"
+    else:
+        yield from unready(context, answer.visited)
 
 
 def _told(answer: Trace, known: Changes, detail: bool, revision: str | None) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from commands.context import Context
-from commands.diagnose.question import ENDS, FRAGMENTS, TRANSPORT, packet_question
+from commands.diagnose.question import ENDS, FRAGMENTS, TRANSPORT, packet_question, unready
 from commands.language.registry import Arguments, command
 from commands.show.policy import entry_match
 from controller.trace.question import Question, Verdict, Way
@@ -66,7 +66,11 @@ async def why_not_candidate(context: Context, arguments: Arguments) -> Lines:
     if answer.stopped is None:
         return Lines(lines, facts)
     if answer.offer is None:
-        raise CommandFailed("why not", lines[0], "no change of the configuration that you may make helps")
+        raise CommandFailed(
+            "why not",
+            f"{facts['packet']}: {facts['verdict']}",
+            "no change of the configuration that you may make helps",
+        )
     candidate = await context.candidate()
     for path in map(_made, answer.offer.lines):
         if path is not None and candidate.view.get(path) is not None:
@@ -90,15 +94,22 @@ async def _answer(context: Context, arguments: Arguments) -> tuple[Answer, list[
     answer = await context.fabric.analysis.why_not(question, by, context.access)
     way = answer.stopped
     packet = _packet(question)
+    notes = list(unready(context, answer.trace.visited))
     if way is None:
         verdict, reason = answer.trace.verdict.value, answer.trace.reason
         also = ", and so is its answer" if answer.trace.ways[0].reply is not None else ""
-        facts: dict[str, object] = {"packet": packet, "verdict": verdict, "because": [reason], "lines": []}
+        facts: dict[str, object] = {
+            "packet": packet,
+            "verdict": verdict,
+            "because": [reason],
+            "lines": [],
+            "notes": notes,
+        }
         came = f"{verdict} {reason}" if answer.trace.verdict is Verdict.DELIVERED else f"{verdict}: {reason}"
-        return answer, [f"{packet}: {came}{also}; nothing is in the way"], facts
+        return answer, [*notes, f"{packet}: {came}{also}; nothing {'else ' if notes else ''}is in the way"], facts
     where, said = await _reason(context, way)
-    lines = [f"{packet}: {where}", *(f"  {line}" for line in said)]
-    facts = {"packet": packet, "verdict": where, "because": said, "lines": []}
+    lines = [*notes, f"{packet}: {where}", *(f"  {line}" for line in said)]
+    facts = {"packet": packet, "verdict": where, "because": said, "lines": [], "notes": notes}
     if answer.offer is not None:
         reached = [" ".join(line.split()) for line in answer.offer.reach]
         lines += ["this would let it through:", *(f"  {line}" for line in answer.offer.lines)]

@@ -126,9 +126,12 @@ def _anything(word: str) -> object:
 
 def _address(word: str) -> object:
     try:
-        return ip_address(word)
+        found = ip_address(word)
     except ValueError:
         raise BadValue(f"'{word}' is not an address", "write one like 10.0.0.1 or 2001:db8::1") from None
+    if "%" in word:  # a zone (RFC 4007 section 11), which is an interface of some machine
+        raise BadValue(f"'{word}' names an interface, too", "write the address alone, without '%' and what follows")
+    return found
 
 
 def _destination(word: str) -> object:

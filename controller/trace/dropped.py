@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from controller.compile.addresses import FAMILIES
 from controller.openflow.wire import ETH_IPV6
-from controller.pipeline import Feature, Table
+from controller.pipeline import Feature, Owner, Table
 from controller.trace.machine import End, Step
 from controller.trace.packet import Packet
 from controller.trace.scene import Scene, Told
@@ -63,7 +63,6 @@ _BECAUSE: dict[Feature, Words] = {
     Feature.NO_MEMBER: lambda scene, step, told: f"nobody serves {_named(scene, told)} now",
     Feature.UNICAST: lambda scene, step, told: "the MAC address is unknown, and the segment does not flood it",
     Feature.RESPONDER: lambda scene, step, told: "nobody is answered about its own address",
-    Feature.DELIVERED: lambda scene, step, told: f"not back to {_named(scene, told)}, which sent it",
     Feature.TRANSIT: lambda scene, step, told: "it came from the WAN and would go back there",
     Feature.TRANSLATE: lambda scene, step, told: "users of a shared domain do not reach each other",
 }
@@ -78,6 +77,8 @@ def why_dropped(scene: Scene, step: Step, told: Told | None, end: End) -> str:
         return f"a flow in table {table} that is not of nshell drops it"
     if told.feature is Feature.NO_ROUTE:
         return _unrouted(scene, step, told)
+    if step.table == Table.DELIVER and told.owner is Owner.VPORT:
+        return f"not back to {_named(scene, told)}, which sent it, and there is nobody else"
     because = _BECAUSE.get(told.feature)
     if because is not None:
         return because(scene, step, told)

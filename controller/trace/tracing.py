@@ -21,7 +21,10 @@ from controller.trace.follow import trace
 from controller.trace.question import Question, Trace
 from controller.trace.tables import Tables
 from data.acting import Acting
+from data.addresses import Ip
 from data.configuration import Running
+from data.errors import CommandFailed
+from data.path import vport_name
 from data.steps import Pace, spread
 
 __all__ = ["Tracing"]
@@ -47,6 +50,10 @@ class Tracing:
         that cannot be read, a revision that there is not."""
         if revision is not None:
             state = await self._former(revision)
+            for path in (question.source, question.destination):
+                if not isinstance(path, Ip) and state.view.get(path) is None:
+                    what = f"there was no such vport in revision {revision}"
+                    raise CommandFailed(f"vport {vport_name(path)}", what, "say a later revision, or an address")
             return await spread(trace(state, question, Compiled(state, question.source[:4]), underlay=underlay))
         read: dict[str, Tables] = {}
         while True:

@@ -78,6 +78,36 @@ def test_a_flow_that_somebody_put_there_shows_live_and_why_flow_says_that_it_is_
     assert wait_until(lambda: arrives(network), PATIENCE, 0.1)
 
 
+def test_of_a_hypervisor_that_is_away_is_told_what_it_is_to_hold_and_that_nobody_can_read_it(network: Network) -> None:
+    network.lab.stop_switch("hv2")
+    try:
+        assert wait_until(lambda: network.rows("show dvrs")[1]["state"] == "connected", PATIENCE, 0.1)
+        note = "hv2 is connected (OpenFlow: closed by the switch): this is what it is to hold\n"
+        told = network.run("trace from web-1 to app-2 reply")
+        assert told.startswith(note) and "delivered to app-2" in told
+        live = network.run("trace from web-1 to app-2 live", code=1).splitlines()
+        assert len(live) == 3 and live[0] == "error: dvrs hv2" and "closed by the switch" in live[1], live
+        reason = network.run("why not from web-1 to app-2")
+        assert reason.startswith(note) and reason.rstrip().endswith("and so is its answer; nothing else is in the way")
+    finally:
+        network.lab.start_switch("hv2")
+        network.ready()
+
+
+def test_a_vport_that_is_unplugged_gets_and_sends_nothing_and_why_not_says_what_to_do(network: Network) -> None:
+    network.lab.unplug("app-2")
+    try:
+        assert wait_until(lambda: network.vport_states()["acme/prod/app-2"] == "unresolved", PATIENCE, 0.1)
+        for live in ("", " live"):
+            told = network.run(f"trace from web-1 to app-2{live}")
+            assert told.rstrip().endswith("unresolved: 10.1.2.12 is app-2's, which is not resolved"), told
+        assert "unresolved: app-2 is not resolved" in network.run("trace from app-2 to web-1")
+        assert "start acme/prod/app-2, or plug its interface in" in network.run("why not from web-1 to app-2")
+    finally:
+        network.lab.plug("app-2")
+        network.ready()
+
+
 def test_why_flow_names_the_object_its_last_change_and_its_set_lines(network: Network) -> None:
     answer = traced(network, "trace from web-1 to app-2")
     guard = next(hop for hop in answer["ways"][0]["hops"] if hop["table"] == "spoof_guard")

@@ -60,6 +60,14 @@ def test_what_comes_through_a_router_behind_a_bridge_vport_bears_the_routers_mac
     assert any("02:00:00:00:00:01 behind edge is not known yet" in hop.words for hop in new.hops)
 
 
+def test_what_is_for_many_where_nobody_else_is_goes_nowhere() -> None:
+    answer = ask("db-1", "10.1.3.255", protocol="udp", destination_port=137)
+    assert (answer.verdict, answer.reason) == (
+        Verdict.DROPPED,
+        "not back to db-1, which sent it, and there is nobody else",
+    )
+
+
 def test_a_question_for_the_neighbour_that_is_spoofed_says_so() -> None:
     answer = ask("web-1", "fd00::1", source_address=address("fd00::2"))
     assert (answer.verdict, answer.reason) == (
