@@ -137,24 +137,34 @@ def advice(mode: Mode, words: Sequence[Word]) -> str:
 def found_for(mode: Mode, typed: Sequence[str]) -> str:
     """The entry for a line of this mode; "" when there is none."""
     if mode is Mode.OPERATIONAL:
-        return looked_up(OPERATIONAL, typed) or looked_up(BEYOND, typed)
+        return looked_up(OPERATIONAL, typed, mode) or looked_up(BEYOND, typed, mode)
     if mode is not Mode.CONFIGURE:
         return ""
     if typed[:1] == ["run"]:
         return found_for(Mode.OPERATIONAL, typed[1:])
-    found = looked_up(CONFIGURING, typed) or operational(typed)
+    found = looked_up(CONFIGURING, typed, mode) or operational(typed)
     if found or (typed and typed[0] in automaton(mode).root.words):
         return found
-    return looked_up(OPERATIONAL, typed)
+    return looked_up(OPERATIONAL, typed, mode)
 
 
-def looked_up(table: dict[str, str], typed: Sequence[str]) -> str:
-    """The entry that the line begins with, the longest first."""
+def looked_up(table: dict[str, str], typed: Sequence[str], mode: Mode) -> str:
+    """The entry that the line begins with, the longest first. A command of the mode is no beginning of another's word:
+    `trace` is not short for `traceroute`, and its error says itself what could have stood there."""
+    meant = commands_meant(typed[0], mode) if typed else []
     for key in sorted(table, key=lambda key: -len(key.split())):
         parts = key.split()
-        if len(typed) >= len(parts) and len(typed[0]) >= SHORTEST and all(map(begins, typed, parts)):
+        if len(typed) < len(parts) or len(typed[0]) < SHORTEST or not all(map(begins, typed, parts)):
+            continue
+        if len(meant) != 1 or meant == parts[:1]:
             return table[key]
     return ""
+
+
+def commands_meant(typed: str, mode: Mode) -> list[str]:
+    """First words of the mode that this one is, or may be short for."""
+    own = automaton(mode).root.words
+    return [typed] if typed in own else [word for word in own if word.startswith(typed)]
 
 
 def begins(typed: str, word: str) -> bool:
@@ -171,7 +181,7 @@ def operational(typed: Sequence[str]) -> str:
         second = typed[1] if len(typed) > 1 else ""
         if second in state.words:
             return f"'run show {second}' is the operational command"
-        found = looked_up(OPERATIONAL, typed) if second else ""
+        found = looked_up(OPERATIONAL, typed, Mode.OPERATIONAL) if second else ""
         return f"{found} (in configure mode behind 'run')" if found else ""
     if first in known and first not in NOT_BEHIND_RUN:
         return f"'{first}' is an operational command: 'run {first} ...'"

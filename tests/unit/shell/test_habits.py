@@ -43,6 +43,14 @@ def test_the_longest_beginning_decides_and_words_may_be_shortened() -> None:
     assert remedy("s") == "" and remedy("frobnicate") == ""
 
 
+def test_a_command_is_not_short_for_a_word_of_other_platforms() -> None:
+    assert remedy("traceroute 10.1.1.1") == OPERATIONAL["traceroute"]
+    for mode, run in ((Mode.OPERATIONAL, ""), (Mode.CONFIGURE, "run ")):
+        for line in ("trace from web-1 to app-1 protocol tpc", "tra from web-1 to app-1 fragment middle"):
+            assert remedy(run + line, mode) == "", "its own error says what could have stood there"
+    assert remedy("who") == OPERATIONAL["who"] and remedy("wh flow") == ""
+
+
 def test_what_stands_behind_a_command_of_ours_on_other_routers_has_a_remedy() -> None:
     assert understood("show bgp neighbors", Mode.OPERATIONAL)
     assert "show bgp received" in remedy("show bgp neighbors pe received-routes")
