@@ -60,3 +60,9 @@ def test_nothing_passes_what_removes_everything() -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert at_once(in_order([])) == []
+
+
+def test_it_gives_way_while_it_moves_what_has_a_priority_each() -> None:
+    """60,000 policy entries: all at once would keep echoes waiting for 60 ms."""
+    steps = in_order([added(priority) for priority in reversed(range(3_000))])
+    assert sum(1 for _ in steps) >= 2 * 3_000 // 500, "as often while they are moved as while they are looked at"
