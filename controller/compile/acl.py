@@ -50,6 +50,7 @@ MIRRORED_ICMP = {
     wire.IP_ICMPV6: {128: 129, 139: 140},  # RFC 4443, RFC 4620
 }
 """For each ICMP protocol which type answers which; entries of other types decide about no replies."""
+_FRAGMENT = 44  # RFC 8200 4.5: what Open vSwitch shows as the protocol of later fragments, whatever it is
 _NOT_LATER = match.ip_frag(0, 2)  # later fragments have no ICMP header: Open vSwitch shows type and code 0
 _LATER = {"src": match.ip_frag(3, 3), "dst": match.ip_frag(2, 2)}  # said in two ways: two clauses need two flows
 _ONWARD, _MIRRORED = match.reg(Register.REPLY, 0), match.reg(Register.REPLY, 1)
@@ -221,12 +222,13 @@ def transport_clauses(entry: Entry | Redirect, tracked: bool, families: Sequence
     number = protocol_number(entry.protocol)
     if number is None and entry.dscp is None:
         return
-    fixed: list[list[Match]] = []
+    fixed: list[tuple[list[Match], list[Match]]] = []  # as whole packets and first fragments show it, and later ones
     for version in families:
         if icmp_version(number) not in (None, version):
             continue
-        protocol = [] if number is None else [match.ip_proto(number)]
-        fixed.append([FAMILIES[version].is_ip, *protocol])
+        family = FAMILIES[version].is_ip
+        whole = [family] if number is None else [family, match.ip_proto(number)]
+        fixed.append((whole, [family, match.ip_proto(_FRAGMENT)] if version == 6 and number is not None else whole))
     if entry.source_port or entry.destination_port:
         assert number is not None
         name = _PORT_NAMES[number]
@@ -234,18 +236,20 @@ def transport_clauses(entry: Entry | Redirect, tracked: bool, families: Sequence
             if ports:
                 yield [
                     alternative
-                    for base in fixed
+                    for whole, later in fixed
                     for part in (
-                        _ported(base, name, own, mirrored, ports, tracked, entry),
-                        _later(base, tracked, entry, _LATER[own]),
+                        _ported(whole, name, own, mirrored, ports, tracked, entry),
+                        _later(later, tracked, entry, _LATER[own]),
                     )
                     for alternative in part
                 ]
         return
-    yield [alternative for base in fixed for alternative in _plain(base, entry, number, tracked)]
+    yield [alternative for whole, later in fixed for alternative in _plain(whole, later, entry, number, tracked)]
 
 
-def _plain(base: list[Match], entry: Entry | Redirect, number: int | None, tracked: bool) -> Iterator[list[Match]]:
+def _plain(
+    base: list[Match], later: list[Match], entry: Entry | Redirect, number: int | None, tracked: bool
+) -> Iterator[list[Match]]:
     """Without ports: protocol, ICMP type and code, DSCP."""
     icmp = isinstance(entry, Entry) and (entry.icmp_type is not None or entry.icmp_code is not None)
     onward, back = [*base, *_dscp(entry.dscp)], list(base)
@@ -262,8 +266,8 @@ def _plain(base: list[Match], entry: Entry | Redirect, number: int | None, track
             mirrored = mirrored and reply is not None
             if reply is not None:
                 back += [match.field(f"{name}_type", reply), _NOT_LATER]
-    if icmp:
-        yield from _later(base, tracked, entry, _LATER["dst"])
+    if icmp or later != base:
+        yield from _later(later, tracked, entry, _LATER["dst"])
     if not tracked or not (icmp or entry.dscp is not None):
         yield onward
         return
@@ -273,8 +277,9 @@ def _plain(base: list[Match], entry: Entry | Redirect, number: int | None, track
 
 
 def _later(base: list[Match], tracked: bool, entry: Entry | Redirect, is_later: Match) -> Iterator[list[Match]]:
-    """Later fragments show no ports and no ICMP type. What allows packets by these allows them too, for without the
-    first fragment, about which the rules decide, nobody can put them together; what denies leaves them alone."""
+    """Later fragments show no ports and no ICMP type, over IPv6 not even the protocol. What allows packets by these
+    allows them too, for without the first fragment, about which the rules decide, nobody can put them together; what
+    denies leaves them alone."""
     if isinstance(entry, Entry) and entry.action == "deny":
         return
     if not tracked:

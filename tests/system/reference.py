@@ -128,10 +128,16 @@ class Reference:
         return (
             self._stands_for(entry.from_, packet.source)
             and self._stands_for(entry.to, packet.destination)
-            and asks(_number(entry.protocol), packet.protocol)
+            and self._asks_protocol(entry, packet)
             and self._asks_as_much(entry, packet)
             and (asks(entry.dscp, packet.dscp) or (packet.dscp is None and entry.stateful))
         )
+
+    def _asks_protocol(self, entry: Entry, packet: Packet) -> bool:
+        """Over IPv6 a later fragment shows the fragment header alone."""
+        if packet.fragment == "later" and ":" in packet.source:
+            return entry.action == "allow" or _number(entry.protocol) in (None, 44)
+        return asks(_number(entry.protocol), packet.protocol)
 
     def _asks_as_much(self, entry: Entry, packet: Packet) -> bool:
         """Ports, ICMP type and code."""

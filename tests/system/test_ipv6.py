@@ -15,6 +15,7 @@ from data.addresses import address, prefix
 from nshell.lab import Machine
 from nshell.lab.probing import wait_until
 from tests.system.network import Network
+from tests.system.traffic import datagram
 
 BASE = "enterprise acme domain prod"
 ROUTER_MAC, ROUTER_LINK = "00:00:5e:00:01:01", "fe80::200:5eff:fe00:101"
@@ -151,6 +152,25 @@ def test_a_stateful_policy_holds_for_ipv6(network: Network) -> None:
         assert network.lab.ping("app-1", "2001:db8:2::1").ok, "its gateway is not the network"
     finally:
         network.commit(f"delete {BASE} ingress-policy base")
+
+
+@pytest.mark.parametrize("stateful", [" stateful", ""])
+@pytest.mark.parametrize("side", ["ingress", "egress"])
+def test_a_datagram_in_fragments_passes_the_rule_about_its_port_or_protocol(
+    network: Network, side: str, stateful: str
+) -> None:
+    lab, policy = network.lab, f"{BASE} {side}-policy base"
+    action = f"protocol udp action allow{stateful}"
+    network.commit(f"set {policy} entry 10 {action} destination-port 5353",
+                   f"set {policy} entry 20 {action} source-port 5353")  # fmt: skip
+    try:
+        assert datagram(lab, "web-1", "app-1", APP1, 3000, 5353) == (3000, 3000)
+        assert datagram(lab, "web-1", "app-1", APP1, 3000, 5354) == (0, 0)
+        network.commit(f"delete {policy} entry 10", f"delete {policy} entry 20", f"set {policy} entry 30 {action}")
+        assert datagram(lab, "web-1", "app-1", APP1, 3000, 5354) == (3000, 3000)
+        assert not lab.ping("web-1", APP1, count=1, timeout=0.4).ok
+    finally:
+        network.commit(f"delete {policy}")
 
 
 def test_a_kernel_configures_itself_to_exactly_the_address_of_its_vport(network: Network) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-import socket
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from agent import namespaces
 from tests.system.network import Network
+from tests.system.traffic import datagram
 
 KILLS = [6, pytest.param(20, marks=pytest.mark.soak)]
 BASE = "enterprise acme domain prod"
@@ -44,38 +43,12 @@ def policy_as_it_was(network: Network) -> Iterator[None]:
     network.ready()
 
 
-def asked(network: Network, size: int, port: int) -> tuple[int, int]:
-    """Lengths of a datagram from web-1 as web-2 received it, and of web-2's answer; 0 when nothing came."""
-
-    def at(name: str, bind: int) -> socket.socket:
-        made = namespaces.inside(
-            namespaces.of_name(network.lab.namespace(name)), lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        )
-        made.settimeout(1.0)
-        if bind:
-            made.bind(("0.0.0.0", bind))
-        return made
-
-    with at("web-2", port) as server, at("web-1", 0) as client:
-        try:
-            client.sendto(b"x" * size, (network.lab.address("web-2"), port))
-            there, peer = server.recvfrom(0xFFFF)
-        except TimeoutError:
-            return 0, 0
-        try:
-            server.sendto(there, peer)
-            return len(there), len(client.recv(0xFFFF))
-        except TimeoutError:
-            return len(there), 0
-
-
 def test_a_datagram_in_fragments_passes_the_rule_about_its_port_and_no_other_does(network: Network) -> None:
     for side in ("ingress", "egress"):
         rule = f"set {BASE} {side}-policy dns entry 10 protocol udp destination-port 5353 action allow stateful"
         network.run("configure", rule, "commit")
-    assert asked(network, 100, 5353) == (100, 100)
-    assert asked(network, 3000, 5353) == (3000, 3000)
-    assert asked(network, 3000, 5354) == (0, 0)
+    for size, port, both in ((100, 5353, (100, 100)), (3000, 5353, (3000, 3000)), (3000, 5354, (0, 0))):
+        assert datagram(network.lab, "web-1", "web-2", network.lab.address("web-2"), size, port) == both
 
 
 def test_a_stateful_rule_lets_replies_back_and_ends_its_connections_when_it_goes(network: Network) -> None:

@@ -196,7 +196,9 @@ def _fields(packet: Packet, ttl: int) -> str:
     """The packet in the syntax of ovs-fields(7)."""
     six = ":" in packet.source
     name = _NAMES.get(packet.protocol)
-    if name is None or (name in ("icmp", "icmp6") and six is not (name == "icmp6")):
+    if six and packet.fragment == "later":  # the fragment header is what Open vSwitch shows, whatever is behind it
+        text = "ipv6,nw_proto=44"
+    elif name is None or (name in ("icmp", "icmp6") and six is not (name == "icmp6")):
         text = f"{'ipv6' if six else 'ip'},nw_proto={packet.protocol}"
     else:
         text = f"{name}6" if six and name != "icmp6" else name

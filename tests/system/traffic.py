@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import socket
 import threading
 import time
 from collections import Counter
@@ -20,12 +21,41 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
+from agent import namespaces
 from nshell.lab import Lab
 from nshell.lab.probing import Watch
 
 SETTLING = 0.3  # seconds before and after what is measured
 FIRST_PORT = 20_000  # of the sources of many flows
 MEGA = 1e6
+
+
+def datagram(lab: Lab, source: str, destination: str, address: str, size: int, port: int) -> tuple[int, int]:
+    """Lengths of a datagram to an address of `destination` as that received it, and of its answer; 0 when nothing came.
+    One that is longer than the MTU goes in fragments.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    def at(name: str, bind: int) -> socket.socket:
+        made = namespaces.inside(
+            namespaces.of_name(lab.namespace(name)), lambda: socket.socket(family, socket.SOCK_DGRAM)
+        )
+        made.settimeout(1.0)
+        if bind:
+            made.bind(("", bind))
+        return made
+
+    with at(destination, port) as server, at(source, 0) as client:
+        try:
+            client.sendto(b"x" * size, (address, port))
+            there, peer = server.recvfrom(0xFFFF)
+        except TimeoutError:
+            return 0, 0
+        try:
+            server.sendto(there, peer)
+            return len(there), len(client.recv(0xFFFF))
+        except TimeoutError:
+            return len(there), 0
 
 
 class Ping100Hz:
