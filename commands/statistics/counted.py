@@ -107,6 +107,16 @@ def _sum(values: Iterable[float | None]) -> float | None:
     return sum(known) if known else None
 
 
+def means(values: Sequence[float | None], most: int) -> list[float | None]:
+    """So many values at most, each the mean of what is known of its part; None where nothing is."""
+    count = len(values)
+    if count <= most:
+        return list(values)
+    parts = [values[at * count // most : (at + 1) * count // most] for at in range(most)]
+    known = [[value for value in part if value is not None] for part in parts]
+    return [sum(part) / len(part) if part else None for part in known]
+
+
 def summary(level: Level, over: Course) -> Numbers:
     """A course as numbers: means of what is known, of a gauge the last value."""
     totals: dict[Measure, float] = dict(over.totals)

@@ -12,7 +12,7 @@ from commands.context import Context
 from commands.language.registry import Arguments, command
 from commands.lookup import note, scope
 from commands.show.vports import states_of
-from commands.statistics.counted import Course, in_the_past, lately, latest, period, span, whole, with_totals
+from commands.statistics.counted import Course, in_the_past, lately, latest, means, period, span, whole, with_totals
 from commands.statistics.figures import FIGURES, Numbers, cell
 from commands.statistics.measured import IN, PROVIDERS, TENANTS, Measured, listed, measured, ranked, telemetry
 from commands.statistics.measured import WORDS as OBJECTS
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from controller.fabric import Fabric
     from controller.telemetry.baseline import Baseline
 
-LONG = 20
-"""Values of the sparklines of one object."""
+LONG = 12
+"""Values of the sparklines of one object: of an hour, each is of five minutes."""
+PARTS = 360
+"""Parts of a period whose least and most is told of one object: of an hour one for each look at the usual interval."""
 ROWS = 100
 """Rows of a table unless a number is given."""
 PROGRESS = 2.0
@@ -197,11 +199,12 @@ async def one(context: Context, arguments: Arguments, what: Measured) -> Table:
     when = period(arguments, HOUR)
     assert when is not None
     said = arguments.get("since") is not None
-    over = await whole(counted, what.keys, when, LONG)
+    over = await whole(counted, what.keys, when, PARTS)
     cleared = None if said else counted.baselines.of(context.user)
     now = added([latest(counted, key, cleared) for key in what.keys])
-    rows = [_measure(measure, now, over, said) for measure in MEASURES_OF[what.level]]
-    note = span(when) if said or arguments.get("until") is not None else "the last hour"
+    ended = arguments.get("until") is not None
+    rows = [_measure(measure, now, over, said, ended) for measure in MEASURES_OF[what.level]]
+    note = span(when) if said or ended else "the last hour"
     detail = f"read every {counted.interval:g} s{_since(cleared)}"
     return Table(f"Statistics of {what.title}", ONE, rows, "measures", detail, note)
 
@@ -218,8 +221,9 @@ def added(several: Sequence[Numbers]) -> Numbers:
     return Numbers(totals, rates)
 
 
-def _measure(measure: Measure, now: Numbers, over: Course, past: bool) -> tuple[Cell, ...]:
-    """One row: of a gauge the values, of what is counted the rates."""
+def _measure(measure: Measure, now: Numbers, over: Course, past: bool, ended: bool) -> tuple[Cell, ...]:
+    """One row: of a gauge the values, of what is counted the rates. What is now belongs to a time that has not ended:
+    it is neither below its least nor above its most."""
     known = over.known(measure)
     gauge, octets = measure in GAUGES, measure.endswith("bytes")
 
@@ -233,15 +237,19 @@ def _measure(measure: Measure, now: Numbers, over: Course, past: bool) -> tuple[
         count = round(over.totals[measure] if past else now.totals[measure])
         total = Octets(count) if octets else count
     value = now.totals.get(measure) if gauge else now.rates.get(measure)
+    extremes = [*known, value] if known and value is not None and not ended else known
     return (
         measure.replace("-", " "),
         total,
         rate(value),
-        rate(min(known, default=None)),
+        rate(min(extremes, default=None)),
         rate(sum(known) / len(known) if known else None),
-        rate(max(known, default=None)),
+        rate(max(extremes, default=None)),
         Trend(
-            tuple(None if value is None else round(value * (8 if octets else 1), 1) for value in over.values[measure])
+            tuple(
+                None if value is None else round(value * (8 if octets else 1), 1)
+                for value in means(over.values[measure], LONG)
+            )
         ),
     )
 

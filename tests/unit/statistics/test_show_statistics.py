@@ -133,10 +133,28 @@ async def test_of_one_object_every_measure_is_told(shop: Shop) -> None:
     sends = by_name["sends bytes"]
     assert sends["total"] == 4_000_000 and sends["now"] == 1000.0
     assert (sends["least"], sends["most"]) == (800.0, 2400.0) and 800.0 < sends["mean"] < 2400.0
-    assert len(sends["trend"]) == 20
+    assert len(sends["trend"]) == 12
     assert by_name["denied packets"]["total"] == 3 and by_name["denied packets"]["mean"] is None
     past = {row["measure"]: row for row in rows(await shop.ask("show statistics vport acme/prod/web-1 since 1d"))}
     assert past["sends bytes"]["total"] == pytest.approx(200 * 86_400, rel=0.1)
+
+
+async def test_least_and_most_are_those_of_single_looks_and_of_now(shop: Shop) -> None:
+    begun = time.time() - 3600
+
+    def past(key: SeriesKey, measure: Measure, at: float) -> float | None:
+        if measure is not SENDS or at < begun + 1800:
+            return None
+        return 500.0 if begun + 1830 <= at < begun + 1840 else 150.0
+
+    shop.telemetry.past = past
+    for words, least in (("", 1000.0), (" since 1h", 1000.0), (" since 1h until 1m", 1200.0)):
+        table = await shop.ask(f"show statistics vport acme/prod/web-1{words}")
+        sends = {row["measure"]: row for row in rows(table)}["sends bytes"]
+        assert sends["most"] == 4000.0, "ten seconds of an hour, between two of its greater parts"
+        assert sends["least"] == least and sends["now"] == 1000.0, "now is part of what goes on until now"
+        assert sends["trend"][:6] == [None] * 6 and 1200.0 < sends["trend"][6] < 4000.0
+        assert sends["trend"][7:] == [1200.0] * 5
 
 
 @pytest.mark.parametrize(
