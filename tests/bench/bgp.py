@@ -30,8 +30,8 @@ from tests.bench.measure import (
     timed,
     wait_until,
 )
-from tests.system.bgp_speaking import vpn_routes
-from tests.system.peers import PeerNetwork
+from tests.system.wan.bgp_speaking import vpn_routes
+from tests.system.wan.peers import PeerNetwork
 
 NAME = "bgp"
 ROUTES = 100_000

@@ -24,7 +24,7 @@ from controller.bgp.speaker.exabgp import ExabgpSpeaker
 from data.addresses import Ip, address
 from data.steps import spread
 from tests.bench.measure import Processes, cpu_seconds, resident
-from tests.system.bgp_speaking import OURS, vpn_routes
+from tests.system.wan.bgp_speaking import OURS, vpn_routes
 
 NEIGHBOUR = "gobgp"
 TENANTS = 200

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tests.bench.measure import Row, Unavailable, median
 from tests.system.network import POLICY, Network
-from tests.system.raw_peers import EVPN, VPNV4, RawPeers, target
-from tests.system.route_to_flow import FlowMonitor, mac_changes, route_to_flow, vpn_changes
+from tests.system.wan.raw_peers import EVPN, VPNV4, RawPeers, target
+from tests.system.wan.route_to_flow import FlowMonitor, mac_changes, route_to_flow, vpn_changes
 
 NAME = "route"
 ABOUT = "one remote route to an installed flow, 200 changes of VPNv4 and of EVPN type 2"

@@ -1,7 +1,7 @@
 """SSH for the transcripts: a user with a key, one connection that is kept, and a channel for each step.
 
 A client in Python instead of OpenSSH's: it says in which order standard output and error arrived, as transcripts want
-it. OpenSSH's client is what tests/system/test_ssh*.py are about.
+it. OpenSSH's client is what tests/system/sessions/test_ssh*.py are about.
 """
 
 from __future__ import annotations

@@ -10,15 +10,15 @@ from tests.transcripts.test_transcripts import FILES, steps
 from tests.unit.shell.pretend import PretendContext
 
 ELSEWHERE = {
-    "tools": "needs an agent on a hypervisor: tests/system/test_shows.py",
-    "request dvrs": "prints a secret that is new each time: tests/system/test_trust.py",
-    "show certificates": "says when: tests/system/test_trust.py",
-    "show agents": "needs an agent: tests/system/test_shows.py",
+    "tools": "needs an agent on a hypervisor: tests/system/seen/test_shows.py",
+    "request dvrs": "prints a secret that is new each time: tests/system/switches/test_trust.py",
+    "show certificates": "says when: tests/system/switches/test_trust.py",
+    "show agents": "needs an agent: tests/system/seen/test_shows.py",
     "monitor": "goes on until ctrl-c: tests/transcripts/test_live.py",
     "ping": "tests/transcripts/test_live.py",
     "request session": "needs two sessions: tests/transcripts/test_live.py",
-    "show audit": "says when and from where: tests/system/test_two_operators.py",
-    "dashboard": "full screen: tests/system/test_dashboard.py",
+    "show audit": "says when and from where: tests/system/sessions/test_two_operators.py",
+    "dashboard": "full screen: tests/system/seen/test_dashboard.py",
     "complete": "for programs: tests/transcripts/test_completion.py",
 }
 """Beginnings of the commands that a text without hypervisors, clocks and other people cannot hold."""

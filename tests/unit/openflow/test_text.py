@@ -1,6 +1,6 @@
 """A flow as a line: every value is in it, names replace numbers, strange bytes are shown instead of failing.
 
-That the lines equal ovs-ofctl's is checked against the real one in tests/system/test_openflow_server.py.
+That the lines equal ovs-ofctl's is checked against the real one in tests/system/switches/test_openflow_server.py.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The lab itself, up, down and halfway, and the demo that runs in it."""

@@ -1,0 +1,1 @@
+"""One file per service of the edge, with real packets, also after a move and a restart."""

@@ -1,0 +1,1 @@
+"""What trace and why not say beforehand, and what real packets do afterwards."""

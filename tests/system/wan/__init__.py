@@ -1,0 +1,1 @@
+"""BGP peers, other sites, the underlay and PE routers: FRR, GoBGP and BIRD, with packets both ways."""
