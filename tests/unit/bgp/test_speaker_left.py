@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from controller.bgp.outbox import Outbox
+from controller.bgp.rib.inbound import Inbound
+from controller.bgp.rib.table import LocRib
+from controller.bgp.sessions import Sessions
 from controller.bgp.speaker import left
 from controller.bgp.speaker.exabgp import ExabgpSpeaker
 from controller.bgp.speaker.left import Left
@@ -82,6 +86,18 @@ def test_the_speaker_of_a_daemon_that_lives_is_not_ended_by_one_on_a_copy_of_its
             ended = Left(file).end()
     assert lives, "its daemon keeps it"
     assert ended == 1, "nobody's any more"
+
+
+async def test_whoever_has_no_neighbours_any_more_ends_it_too(
+    tmp_path: Path, processes: tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]
+) -> None:
+    """The speaker that would end it is never started."""
+    file = tmp_path / left.FILE
+    Left(file).note(processes[0].pid)
+    decided = Inbound(LocRib(), lambda: 0.0)
+    sessions = Sessions(lambda event: None, lambda: decided, Outbox(lambda problem: None), Left(file))
+    await sessions.speak([], 179)
+    assert processes[0].poll() == -9 and not sessions.running
 
 
 def test_those_that_are_gone_are_forgotten_with_the_next(

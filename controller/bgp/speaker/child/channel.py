@@ -159,5 +159,5 @@ class Channel:
         """Nor to answer."""
 
     def broken(self, neighbor: object) -> bool:
-        """Whether a neighbour's helper is gone; never, as this process goes with the daemon."""
+        """Whether a neighbour's helper is gone; never, as there is none."""
         return False
