@@ -118,13 +118,21 @@ async def _answer(context: Context, arguments: Arguments) -> tuple[Answer, list[
         facts |= {"lines": list(answer.offer.lines), "reach": reached}
         return answer, lines, facts
     rest = list(_rest(context, answer.refused)) if answer.refused is not None else []
-    if answer.refused is None and answer.left is not None:
+    if answer.absent is not None and context.access.reads(answer.absent):
+        name = vport_name(answer.absent)
+        rest += [f"{name} is on no hypervisor: no entry holds for it until it is", f"{_start(name)}, and ask again"]
+    elif answer.refused is None and answer.left is not None:
         if answer.left is not way:
             where, said = await _reason(context, answer.left)
             rest += [f"what can be changed does not suffice: it is then {where}", *(f"  {line}" for line in said)]
         rest.append(_remedy(context, question, answer.left))
     facts["remedy"] = rest
     return answer, [*lines, *rest], facts
+
+
+def _start(name: str) -> str:
+    """What is to be done about a vport that is on no hypervisor."""
+    return f"start {name}, or plug its interface in with external_ids:iface-id={name}: 'show vport {name}'"
 
 
 def _packet(question: Question) -> str:
@@ -164,8 +172,7 @@ def _remedy(context: Context, question: Question, way: Way) -> str:
     if way.verdict is Verdict.UNRESOLVED:
         path = way.at if way.at is not None else question.source
         if context.access.reads(path) and isinstance(context.fabric.acting.get(path), Vport):
-            name = vport_name(path)
-            return f"start {name}, or plug its interface in with external_ids:iface-id={name}: 'show vport {name}'"
+            return _start(vport_name(path))
         return f"{_ASK} to start it"
     to, own = question.destination, question.source[:4]
     if way.verdict is Verdict.DROPPED and not isinstance(to, Ip) and to[:4] != own:

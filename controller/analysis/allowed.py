@@ -16,11 +16,15 @@ from dataclasses import dataclass, replace
 from controller.analysis.changes import By, next_step, stopped
 from controller.analysis.verdicts import changed_verdicts
 from controller.commit.planning import Draft, change_of, check, draft
+from controller.compile.state import State
 from controller.network import Network
 from controller.trace import Compiled, Question, Trace, Way, trace
+from controller.trace.question import Verdict
 from data.access import Access
+from data.addresses import Ip
 from data.candidate import Candidate
 from data.errors import NotPermitted, NshellError
+from data.path import Path
 from data.steps import spread
 
 __all__ = ["Answer", "Offer", "why_not"]
@@ -47,6 +51,8 @@ class Answer:
     refused: NshellError | None = None
     left: Way | None = None
     """What stops it once what can be changed is changed, when that is not the whole way."""
+    absent: Path | None = None
+    """Its receiver, when a policy denies it that knows nobody there: on no hypervisor, no entry holds for it."""
 
 
 async def why_not(network: Network, question: Question, by: By, access: Access) -> Answer:
@@ -66,7 +72,7 @@ async def why_not(network: Network, question: Question, by: By, access: Access) 
             assert way is not None
             step = next_step(state, asked, way, by)
             if step is None or set(step.lines) <= set(lines):
-                return Answer(now, before, left=way)
+                return Answer(now, before, left=way, absent=_absent(state, asked, way))
             lines = (*lines, *(line for line in step.lines if line not in lines))
             try:
                 made, way = await tried.after(lines)
@@ -77,7 +83,16 @@ async def why_not(network: Network, question: Question, by: By, access: Access) 
                 lines, made = await tried.fewest(lines, made)
                 reached = await asyncio.to_thread(changed_verdicts, made.old, made.new, made.edits)
                 return Answer(now, before, Offer(lines, reached))
-        return Answer(now, before, left=way)
+        assert way is not None
+        return Answer(now, before, left=way, absent=_absent(state, asked, way))
+
+
+def _absent(state: State, question: Question, way: Way) -> Path | None:
+    """The vport that should get what is denied on this way, where it is on no hypervisor."""
+    to = question.destination
+    if way.verdict is not Verdict.DENIED or isinstance(to, Ip) or state.place(to) is not None:
+        return None
+    return to
 
 
 class _Tried:

@@ -19,6 +19,9 @@ set enterprise acme domain prod egress-policy guard entry 10 to zone web protoco
 set enterprise acme domain prod egress-policy guard entry 20 protocol icmp action allow stateful
 set enterprise acme domain prod egress-policy guard entry 30 from vport web-1 to vport app-1 protocol icmp action deny
 set enterprise acme domain prod egress-policy guard entry 90 to zone app action deny
+set enterprise acme domain prod ingress-default allow
+set enterprise acme domain prod ingress-policy far entry 10 to zone app protocol tcp destination-port 9999 action deny
+set enterprise acme domain prod vport ghost subnet app1 mac 02:00:0a:01:02:99 address 10.1.2.99
 """
 OFFER = (
     "set enterprise acme domain prod egress-policy guard entry 60 from vport web-1 to vport app-2 protocol tcp"
@@ -44,6 +47,13 @@ def connects(network: Network, source: str, target: str, port: int) -> bool:
 def is_denied(network: Network, source: str, target: str, port: int) -> bool:
     with network.lab.tcp_server(target, port):
         return network.lab.tcp(source, target, port, timeout=0.7).result == "timeout"
+
+
+def test_to_a_vport_that_is_nowhere_it_says_that_this_comes_first(network: Network) -> None:
+    said = network.run("why not from web-1 to ghost protocol tcp destination-port 9999")
+    assert "denied by ingress-policy entry far/10" in said
+    assert "acme/prod/ghost is on no hypervisor" in said and "start acme/prod/ghost" in said
+    assert "no line of the configuration" not in said
 
 
 def test_what_is_offered_lets_the_connect_through_and_nothing_else(network: Network) -> None:

@@ -105,6 +105,16 @@ async def test_an_unresolved_vport_is_no_matter_of_policy() -> None:
     assert answer.left is not None and answer.left.verdict is Verdict.UNRESOLVED
 
 
+async def test_a_receiver_that_is_nowhere_is_named_where_no_entry_can_hold_for_it() -> None:
+    denied = network(f"{INGRESS} db entry 10 from zone app action allow", places={"web-1": ("hv1", 1)})
+    answer = await asked(denied)
+    assert answer.offer is None and answer.absent == vport("db-1")
+    assert answer.left is not None and answer.left.verdict is Verdict.DENIED, "an entry for it holds for nobody yet"
+    by_zone = await asked(denied, by="zone")
+    assert by_zone.left is not None and by_zone.left.verdict is Verdict.UNRESOLVED and by_zone.absent is None
+    assert (await asked(network(f"{INGRESS} db entry 10 action deny"))).absent is None
+
+
 async def test_an_address_that_nobody_has_is_no_matter_of_policy() -> None:
     answer = await asked(network(), replace(SSH, destination=address("192.0.2.9")))
     assert answer.offer is None
