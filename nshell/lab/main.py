@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from data.addresses import address
 from data.errors import CommandFailed, NshellError
 from nshell.lab.lab import PREFIX, Lab
 from nshell.lab.machines import read_machines
@@ -155,6 +156,10 @@ def execute(lab: Lab, options: argparse.Namespace) -> int:
 def ping(lab: Lab, options: argparse.Namespace) -> int:
     """Ping one machine, or an address, from another; the exit code is 0 when every request was answered."""
     lab.namespace(options.source)
+    try:
+        address(lab.address(options.destination))
+    except OSError:
+        lab.namespace(options.destination)  # neither an address nor a machine: the error names those that there are
     report = lab.ping(options.source, options.destination, count=options.count)
     ttl = f", ttl {', '.join(map(str, report.ttl))}" if report.ttl else ""
     mean = f", {report.milliseconds:.2f} ms" if report.milliseconds is not None else ""

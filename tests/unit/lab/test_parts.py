@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from data.errors import CommandFailed
 from nshell.lab import Lab, packets, processes
 from nshell.lab.main import main
+from nshell.lab.record import STATE_FILE
 from nshell.lab.underlay import Names
 from nshell.lab.wire import describe
 
@@ -87,6 +89,17 @@ def test_a_lab_that_is_not_up_says_so_and_names_the_command_for_this_very_lab(
     ]  # fmt: skip
     assert main(["--prefix", "other", "--state-dir", str(tmp_path / "a b"), "ping", "a", "b"]) == 1
     assert f"nshell lab --prefix other --state-dir '{tmp_path}/a b' up" in capsys.readouterr().err
+
+
+def test_a_machine_that_the_lab_has_not_is_not_looked_for_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = {"name": "web-1", "hypervisor": "hv1", "vport": "acme/prod/web-1", "mac": "02:00:0a:01:01:0b"}
+    state = {"prefix": "nsh", "subnet": 1, "machines": {"web-1": machine}}
+    (tmp_path / STATE_FILE).write_text(json.dumps(state))
+    for words in (["web-1", "wbe-1"], ["wbe-1", "web-1"]):
+        assert main(["ping", "--state-dir", str(tmp_path), *words]) == 1
+        assert capsys.readouterr().err == "error: vm wbe-1\n  the lab has web-1\n  name one of them\n"
 
 
 def test_which_lab_is_meant_may_be_said_before_or_after_the_verb(
