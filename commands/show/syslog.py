@@ -5,7 +5,7 @@ from __future__ import annotations
 from commands.context import Context
 from commands.language.registry import Arguments, command
 from data.schema.seen import Threshold
-from views.models import Cell, Column, Moment, Rate, Table
+from views.models import Cell, Column, Moment, PerSecond, Rate, Table
 
 SERVERS = (
     Column("name", "Name"),
@@ -70,7 +70,7 @@ async def show_thresholds(context: Context, arguments: Arguments) -> Table:
 
 
 def quantity(value: float | None, measure: str) -> Cell:
-    """A value in its unit: bits per second, or a number."""
+    """A value in its unit: bits per second, or packets and messages per second."""
     if value is None:
         return None
-    return Rate(value) if measure in BITS else round(value)
+    return Rate(value) if measure in BITS else PerSecond(round(value, 1))
