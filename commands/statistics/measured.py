@@ -16,7 +16,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from commands.lookup import named
+from commands.lookup import named, require
 from commands.statistics.figures import Numbers, order
 from controller.telemetry.keys import Level, SeriesKey
 from controller.telemetry.naming import BY_UUID, name_at
@@ -176,6 +176,8 @@ def _offer(fabric: Fabric, keyword: str) -> str:
 def _path(view: Configuration, level: Level, arguments: Arguments) -> Path:
     name = arguments.values[level]
     found = list(islice(_found(view, level, name, arguments.values), NAMED + 1))
+    if not found and level is not Level.ENTERPRISE and (tenant := arguments.get("enterprise")) is not None:
+        require(view, ("enterprise", tenant))  # when that is what is not there, the error says so
     if not found and level in (Level.VPORT, Level.SUBNET, Level.ZONE):
         found = list(islice(named(view, level, name, arguments), NAMED + 1))  # the error says what there is
     if not found:

@@ -139,6 +139,15 @@ async def test_of_one_object_every_measure_is_told(shop: Shop) -> None:
     assert past["sends bytes"]["total"] == pytest.approx(200 * 86_400, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    "words", ["subnet web1 enterprise nope", "domain prod enterprise nope", "enterprise nope domain prod"]
+)
+async def test_an_enterprise_that_is_not_there_is_what_the_error_is_about(shop: Shop, words: str) -> None:
+    with pytest.raises(NothingThere) as failed:
+        await shop.ask(f"show statistics {words}")
+    assert failed.value.where == "enterprise nope" and "acme" in failed.value.remedy
+
+
 async def test_least_and_most_are_those_of_single_looks_and_of_now(shop: Shop) -> None:
     begun = time.time() - 3600
 
