@@ -112,7 +112,23 @@ def _vports(context: Context, values: Mapping[str, str], prefix: str) -> Iterato
             yield path[-1], vport_name(path)
 
 
-def _vport(word: str) -> object:
+def _anywhere(keyword: str, form: str) -> ArgumentType:
+    """Objects of a list by their name, or by that in full as tables and events write it (telemetry/naming.py)."""
+
+    def live(context: Context, values: Mapping[str, str], prefix: str) -> Iterable[tuple[str, str]]:
+        from controller.telemetry.naming import name_at
+
+        above = prefix.split("/")[:-1]
+        if not above:
+            return _names(keyword)(context, values, prefix)
+        given = dict(zip(("enterprise", "domain"), above, strict=False))
+        found = map(name_at, islice(paths(context.configuration, keyword, {**values, **given}), LIVE_LIMIT))
+        return ((name, "") for name in found if name.startswith(prefix))
+
+    return ArgumentType(f"{keyword}-anywhere", f"<{keyword}>", f"a {keyword}: its name, or {form}", _full_name, live)
+
+
+def _full_name(word: str) -> object:
     for part in word.split("/"):
         NAME.parse(part)
     return word
@@ -137,12 +153,13 @@ def _address(word: str) -> object:
 def _destination(word: str) -> object:
     """An address or a vport's name: no name has a colon, and digits and dots alone are an address."""
     bare = word.replace(".", "")
-    return _address(word) if ":" in word or bare.isdecimal() else _vport(word)
+    return _address(word) if ":" in word or bare.isdecimal() else _full_name(word)
 
 
 def _schema_type(keyword: str, key: ValueType, help: str) -> ArgumentType:
     if keyword == "vport":
-        return ArgumentType("vport", "<vport>", "a virtual port: its name, or enterprise/domain/name", _vport, _vports)
+        help = "a virtual port: its name, or enterprise/domain/name"
+        return ArgumentType("vport", "<vport>", help, _full_name, _vports)
     live = _hypervisors if keyword == "dvrs" else _names(keyword)
     return ArgumentType(keyword, f"<{keyword}>", help, key.parse, live)
 
@@ -233,6 +250,9 @@ OTHERS = (
     _number("rows", 0, 65_535, "lines of a page; 0 is all at once"),
     _number("session", 1, UNBOUNDED, "a session's number", _sessions),
     _number("scheduled", 1, UNBOUNDED, "a scheduled commit's number", _scheduled),
+    _anywhere("domain", "enterprise/name"),
+    _anywhere("subnet", "enterprise/domain/name"),
+    _anywhere("zone", "enterprise/domain/name"),
     ArgumentType("policy-entry", "<rule>", "a policy entry: acme/prod/ingress/base/10, or base/10", _anything, _rules),
     ArgumentType("tunnel", "<tunnel>", "a tunnel: hv1>hv2, hv1>192.0.2.1", _anything, _counted("tunnel")),
     ArgumentType("pe-interface", "<pe>", "a PE router, or an interface of one: pe1/eth0", _anything, _counted("pe")),

@@ -60,6 +60,8 @@ def period(arguments: Arguments, default: float | None = None) -> Period | None:
     if arguments.get("since") is None:
         return None if default is None else Period(until - default, until)
     since = past(arguments.values["since"], now)
+    if since >= now:
+        raise CommandFailed("since", "that is still to come", "write how long ago, as 2h, or when, as 14:00")
     if since >= until:
         raise CommandFailed("since", "the period ends before it begins", "write since 2h until 1h, or since 14:00")
     return Period(since, until)

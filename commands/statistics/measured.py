@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 IN = "[enterprise <enterprise> [domain <domain>]]"
 TENANTS = (
-    f"{{vport <vport> {IN}|subnet <subnet> {IN}|zone <zone> {IN}|rule <rule:policy-entry>|"
-    "domain <domain> [enterprise <enterprise>]|"
+    f"{{vport <vport> {IN}|subnet <subnet:subnet-anywhere> {IN}|zone <zone:zone-anywhere> {IN}|"
+    "rule <rule:policy-entry>|domain <domain:domain-anywhere> [enterprise <enterprise>]|"
     "enterprise <enterprise> [domain <domain> [{vport <vport>|subnet <subnet>|zone <zone>}]]}"
 )
 """Grammar of one object of a tenant."""
@@ -184,7 +184,7 @@ def _path(view: Configuration, level: Level, arguments: Arguments) -> Path:
         raise NothingThere(f"{level} {name}", f"there is no {level} {name}", f"'show statistics {level}s' lists them")
     if len(found) > 1:
         names = ", ".join(name_at(path) for path in found[:NAMED]) + (", ..." if len(found) > NAMED else "")
-        how = "write more of the name" if level is Level.RULE else "add enterprise and domain"
+        how = "write more of the name" if level is Level.RULE else "write one of these names in full"
         raise CommandFailed(f"{level} {name}", f"there are several: {names}", how)
     return found[0]
 
@@ -198,6 +198,12 @@ def _found(view: Configuration, level: Level, name: str, values: Mapping[str, st
         yield from (path for path in rules(view) if f"/{name_at(path)}".endswith(f"/{name}"))
     elif level is Level.ENTERPRISE:
         yield from (path for path in [("enterprise", name)] if view.get(path) is not None)
+    elif "/" in name:
+        *above, last = name.split("/")
+        if len(above) == (1 if level is Level.DOMAIN else 2):
+            full = dict(zip(("enterprise", "domain"), above, strict=False))
+            if all(values.get(keyword, said) == said for keyword, said in full.items()):
+                yield from _inside(view, level, last, full)
     else:
         yield from _inside(view, level, name, values)
 

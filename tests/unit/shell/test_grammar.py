@@ -133,6 +133,14 @@ def test_completion_offers_live_names_below_those_already_given(context: Pretend
     assert "web1" in words_of("show vports enterprise acme domain prod subnet ", context)
 
 
+def test_completion_offers_full_names_once_a_slash_is_typed(context: PretendContext) -> None:
+    assert "web1" in words_of("show statistics subnet ", context)
+    assert "acme/prod/web1" in words_of("show statistics subnet acme/", context)
+    assert words_of("show statistics subnet acme/prod/web1", context)[:1] == ["acme/prod/web1"]
+    assert "acme/prod" in words_of("show statistics domain acme/", context)
+    assert words_of("show statistics zone nobody/", context) == ["<zone>"]
+
+
 def test_completion_goes_on_from_what_is_typed_and_offers_nothing_after_a_mistake(context: PretendContext) -> None:
     assert words_of("show vp", context) == ["vports"]
     assert words_of("show vport", context) == ["vport", "vports"]

@@ -183,6 +183,10 @@ async def test_least_and_most_are_those_of_single_looks_and_of_now(shop: Shop) -
         ("tunnel hv1>hv2", "tunnel hv1>hv2"),
         ("pe pe1", "pe pe1"),
         ("pe pe1/eth1", "pe pe1/eth1"),
+        ("subnet acme/prod/web1", "subnet acme/prod/web1"),
+        ("zone acme/prod/web", "zone acme/prod/web"),
+        ("domain acme/prod", "domain acme/prod"),
+        ("subnet acme/prod/web1 enterprise acme", "subnet acme/prod/web1"),
     ],
 )
 async def test_an_object_is_named_as_elsewhere(shop: Shop, words: str, title: str) -> None:
@@ -195,12 +199,20 @@ async def test_a_router_is_the_sum_of_its_interfaces(shop: Shop) -> None:
 
 
 async def test_a_name_that_several_have_is_refused_with_what_to_type(shop: Shop) -> None:
-    with pytest.raises(CommandFailed, match=r"acme/prod/web-1, umbrella/lab/web-1(.|\n)*add enterprise and domain"):
+    with pytest.raises(CommandFailed, match=r"acme/prod/web-1, umbrella/lab/web-1(.|\n)*names in full"):
         await shop.ask("show statistics vport web-1")
     with pytest.raises(NothingThere, match="there is no zone nowhere"):
         await shop.ask("show statistics zone nowhere")
+    for other in ("subnet umbrella/prod/web1", "subnet prod/web1", "subnet acme/prod/web1 enterprise umbrella"):
+        with pytest.raises(NothingThere, match="there is no subnet"):
+            await shop.ask(f"show statistics {other}")
     with pytest.raises(NothingThere, match="nothing was counted"):
         await shop.ask("show statistics tunnel hv2>hv9")
+
+
+async def test_a_period_that_has_not_begun_is_refused(shop: Shop) -> None:
+    with pytest.raises(CommandFailed, match="still to come"):
+        await shop.ask("show statistics vport acme/prod/web-1 since 2999-12-31")
 
 
 async def test_a_period_that_ends_before_it_begins_is_refused(shop: Shop) -> None:
