@@ -141,6 +141,7 @@ class Fabric(Answers):
             await self._telemetry.stop()
             await self._pe.stop()
             await self._bgp.stop()
+            self.topology.end()
             await self._listeners.close()
             await self._underlay.stop()
             await self._trust.stop()

@@ -101,6 +101,7 @@ class Topology:
         self.touched: set[str] = set()  # iface-ids whose claims changed since somebody last took them
         self.released: dict[tuple[str, int], str] = {}  # (hypervisor, port) -> the iface-id that gave it up
         self._changed: dict[tuple[str, str], Interface | None] = {}  # (hypervisor, interface name), None: gone
+        self._ending = False
 
     # Hypervisors --------------------------------------------------------------------------------------------
 
@@ -128,6 +129,10 @@ class Topology:
             self.vanish(name, interface)
         self._interfaces.pop(name, None)
 
+    def end(self) -> None:
+        """The controller stops: that hypervisors are away from now on is its own doing, and no error."""
+        self._ending = True
+
     def stand(self, name: str, state: Standing, reason: str) -> None:
         """Notes a change of state and says so; without a change only the reason is kept."""
         known = self._hypervisors.get(name)
@@ -137,9 +142,10 @@ class Topology:
             self._hypervisors[name] = replace(known, reason=reason)
             return
         self._hypervisors[name] = replace(known, state=state, since=self._clock(), reason=reason)
+        lost = state is Standing.AWAY and not self._ending
         self._events.add(
             Kind.HYPERVISOR, f"{name} {state}: {reason}" if reason else f"{name} {state}",
-            severity=Severity.ERROR if state is Standing.AWAY else Severity.NOTICE, about=("dvrs", name), dvrs=name,
+            severity=Severity.ERROR if lost else Severity.NOTICE, about=("dvrs", name), dvrs=name,
             facts={"state": str(state), "reason": reason},
         )  # fmt: skip
 

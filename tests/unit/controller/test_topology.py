@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from controller.events import Events, Kind
+from controller.events import Events, Kind, Severity
 from controller.topology import Standing, Topology
 
 WEB = ("11111111-1111-4111-8111-111111111111", "acme/prod/web-1")
@@ -99,6 +99,18 @@ def test_workloads_of_a_hypervisor_that_is_away_stay_where_they_were(topology: T
     topology.stand("hv1", Standing.AWAY, "connection lost")
     assert place(topology) == ("hv1", 3)
     assert topology.hypervisors["hv1"].reason == "connection lost"
+
+
+def test_a_hypervisor_that_is_lost_is_an_error_and_one_that_a_stop_leaves_is_none(
+    topology: Topology, events: Events
+) -> None:
+    for state in (Standing.READY, Standing.AWAY, Standing.READY):
+        topology.stand("hv1", state, "")
+    topology.end()
+    topology.stand("hv1", Standing.AWAY, "the controller stops")
+    told = [(event.text, event.severity) for event in events]
+    assert told[::2] == [("hv1 ready", Severity.NOTICE)] * 2, told
+    assert told[1::2] == [("hv1 away", Severity.ERROR), ("hv1 away: the controller stops", Severity.NOTICE)]
 
 
 def test_a_hypervisor_that_is_deleted_takes_its_interfaces_with_it(topology: Topology) -> None:
