@@ -18,6 +18,7 @@ from typing import NoReturn
 import pytest
 
 TESTS = Path(__file__).parent
+EARLY = 0.85  # of all files, when the last system test begins: it may take two minutes, in which others have work, too
 SYSTEM_PROGRAMS = ("ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-ofctl", "ip", "ethtool", "tcpdump")
 
 
@@ -37,7 +38,12 @@ def mingled(items: list[pytest.Item]) -> list[pytest.Item]:
     kinds: dict[bool, list[Path]] = {True: [], False: []}
     for path in files:
         kinds[path.is_relative_to(TESTS / "system")].append(path)
-    places = {path: (place + 0.5) / len(kind) for kind in kinds.values() for place, path in enumerate(kind)}
+    span = {True: EARLY, False: 1.0}
+    places = {
+        path: span[kind] * (place + 0.5) / len(paths)
+        for kind, paths in kinds.items()
+        for place, path in enumerate(paths)
+    }
     return [item for path in sorted(files, key=lambda path: places[path]) for item in files[path]]
 
 
