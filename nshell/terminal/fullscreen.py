@@ -203,8 +203,12 @@ class FullScreen:
         return 0 if self.driver is None else self.driver.waiting
 
     def keys(self, data: bytes) -> None:
-        """Keys that were pressed. The end of input ends the dashboard, and is for the prompt as well."""
-        if END_OF_INPUT in data:
+        """Keys that were pressed. The end of input ends the dashboard, and is for the prompt as well; as is what is
+        typed while it ends.
+        """
+        if self.app.leaving:
+            self._behind = b"" if INTERRUPT in data else (self._behind + data)[:CHUNK]
+        elif END_OF_INPUT in data:
             self._behind += data[data.index(END_OF_INPUT) :][:CHUNK]
             self.app.exit()
         elif self.driver is not None:

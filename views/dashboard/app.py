@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.filter import NoColor
@@ -93,6 +93,14 @@ class Dashboard(App[NshellError]):
         )  # type: ignore[call-overload]  # fmt: skip
         self.error_console = Console(file=self.console.file)  # an exception is re-raised by who runs this
         self._sync_available = True  # a terminal that does not know synchronised output ignores it
+        self.leaving = False
+        """Whether it ends: what is typed from now on is not for it."""
+
+    def exit(
+        self, result: NshellError | None = None, return_code: int = 0, message: RenderableType | None = None
+    ) -> None:
+        self.leaving = True
+        super().exit(result, return_code, message)
 
     @property
     def unicode(self) -> bool:

@@ -88,6 +88,25 @@ async def test_ctrl_c_ends_it_and_the_end_of_input_is_for_the_prompt_too() -> No
     assert await run.ended() == b"\x04\x04\x04\x04" and run.restored
 
 
+async def test_what_is_typed_while_it_ends_is_for_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = await Running().started()
+    leave, put = run.full.app.exit, run.wire.put
+
+    def left(*result: object) -> None:
+        leave()
+        run.full.keys(b"show ver")
+
+    def restored(data: bytes) -> None:
+        put(data)
+        if LEAVE.encode() in data:
+            run.full.keys(b"sion\r")
+
+    monkeypatch.setattr(run.full.app, "exit", left)
+    monkeypatch.setattr(run.wire, "put", restored)
+    run.full.keys(b"q")
+    assert await run.ended() == b"show version\r" and run.restored
+
+
 async def test_a_session_that_ends_takes_it_along_and_restores_the_terminal_at_once() -> None:
     run = await Running().started()
     run.full.restore()
