@@ -30,9 +30,11 @@ FIRST_PORT = 20_000  # of the sources of many flows
 MEGA = 1e6
 
 
-def datagram(lab: Lab, source: str, destination: str, address: str, size: int, port: int) -> tuple[int, int]:
-    """Lengths of a datagram to an address of `destination` as that received it, and of its answer; 0 when nothing came.
-    One that is longer than the MTU goes in fragments.
+def datagram(
+    lab: Lab, source: str, destination: str, address: str, size: int, port: int, *, patience: float = 5.0
+) -> tuple[int, int]:
+    """Lengths of a datagram to an address of `destination` as that received it, and of its answer; 0 when nothing came
+    within `patience` seconds. One that is longer than the MTU goes in fragments.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
@@ -40,7 +42,7 @@ def datagram(lab: Lab, source: str, destination: str, address: str, size: int, p
         made = namespaces.inside(
             namespaces.of_name(lab.namespace(name)), lambda: socket.socket(family, socket.SOCK_DGRAM)
         )
-        made.settimeout(1.0)
+        made.settimeout(patience)
         if bind:
             made.bind(("", bind))
         return made

@@ -165,7 +165,7 @@ def test_a_datagram_in_fragments_passes_the_rule_about_its_port_or_protocol(
                    f"set {policy} entry 20 {action} source-port 5353")  # fmt: skip
     try:
         assert datagram(lab, "web-1", "app-1", APP1, 3000, 5353) == (3000, 3000)
-        assert datagram(lab, "web-1", "app-1", APP1, 3000, 5354) == (0, 0)
+        assert datagram(lab, "web-1", "app-1", APP1, 3000, 5354, patience=1.0) == (0, 0)
         network.commit(f"delete {policy} entry 10", f"delete {policy} entry 20", f"set {policy} entry 30 {action}")
         assert datagram(lab, "web-1", "app-1", APP1, 3000, 5354) == (3000, 3000)
         assert not lab.ping("web-1", APP1, count=1, timeout=0.4).ok
