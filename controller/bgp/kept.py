@@ -7,11 +7,11 @@ the state directory, written anew when one changed, which is rare: a number chan
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from controller.bgp.speaker import left
 from controller.bgp.speaker.left import Left
+from data.files import replace_private
 
 __all__ = ["FILE", "Kept"]
 
@@ -37,12 +37,7 @@ class Kept:
 
     def save(self, numbers: dict[str, int]) -> None:
         """Takes the place of what was kept, as a whole. Raises OSError."""
-        new = self._path.with_suffix(".new")
-        with open(new, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            json.dump(numbers, file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path)
+        replace_private(self._path, json.dumps(numbers).encode())
 
 
 def _is_key(text: object) -> bool:

@@ -6,13 +6,13 @@ that is not wanted, whichever it was. Without secrets (an intent has none), and 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from controller.pe.intent import PeIntent
+from data.files import replace_private
 
 __all__ = ["DIRECTORY", "UNDECIDED", "Held", "HeldFiles"]
 
@@ -70,13 +70,4 @@ class HeldFiles:
             file.unlink(missing_ok=True)
             return
         self._directory.mkdir(mode=0o700, exist_ok=True)
-        new = file.with_suffix(".new")
-        with open(new, "wb", opener=_private) as out:
-            out.write(msgspec.json.encode(held))
-            out.flush()
-            os.fsync(out.fileno())
-        new.replace(file)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+        replace_private(file, msgspec.json.encode(held))

@@ -17,6 +17,8 @@ import select
 import signal
 from pathlib import Path
 
+from data.files import replace_private
+
 __all__ = ["FILE", "Left"]
 
 FILE = "speakers.json"
@@ -52,10 +54,7 @@ class Left:
             return {}
 
     def _write(self, found: dict[int, tuple[str, int]]) -> None:
-        new = self._file.with_suffix(".new")
-        with open(new, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            json.dump(found, file)
-        new.replace(self._file)
+        replace_private(self._file, json.dumps(found).encode(), durable=False)  # no process outlives the host
 
 
 def _now(number: int) -> tuple[str | None, int]:
