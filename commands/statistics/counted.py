@@ -20,6 +20,7 @@ from data.steps import Pace
 if TYPE_CHECKING:
     from commands.language.registry import Arguments
     from controller.telemetry.baseline import Baseline
+    from controller.telemetry.board import Latest
     from controller.telemetry.service import Telemetry
 
 POINTS = 12
@@ -70,8 +71,11 @@ def period(arguments: Arguments, default: float | None = None) -> Period | None:
 def latest(counted: Telemetry, key: SeriesKey, cleared: Baseline | None = None) -> Numbers:
     """What was seen of one key at the last look; totals since it was cleared."""
     seen = counted.latest(key)
-    if seen is None:
-        return NOTHING
+    return NOTHING if seen is None else as_seen(seen, key, cleared)
+
+
+def as_seen(seen: Latest, key: SeriesKey, cleared: Baseline | None) -> Numbers:
+    """What was seen of a key, its totals since it was cleared."""
     return Numbers(seen.totals if cleared is None else cleared.since(key, seen.totals), seen.rates)
 
 

@@ -17,6 +17,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from commands.lookup import named, require
+from commands.statistics.counted import as_seen
 from commands.statistics.figures import Numbers, order
 from controller.telemetry.keys import Level, SeriesKey
 from controller.telemetry.naming import BY_UUID, name_at
@@ -115,7 +116,7 @@ def listed(
         latest = counted.latest(key)
         if latest is None:
             continue
-        seen = Numbers(latest.totals if cleared is None else cleared.since(key, latest.totals), latest.rates)
+        seen = as_seen(latest, key, cleared)
         if level not in BY_UUID:
             if counted.path_of(key) is not None:
                 found.append(Listed(key, key.name, (), seen))
