@@ -10,7 +10,7 @@ import socket
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["BITS", "Ip", "Prefix", "address", "gateway", "prefix"]
+__all__ = ["BITS", "LINK_LOCAL", "Ip", "Prefix", "address", "gateway", "prefix"]
 
 BITS = {4: 32, 6: 128}
 """IP version -> length of its addresses in bits."""
@@ -86,6 +86,10 @@ def prefix(text: str) -> Prefix:
     bits = BITS[version]
     mask = _ALL_ONES[version] ^ ((1 << bits - int(length)) - 1)
     return Prefix(version, number & mask, mask)
+
+
+LINK_LOCAL = prefix("fe80::/10")
+"""Addresses that are good on one link alone (RFC 4291 section 2.5.6)."""
 
 
 def gateway(network: Prefix, configured: str | None) -> Ip:

@@ -50,7 +50,6 @@ MIRRORED_ICMP = {
     wire.IP_ICMPV6: {128: 129, 139: 140},  # RFC 4443, RFC 4620
 }
 """For each ICMP protocol which type answers which; entries of other types decide about no replies."""
-_FRAGMENT = 44  # RFC 8200 4.5: what Open vSwitch shows as the protocol of later fragments, whatever it is
 _NOT_LATER = match.ip_frag(0, 2)  # later fragments have no ICMP header: Open vSwitch shows type and code 0
 _LATER = {"src": match.ip_frag(3, 3), "dst": match.ip_frag(2, 2)}  # said in two ways: two clauses need two flows
 _ONWARD, _MIRRORED = match.reg(Register.REPLY, 0), match.reg(Register.REPLY, 1)
@@ -228,7 +227,9 @@ def transport_clauses(entry: Entry | Redirect, tracked: bool, families: Sequence
             continue
         family = FAMILIES[version].is_ip
         whole = [family] if number is None else [family, match.ip_proto(number)]
-        fixed.append((whole, [family, match.ip_proto(_FRAGMENT)] if version == 6 and number is not None else whole))
+        fixed.append(
+            (whole, [family, match.ip_proto(wire.IP_FRAGMENT)] if version == 6 and number is not None else whole)
+        )
     if entry.source_port or entry.destination_port:
         assert number is not None
         name = _PORT_NAMES[number]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from controller.compile.addresses import FAMILIES, narrow, prefix
+from controller.compile.addresses import FAMILIES, narrow
 from controller.openflow import actions, match, wire
 from controller.openflow.actions import Action
 from controller.openflow.match import Match
@@ -27,12 +27,12 @@ from controller.pipeline import (
     Verdict,
     cookie,
 )
+from data.addresses import LINK_LOCAL
 
 __all__ = ["flows", "look_up", "returned"]
 
 _FIRST = Priority.HIGHEST + 1
 _INCOMPLETE = Priority.HIGHEST + 99
-_LINK_LOCAL = prefix("fe80::/10")
 _UNROUTED = Priority.PREFIX + 4 * 128 + 4  # before every route, see reach.priority
 
 _PASSED = {
@@ -108,7 +108,7 @@ def flows(tunnel_port: int, gateway: bytes, router: bytes) -> Iterator[bytes]:
     yield from _incomplete()
     lost = cookie(Owner.FABRIC, Feature.NO_ROUTE, 0)
     for end in ("ipv6_src", "ipv6_dst"):  # never routed (RFC 4291 section 2.5.6)
-        link_local = [FAMILIES[6].is_ip, *narrow(end, _LINK_LOCAL)]
+        link_local = [FAMILIES[6].is_ip, *narrow(end, LINK_LOCAL)]
         yield flow(Table.ROUTE, _UNROUTED, lost, [match.eth_dst(gateway), *link_local])
     yield flow(Table.ROUTE, Priority.LOW, lost, [match.eth_dst(gateway)])
 

@@ -69,6 +69,7 @@ TCP_RST: Final = 0x04  # RFC 9293, 3.1
 # Values people write in matches
 ETH_IPV4, ETH_ARP, ETH_VLAN, ETH_IPV6, ETH_MPLS = 0x0800, 0x0806, 0x8100, 0x86DD, 0x8847
 IP_ICMP, IP_TCP, IP_UDP, IP_ICMPV6, IP_SCTP = 1, 6, 17, 58, 132
+IP_FRAGMENT = 44  # RFC 8200 4.5: what Open vSwitch shows as the protocol of later IPv6 fragments, whatever it is
 
 BASIC, NXM_0, NXM_1 = 0x8000, 0x0000, 0x0001  # ofp_oxm_class
 ERIC, EXTENDED = 0x1000, 0xFFFF  # classes of two ND fields, and of fields whose header names an experimenter

@@ -10,9 +10,10 @@ from controller.compile.addresses import link_local, prefixes
 from controller.compile.addresses import mac as mac_bytes
 from controller.compile.services.bridging import known_behind
 from controller.compile.state import BRIDGE, State
+from controller.packets.headers import multicast_mac
 from controller.trace.packet import icmp_types, protocol_number
 from controller.trace.question import Connection, Question
-from data.addresses import Ip, address, gateway, prefix
+from data.addresses import LINK_LOCAL, Ip, address, gateway, prefix
 from data.errors import CommandFailed
 from data.path import Path, vport_name
 from data.schema.objects import Subnet, Vport
@@ -21,11 +22,9 @@ __all__ = ["ICMP", "ends_of", "group_mac", "hardware_of", "next_hop", "own_addre
 
 _LOCAL = tuple(map(prefix, ("0.0.0.0/8", "127.0.0.0/8", "::/128", "::1/128")))
 """Addresses that nothing on the wire is sent to (RFC 6890)."""
-_LINK_LOCAL = prefix("fe80::/10")
 _GROUPS = {4: prefix("224.0.0.0/4"), 6: prefix("ff00::/8")}
 _EVERYBODY = Ip(4, 0xFFFFFFFF)
 _BROADCAST = 0xFFFFFFFFFFFF
-_GROUP_MACS = {4: (0x01005E000000, 0x7FFFFF), 6: (0x333300000000, 0xFFFFFFFF)}  # RFC 1112, RFC 2464: base, own bits
 _NEW_MAC = "02:00:00:00:00:01"
 ICMP = {"icmp": 4, "icmpv6": 6}
 """Protocols that one IP version alone has."""
@@ -100,7 +99,7 @@ def own_address(vport: Vport, version: int | None) -> Ip | None:
 
 def _source(state: State, path: Path, vport: Vport, to: Ip) -> Ip | None:
     """By which of its addresses a vport sends there: to a link-local one by its own (RFC 6724 section 5)."""
-    if _LINK_LOCAL.covers(to) and vport.mac is not None:
+    if LINK_LOCAL.covers(to) and vport.mac is not None:
         return Ip(6, int.from_bytes(link_local(mac_bytes(vport.mac)), "big"))
     return own_address(vport, to.version) or _behind(state, path, to.version)
 
@@ -125,8 +124,7 @@ def hardware_of(state: State, path: Path, vport: Vport, source: Ip) -> int:
 def group_mac(subnet: object, to: Ip) -> int | None:
     """The MAC address of many at once: of a multicast group, of everybody here; None for an address of one."""
     if _GROUPS[to.version].covers(to):
-        base, bits = _GROUP_MACS[to.version]
-        return base | to.number & bits
+        return int.from_bytes(mac_bytes(multicast_mac(to)), "big")
     here = prefixes(subnet) if isinstance(subnet, Subnet) else ()
     last = {network.last for network in here if network.version == 4 and network.length < 31}  # RFC 3021
     return _BROADCAST if to == _EVERYBODY or to in last else None
@@ -134,7 +132,7 @@ def group_mac(subnet: object, to: Ip) -> int | None:
 
 def next_hop(subnet: object, to: Ip) -> Ip:
     """Whom the sender asks for: the receiver in its own segment, else its gateway."""
-    if not isinstance(subnet, Subnet) or _LINK_LOCAL.covers(to):
+    if not isinstance(subnet, Subnet) or LINK_LOCAL.covers(to):
         return to
     if any(network.covers(to) for network in prefixes(subnet)):
         return to

@@ -35,7 +35,6 @@ _SOURCE_PORT = 49152  # the first ephemeral port (RFC 6335 section 6)
 _TTL = 64
 _SYN, _ACK, _SYN_ACK = 0x02, 0x10, 0x12  # RFC 9293
 _FIRST, _LATER = 0x01, 0x03  # ip_frag of Open vSwitch
-_FRAGMENT_HEADER = 44  # RFC 8200 section 4.5
 _TRANSPORT = ("tcp_", "udp_", "sctp_", "icmpv4_", "icmpv6_", "nd_")
 """How the names begin of what the first fragment alone has."""
 _CONNECTIONS = {
@@ -67,7 +66,7 @@ def as_seen(packet: Packet) -> Packet:
         return packet
     seen = {name: value for name, value in packet.items() if not name.startswith(_TRANSPORT)}
     if seen.get("eth_type") == wire.ETH_IPV6:
-        seen["ip_proto"] = _FRAGMENT_HEADER
+        seen["ip_proto"] = wire.IP_FRAGMENT
     return seen
 
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from data.addresses import BITS, Ip, address, prefix
+from data.addresses import BITS, LINK_LOCAL, Ip, address, prefix
 from data.path import natural_key
 
 NAME_LENGTH = 63
@@ -124,7 +124,7 @@ def parse_address(word: str) -> str:
     if _is_group_or_special(ip):
         example = _UNICAST_EXAMPLE[ip.version]
         raise BadValue(f"{word} is not the address of one host", f"use a unicast address, for example {example}")
-    if ip.version == 6 and ip.number >> 118 == 0x3FA:  # fe80::/10 (RFC 4291 section 2.5.6)
+    if LINK_LOCAL.covers(ip):
         raise BadValue(f"{word} is link-local; every vport has such an address by itself", "use a wider address")
     return sys.intern(str(ip))
 
